@@ -1,0 +1,20 @@
+import { availableParallelism } from 'node:os';
+import { defineConfig } from 'vitest/config';
+
+/** Suites that need more than `npm test` promises (time, a VM, sanitizers): each has a command of its own. */
+const heavy = ['test/campaign/**', 'test/nfs/**', 'test/fuzz/**', 'test/sanitize/**'];
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts', 'engine/ring/test/**/*.test.ts'],
+    exclude: ['**/node_modules/**', '**/dist/**', '**/build/**', ...(process.env.VAST_OST_HEAVY ? [] : heavy)],
+    pool: 'forks',
+    // An engine, its lanes and several host programs run beside each test file: more forks than this only wait.
+    maxWorkers: Math.max(2, Math.min(4, availableParallelism())),
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    teardownTimeout: 20_000,
+    restoreMocks: true,
+    passWithNoTests: false,
+  },
+});
