@@ -120,7 +120,9 @@ function buildNative() {
 
 /** Runs on Node 26 with our streams; ends as the script ends, by code or by signal. */
 function start(script, args) {
+  // The compile cache also keeps stripped TypeScript: without it each worker thread holds a compiler of 9 MB.
   const env = { ...process.env, PATH: `${dirname(nodeBinary)}${delimiter}${process.env.PATH ?? ''}` };
+  env.NODE_COMPILE_CACHE ??= join(root, '.cache', 'node');
   const child = spawn(nodeBinary, [script, ...args], { stdio: 'inherit', env });
   // A terminal sends Ctrl-C to the whole group: handing it on as well would make two of it.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
