@@ -34,6 +34,11 @@ export class StoreError extends Error {
 /** errno values that stores make themselves (negative, as everywhere). */
 export const storeErrno = { notMounted: -10001, sizeDiffers: -10002 } as const;
 
+/** CRCs that one answer carries at most: 256 KiB as base64. */
+export const crcsPerCall = 24_576;
+/** An image.meta is never longer; of a longer one only the beginning is answered, which no reader takes for whole. */
+export const metaBytesMax = 224 * 1024;
+
 export interface RootInfo {
   storeId: string;
   /** 'ext4', 'nfs' …, from /proc/self/mountinfo; 'memory'. */
@@ -72,6 +77,21 @@ export interface Claim {
   text: string;
 }
 
+/** Something that a dead owner may have left. */
+export interface SweepItem {
+  /** Below the LSU: '.trash', '.new-<token>', '<image>/.meta-<token>', '<image>/claim.<n>' … */
+  path: string;
+  kind: 'trash' | 'create' | 'metaTemporary' | 'claimTemporary' | 'labelTemporary' | 'claim';
+  /** The token that its name carries; '' for trash and claims. */
+  token: string;
+  /** The claim that tells its owner: its own text, or claim.1 of an unfinished create. Null: it does not say. */
+  claim: string | null;
+  /** All claims of the image's directory, highest first; empty outside of one. */
+  claims: Claim[];
+  /** Seconds since 1970 by the storage's clock. */
+  modifiedAt: number;
+}
+
 export interface Store {
   /** Holds the root, reads its marker, checks the mount. Called first, and again after "not mounted". */
   openRoot(arg: { root: string; requireMount: boolean; direct: boolean }): RootInfo;
@@ -104,19 +124,23 @@ export interface Store {
   statImage(arg: { lsu: string; image: string }): ImageStat & { meta: string | null; claims: Claim[] };
   claims(arg: { lsu: string; image: string }): { claims: Claim[] };
   /**
-   * Makes claim.<n>: temporary, fsync, link, then reads it back; `won` when the text there is ours. Lower claims are
-   * then removed, and the directory is synced.
+   * Makes claim.<n>: temporary, fsync, link, then reads the directory back. `won` when the text there is ours, nothing
+   * higher is there, and everything lower is one of `over`: the claims that the caller found dead. (Without `over`, one
+   * who was slow to count could win n+1 above a claim that was made, dropped and made anew meanwhile.) Lower claims are
+   * then removed, and the directory is synced. Two that try at once may both lose; never do both win.
    */
-  takeClaim(arg: { lsu: string; image: string; n: number; claim: string; token: string }): { won: boolean };
+  takeClaim(arg: { lsu: string; image: string; n: number; claim: string; token: string; over: Claim[] }): {
+    won: boolean;
+  };
   /** Removes claim.<n> if its text is this one. ENOENT is success. */
   dropClaim(arg: { lsu: string; image: string; n: number; claim: string }): void;
   /**
    * For write after the claim was won: opens, fences late writes of a killed engine (changeMode to the same mode, then
-   * the size again), reads the sums below `wholeChunks`.
+   * the size again), reads the sums below `wholeChunks`, at most `crcsPerCall` of them: the rest by readSums.
    */
   reopenImage(arg: { lsu: string; image: string; data: string; sums: boolean; wholeChunks: number }): OpenFiles &
     ImageStat & { crcs: string };
-  /** Reads `count` CRCs of `sums` from chunk `first`: base64, short at the end. */
+  /** Reads `count` CRCs of `sums` from chunk `first`: base64, short at the end and at `crcsPerCall`. */
   readSums(arg: { sums: number; first: number; count: number }): { crcs: string };
 
   /**
@@ -133,8 +157,19 @@ export interface Store {
 
   /** Renames the directory into .trash, syncs. ENOENT when there is no such image. */
   removeImage(arg: { lsu: string; image: string; token: string }): void;
-  /** One bounded step of cleaning: what it removed. `keep`: tokens of creates and metas under way here. */
-  sweep(arg: { lsu: string; keep: string[]; alive: string; max: number }): { removed: string[]; left: number };
+  /**
+   * One bounded step of looking for what dead owners left below an LSU. `list` −1 begins; the answer's `list` goes into
+   * the next call, −1: the end (closeNames gives it up before). Looks at about `max` entries. Nothing is removed here:
+   * the coordinator decides who is dead and hands what may go to sweepRemove.
+   */
+  sweepList(arg: { lsu: string; list: number; max: number }): { list: number; items: SweepItem[] };
+  /**
+   * Removes what sweepList found and the coordinator condemned, at most `max` entries; what changed since is left.
+   * `removed`: paths that are gone altogether; `left`: how many of `items` are not.
+   */
+  sweepRemove(arg: { lsu: string; items: { path: string; claim: string | null }[]; max: number }): {
+    removed: string[]; left: number;
+  };
 
   closeFiles(arg: { files: number[] }): void;
 }

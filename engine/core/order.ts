@@ -56,7 +56,14 @@ export const completionWord = {
   op: 0, id: 1, resultLow: 2, resultHigh: 3, cpuLow: 4, cpuHigh: 5, wallLow: 6, wallHigh: 7, text: 8, crcs: 9,
 } as const;
 
-/** Area of a lane: text (JSON) first, then binary, the same memory seen as CRCs. */
+/** Where a chunk's CRC stands in image.sums; the lanes read them there. engine/image/sums.ts has the whole format. */
+export const sumsHeaderBytes = 64;
+export const sumsEntryBytes = 8;
+
+/**
+ * Area of a lane: text (JSON) first, then binary, the same memory seen as CRCs.
+ * A store call has no binary, so its text may fill the whole area.
+ */
 export const areaTextBytes = 256 * 1024;
 export const areaBinaryBytes = 256 * 1024;
 export const areaBytes = areaTextBytes + areaBinaryBytes;
