@@ -1,0 +1,294 @@
+/**
+ * The configuration: vast-ost.conf read, checked and frozen. Everything that is wrong in it is told at once, each with
+ * its line and a remedy.
+ */
+import { readFileSync } from 'node:fs';
+import { configKeys, configSections } from './config-keys.ts';
+import { iniFileBytesMax, parseIni } from './ini.ts';
+import { type MachineFacts, machineFacts } from './machine.ts';
+
+export const defaultConfigPath = '/usr/openv/lib/ost-plugins/vast-ost.conf';
+/** Least memory that an open image needs: one slot of this size. */
+export const slotBytesMin = 4 * 1_048_576;
+/** Slots of one arena, as native/wire/wire.h bounds them. */
+const slotsMax = 64;
+const mib = 1_048_576;
+
+export type LogLevel = 'ERROR' | 'WARN' | 'INFO' | 'DEBUG' | 'TRACE';
+
+/** Sizes are bytes, times are seconds where the name says so. Values of 0 for "automatic" are resolved. */
+export interface Config {
+  /** The file that was read; null: there was none, all is default. */
+  readonly source: string | null;
+  readonly general: {
+    readonly nfsMountPoint: string;
+    readonly useDirectIo: boolean;
+    readonly blockBytes: number;
+    readonly metadataFormat: 'json';
+  };
+  readonly performance: {
+    readonly writeBufferCount: number;
+    readonly readAheadBytes: number;
+    readonly threadPoolSize: number;
+  };
+  readonly logging: {
+    readonly level: LogLevel;
+    /** '-' = standard error. */
+    readonly file: string;
+  };
+  readonly engine: {
+    readonly socket: string;
+    readonly socketMode: number;
+    readonly connectWaitS: number;
+    readonly maxMemoryBytes: number;
+    readonly arenaWaitS: number;
+    readonly blocksInFlight: number;
+    readonly handlesMax: number;
+    readonly metaLanes: number;
+    readonly digestLanes: number;
+    readonly ioLanesPerMount: number;
+    readonly requireMount: boolean;
+    readonly drainS: number;
+    readonly laneOverdueS: number;
+    readonly store: 'file' | 'memory';
+  };
+  readonly integrity: {
+    readonly sums: boolean;
+    readonly checksum: 'sha256' | 'none';
+  };
+}
+
+export interface ConfigProblem {
+  /** From 1; 0 = the file as a whole. */
+  readonly line: number;
+  readonly text: string;
+  readonly remedy: string;
+}
+
+export class ConfigError extends Error {
+  readonly path: string;
+  /** By line. */
+  readonly problems: readonly ConfigProblem[];
+
+  constructor(path: string, problems: readonly ConfigProblem[]) {
+    super(problems.map((problem) => describeProblem(path, problem)).join('\n'));
+    this.name = 'ConfigError';
+    this.path = path;
+    this.problems = problems;
+  }
+}
+
+/** "vast-ost.conf:7: block_size_mb = 63 … : write a multiple of 4 …" */
+export function describeProblem(path: string, { line, text, remedy }: ConfigProblem): string {
+  return `${path}${line > 0 ? `:${line}` : ''}: ${text}; ${remedy}`;
+}
+
+/**
+ * `path`, else $VAST_OST_CONF, else the default place; only there may the file be missing (all defaults).
+ * Throws ConfigError. Reads files: for start only.
+ */
+export function loadConfig(
+  path: string | null,
+  env: Readonly<Record<string, string | undefined>>,
+  machine: MachineFacts = machineFacts(),
+): Config {
+  const chosen = path ?? (env.VAST_OST_CONF || null);
+  const place = chosen ?? defaultConfigPath;
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(place);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (chosen === null && code === 'ENOENT') return parseConfig('', null, machine);
+    const remedy = code === 'ENOENT' ? 'give the path of the file, or make it' : 'make it readable for the engine';
+    throw new ConfigError(place, [{ line: 0, text: `cannot be read (${code})`, remedy }]);
+  }
+  if (bytes.length > iniFileBytesMax) {
+    const problem = { line: 0, text: `longer than ${iniFileBytesMax} bytes`, remedy: 'is this the right file?' };
+    throw new ConfigError(place, [problem]);
+  }
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw new ConfigError(place, [{ line: 0, text: 'is not UTF-8', remedy: 'save it as UTF-8 text' }]);
+  }
+  return parseConfig(text, place, machine);
+}
+
+/** The same for a text. `source` null: there is no file. */
+export function parseConfig(text: string, source: string | null, machine: MachineFacts): Config {
+  const ini = parseIni(text);
+  const problems: ConfigProblem[] = [...ini.problems];
+  const lines = new Map<string, number>();
+  const values = new Map<string, unknown>();
+  for (const { section, key, byDefault, schema } of configKeys)
+    values.set(`${section}.${key}`, schema.parse(byDefault));
+
+  for (const section of ini.sections) {
+    if (!configSections.includes(section.name)) {
+      const remedy = `sections are ${configSections.map((name) => `[${name}]`).join(' ')}`;
+      problems.push({ line: section.line, text: `[${section.name}] is unknown`, remedy });
+      continue;
+    }
+    for (const { key, value, line } of section.entries) {
+      const known = configKeys.find((one) => one.section === section.name && one.key === key);
+      if (!known) {
+        problems.push({ line, text: `${key} is no key of [${section.name}]`, remedy: remedyForKey(section.name, key) });
+        continue;
+      }
+      const checked = known.schema.safeParse(value);
+      if (checked.success) {
+        values.set(`${section.name}.${key}`, checked.data);
+        lines.set(`${section.name}.${key}`, line);
+      } else {
+        const found = value === '' ? `${key} has no value` : `${key} = ${clip(value)} cannot be used`;
+        problems.push({ line, text: found, remedy: `write ${known.form}; the default is ${known.byDefault}` });
+      }
+    }
+  }
+  const config = build(source, values, lines, machine);
+  problems.push(...impossibleTotals(config, lines, machine));
+  if (problems.length > 0) {
+    throw new ConfigError(
+      source ?? defaultConfigPath,
+      problems.toSorted((a, b) => a.line - b.line),
+    );
+  }
+  return config;
+}
+
+type Lines = ReadonlyMap<string, number>;
+
+function build(
+  source: string | null,
+  values: ReadonlyMap<string, unknown>,
+  lines: Lines,
+  machine: MachineFacts,
+): Config {
+  const value = <T>(name: string) => values.get(name) as T;
+  const number = (name: string) => value<number>(name);
+  const memoryBytes = number('engine.max_memory_mb') * mib || automaticMemory(machine);
+  // A default must never make a small machine impossible; a number in the file is taken at its word.
+  const handlesFit = Math.max(1, Math.floor(memoryBytes / slotBytesMin));
+  const handles = number('engine.handles_max');
+  return freeze({
+    source,
+    general: {
+      nfsMountPoint: tidyPath(value<string>('general.nfs_mount_point')),
+      useDirectIo: value<boolean>('general.use_direct_io'),
+      blockBytes: number('general.block_size_mb') * mib,
+      metadataFormat: value<'json'>('general.metadata_format'),
+    },
+    performance: {
+      writeBufferCount: number('performance.write_buffer_count'),
+      readAheadBytes: number('performance.read_ahead_mb') * mib,
+      threadPoolSize: number('performance.thread_pool_size'),
+    },
+    logging: { level: value<LogLevel>('logging.log_level'), file: value<string>('logging.log_file') },
+    engine: {
+      socket: value<string>('engine.socket'),
+      socketMode: number('engine.socket_mode'),
+      connectWaitS: number('engine.connect_wait_s'),
+      maxMemoryBytes: memoryBytes,
+      arenaWaitS: number('engine.arena_wait_s'),
+      blocksInFlight: number('engine.blocks_in_flight'),
+      handlesMax: lines.has('engine.handles_max') ? handles : Math.min(handles, handlesFit),
+      metaLanes: number('engine.meta_lanes'),
+      digestLanes: number('engine.digest_lanes') || Math.min(16, Math.max(1, Math.floor(machine.cores / 4))),
+      ioLanesPerMount: number('engine.io_lanes_per_mount') || number('performance.thread_pool_size'),
+      requireMount: value<boolean>('engine.require_mount'),
+      drainS: number('engine.drain_s'),
+      laneOverdueS: number('engine.lane_overdue_s'),
+      store: value<'file' | 'memory'>('engine.store'),
+    },
+    integrity: { sums: value<boolean>('integrity.sums'), checksum: value<'sha256' | 'none'>('integrity.checksum') },
+  });
+}
+
+/** A quarter of what there is, at most 4 GiB, in whole MiB. */
+function automaticMemory({ memoryBytes, cgroupBytes }: MachineFacts): number {
+  const quarter = Math.floor(Math.min(memoryBytes, cgroupBytes) / 4 / mib) * mib;
+  return Math.min(quarter, 4096 * mib);
+}
+
+/** What each key allows by itself and all together do not. Told at the first line that takes part, else at line 0. */
+function impossibleTotals(config: Config, lines: Lines, machine: MachineFacts): ConfigProblem[] {
+  const problems: ConfigProblem[] = [];
+  const { general, performance, engine } = config;
+  const told = (names: string[], text: string, remedy: string) => {
+    const line = names.map((name) => lines.get(name)).find((found) => found !== undefined) ?? 0;
+    problems.push({ line, text, remedy });
+  };
+  const memoryMb = engine.maxMemoryBytes / mib;
+  const thereMb = Math.floor(Math.min(machine.memoryBytes, machine.cgroupBytes) / mib);
+  if (memoryMb > thereMb) {
+    const of = machine.cgroupBytes < machine.memoryBytes ? 'the control group allows' : 'the machine has';
+    told(['engine.max_memory_mb'], `max_memory_mb = ${memoryMb}, but ${of} ${thereMb} MiB`, 'lower it, or write 0');
+  }
+  if (engine.handlesMax * slotBytesMin > engine.maxMemoryBytes) {
+    told(
+      ['engine.handles_max', 'engine.max_memory_mb'],
+      `handles_max = ${engine.handlesMax} needs ${(engine.handlesMax * slotBytesMin) / mib} MiB, max_memory_mb is ${memoryMb}`,
+      `write handles_max = ${Math.max(1, Math.floor(engine.maxMemoryBytes / slotBytesMin))} or raise max_memory_mb`,
+    );
+  }
+  if (general.blockBytes > engine.maxMemoryBytes / 2) {
+    told(
+      ['general.block_size_mb', 'engine.max_memory_mb'],
+      `block_size_mb = ${general.blockBytes / mib} is more than half of max_memory_mb = ${memoryMb}`,
+      'lower block_size_mb or raise max_memory_mb',
+    );
+  }
+  if (Math.ceil(performance.readAheadBytes / general.blockBytes) + 1 > slotsMax) {
+    told(
+      ['performance.read_ahead_mb', 'general.block_size_mb'],
+      `read_ahead_mb = ${performance.readAheadBytes / mib} is more than ${slotsMax - 1} blocks`,
+      `write at most ${((slotsMax - 1) * general.blockBytes) / mib}`,
+    );
+  }
+  if (engine.ioLanesPerMount > performance.threadPoolSize) {
+    told(
+      ['engine.io_lanes_per_mount', 'performance.thread_pool_size'],
+      `io_lanes_per_mount = ${engine.ioLanesPerMount} is more than thread_pool_size = ${performance.threadPoolSize}`,
+      'lower it, or write 0 for all of them',
+    );
+  }
+  return problems;
+}
+
+function remedyForKey(section: string, key: string): string {
+  const elsewhere = configKeys.find((one) => one.key === key);
+  if (elsewhere) return `it belongs into [${elsewhere.section}]`;
+  const names = configKeys.filter((one) => one.section === section).map((one) => one.key);
+  const nearest = names.toSorted((a, b) => distance(key, a) - distance(key, b))[0];
+  if (nearest !== undefined && distance(key, nearest) <= 3) return `is ${nearest} meant?`;
+  return `keys there are ${names.join(', ')}`;
+}
+
+/** Edits between two names. Keys are short. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const change = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(change, (row[j] as number) + 1, (next[j - 1] as number) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] as number;
+}
+
+function tidyPath(path: string): string {
+  return path.replace(/\/{2,}/g, '/').replace(/(.)\/$/, '$1');
+}
+
+function clip(text: string): string {
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}
+
+function freeze<T extends object>(value: T): T {
+  for (const inner of Object.values(value)) if (typeof inner === 'object' && inner !== null) freeze(inner);
+  return Object.freeze(value);
+}
