@@ -53,5 +53,6 @@ for (const [name, run] of checks) {
   for (const finding of findings) process.stdout.write(`        ${finding.replaceAll('\n', '\n        ')}\n`);
   if (findings.length > 0) failed.push(name);
 }
-if (failed.length > 0) process.stdout.write(`\n${failed.length} of ${checks.length} checks failed: ${failed.join(', ')}\n`);
+if (failed.length > 0)
+  process.stdout.write(`\n${failed.length} of ${checks.length} checks failed: ${failed.join(', ')}\n`);
 process.exit(failed.length > 0 ? 1 : 0);

@@ -39,9 +39,12 @@ function runs(command, args, input = '') {
 function checkMachine() {
   const problems = [];
   if (process.platform !== 'linux') problems.push(`this is ${process.platform}; vast-ost runs on Linux only`);
-  if (!['x64', 'arm64'].includes(process.arch)) problems.push(`CPU ${process.arch} is not supported (x64 and arm64 are)`);
+  if (!['x64', 'arm64'].includes(process.arch))
+    problems.push(`CPU ${process.arch} is not supported (x64 and arm64 are)`);
   if (Number(process.versions.node.split('.')[0]) < 20) {
-    problems.push(`Node ${process.versions.node} is too old: Node 20 or newer is needed to start; see https://nodejs.org/`);
+    problems.push(
+      `Node ${process.versions.node} is too old: Node 20 or newer is needed to start; see https://nodejs.org/`,
+    );
   }
   if (problems.length > 0) give(problems);
 }
@@ -49,9 +52,16 @@ function checkMachine() {
 /** Compilers that can really compile and link. Costs a second, so only before an installation. */
 function checkCompilers() {
   const problems = [];
-  const c = runs('gcc', ['-x', 'c', '-o', '/dev/null', '-'], '#include <stdio.h>\nint main(void){return puts("")<0;}\n');
+  const c = runs(
+    'gcc',
+    ['-x', 'c', '-o', '/dev/null', '-'],
+    '#include <stdio.h>\nint main(void){return puts("")<0;}\n',
+  );
   if (c.missing) problems.push(`gcc (C compiler) is missing; ${howToInstall('gcc libc6-dev', 'gcc')}`);
-  else if (!c.ok) problems.push(`gcc cannot build a program, the C headers may be missing; ${howToInstall('libc6-dev', 'glibc-devel')}`);
+  else if (!c.ok)
+    problems.push(
+      `gcc cannot build a program, the C headers may be missing; ${howToInstall('libc6-dev', 'glibc-devel')}`,
+    );
   const staticArgs = ['-static-libstdc++', '-static-libgcc', '-x', 'c++', '-o', '/dev/null', '-'];
   const cxx = runs('g++', staticArgs, '#include <string>\nint main(){return std::string("a").size()==0;}\n');
   if (cxx.missing) problems.push(`g++ (C++ compiler) is missing; ${howToInstall('g++', 'gcc-c++ libstdc++-static')}`);
@@ -115,7 +125,7 @@ function buildNative() {
   delete env.MAKEFLAGS;
   const result = spawnSync(command, args, { cwd: root, env, stdio: ['ignore', 'inherit', 'inherit'] });
   if (result.error) give([`make is missing; ${howToInstall('make', 'make')}`]);
-  if (result.status !== 0) give(['the native parts did not build; the compiler\'s lines stand above']);
+  if (result.status !== 0) give(["the native parts did not build; the compiler's lines stand above"]);
 }
 
 /** Runs on Node 26 with our streams; ends as the script ends, by code or by signal. */

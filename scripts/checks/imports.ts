@@ -4,13 +4,15 @@
  *   engine/core, engine/ring   rest on nothing of ours
  *   engine/<room>              core and ring, never a sibling; coordinator and main.ts may import all of engine/
  *   workers/                   workers, engine/core, engine/ring, native/addon
- *   cli/                       cli, engine/config.ts, engine/core, engine/image, native/addon
+ *   engine/*.ts                one room, the configuration; only main.ts stands above all
+ *   cli/                       cli, the configuration, engine/core, engine/image, native/addon
  *   everybody                  never bench/ or test/ (they import what they like)
  */
 import { posix } from 'node:path';
 import type { Findings, Source } from './sources.ts';
 
-const specifier = /^\s*(?:import|export)\s[^'";]*?from\s*'([^']+)'|^\s*import\s*'([^']+)'|\bimport\(\s*'([^']+)'\s*\)/gm;
+const specifier =
+  /^\s*(?:import|export)\s[^'";]*?from\s*'([^']+)'|^\s*import\s*'([^']+)'|\bimport\(\s*'([^']+)'\s*\)/gm;
 const ringPackage = 'sharedarraybuffer-ring';
 
 /** File → files of ours that it imports. */
@@ -28,9 +30,12 @@ export function importGraph(files: Source[]): Map<string, string[]> {
   return graph;
 }
 
+const configuration = 'engine/*.ts';
+
 /** The room of a file: 'engine/core', 'engine/main.ts', 'workers', 'native/addon', 'test' … */
 function room(path: string): string {
   const parts = path.split('/');
+  if (parts[0] === 'engine' && parts.length === 2 && parts[1] !== 'main.ts') return configuration;
   return parts[0] === 'engine' || parts[0] === 'native' ? parts.slice(0, 2).join('/') : parts[0];
 }
 
@@ -41,10 +46,11 @@ function allowed(from: string, to: string): boolean {
   if (to === 'bench' || to === 'test') return false;
   if (from === 'engine/ring') return false;
   if (from === 'engine/core' || from === 'native/addon') return to === 'engine/ring';
-  if (from === 'engine/main.ts' || from === 'engine/coordinator') return to.startsWith('engine/') || to === 'native/addon';
+  if (from === 'engine/main.ts' || from === 'engine/coordinator')
+    return to.startsWith('engine/') || to === 'native/addon';
   if (from.startsWith('engine/')) return ground.includes(to);
   if (from === 'workers') return ground.includes(to);
-  if (from === 'cli') return [...ground, 'engine/config.ts', 'engine/config', 'engine/image'].includes(to);
+  if (from === 'cli') return [...ground, configuration, 'engine/image'].includes(to);
   return true; // scripts, packaging
 }
 

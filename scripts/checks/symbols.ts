@@ -26,7 +26,14 @@ export const symbolRules: SymbolRule[] = [
     // Node 26 itself asks for glibc 2.28 (RHEL 8); its own symbols (napi_*, OpenSSL's SHA-256) carry no version.
     file: 'native/addon/build/vast_ost_addon.node',
     versions: { GLIBC: '2.28', GLIBCXX: '3.4.25', CXXABI: '1.3.11', GCC: '4.2.0' },
-    needed: ['libc.so.6', 'libm.so.6', 'libpthread.so.0', 'libdl.so.2', 'ld-linux-x86-64.so.2', 'ld-linux-aarch64.so.1'],
+    needed: [
+      'libc.so.6',
+      'libm.so.6',
+      'libpthread.so.0',
+      'libdl.so.2',
+      'ld-linux-x86-64.so.2',
+      'ld-linux-aarch64.so.1',
+    ],
     exports: /^(napi_register_module_v1|node_api_module_get_api_version_v1|_init|_fini)$/,
   },
 ];
@@ -49,7 +56,9 @@ export function symbolFaults(rule: SymbolRule, table: string, header: string): F
       const [, kind, version, name] = imported;
       const most = rule.versions[kind];
       if (most === undefined || later(version, most)) {
-        found.push(`${rule.file}: ${name} asks for ${kind}_${version}; at most ${most ? `${kind}_${most}` : 'none'} is served`);
+        found.push(
+          `${rule.file}: ${name} asks for ${kind}_${version}; at most ${most ? `${kind}_${most}` : 'none'} is served`,
+        );
       }
       continue;
     }

@@ -12,8 +12,10 @@ export function tooLong(files: Source[], reasons: Record<string, string> = longF
   const found: Findings = [];
   for (const { path, text } of files) {
     const lines = text.split('\n').length - 1;
-    if (lines > linesMax && !(path in reasons)) found.push(`${path}: ${lines} lines, above ${linesMax}: split it, or give its reason`);
-    if (lines <= linesMax && path in reasons) found.push(`${path}: ${lines} lines: its reason for being long is no longer needed`);
+    if (lines > linesMax && !(path in reasons))
+      found.push(`${path}: ${lines} lines, above ${linesMax}: split it, or give its reason`);
+    if (lines <= linesMax && path in reasons)
+      found.push(`${path}: ${lines} lines: its reason for being long is no longer needed`);
   }
   return found;
 }

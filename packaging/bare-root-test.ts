@@ -1,0 +1,48 @@
+/**
+ * The package in a root that holds libc, a shell, coreutils and tar alone: bin/demo must pass there.
+ *   npm run package && node scripts/run.mjs packaging/bare-root-test.ts
+ * Uses chroot as root, `unshare -r` else; where neither is allowed it says skipped, with the reason, and ends with 77.
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { capture, step, top } from '../scripts/steps.ts';
+import { buildBareRoot } from './bare-root.ts';
+
+const skippedStatus = 77;
+const { version } = JSON.parse(readFileSync(join(top, 'package.json'), 'utf8')) as { version: string };
+const name = `vast-ost-${version}-linux-${process.arch}`;
+const asRoot = process.getuid?.() === 0;
+/** Mounts live in a namespace of our own and vanish with it. */
+const enter = asRoot ? ['unshare', '-m'] : ['unshare', '-r', '-m'];
+/**
+ * /proc and /dev/null are no files of a root but the kernel's; every chroot, container and machine has them. The engine
+ * reads /proc to tell whether the process behind a claim still lives.
+ */
+const script = `
+mount --rbind /proc "$1/proc" && : > "$1/dev/null" && mount --bind /dev/null "$1/dev/null" || exit ${skippedStatus}
+exec env -i PATH=/usr/bin HOME=/tmp "$(command -v chroot)" "$1" /opt/${name}/bin/demo`;
+
+const probe = capture(enter[0], [...enter.slice(1), 'true']);
+if (probe.status !== 0) {
+  process.stdout.write(`skipped: bare root: ${enter.join(' ')}: ${probe.stderr.trim()}\n`);
+  process.exit(skippedStatus);
+}
+const root = mkdtempSync(join(top, 'out', 'bare-root-'));
+try {
+  buildBareRoot(root);
+  step('tar', 'tar', ['-xzf', join('out', `${name}.tar.gz`), '-C', join(root, 'opt')]);
+  const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` };
+  const [command, ...args] = [...enter, 'sh', '-c', script, 'sh', root];
+  const { status } = spawnSync(command, args, { stdio: 'inherit', env });
+  process.stdout.write(
+    status === 0
+      ? 'passed: bare root\n'
+      : status === skippedStatus
+        ? 'skipped: bare root: mount is not allowed\n'
+        : `FAILED: bare root: status ${status}\n`,
+  );
+  process.exitCode = status ?? 1;
+} finally {
+  rmSync(root, { recursive: true, force: true });
+}

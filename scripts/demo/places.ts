@@ -1,0 +1,45 @@
+/** Where the parts of the program are: in a checkout, or in an unpacked package (bin/demo says so). */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { top } from '../steps.ts';
+
+export interface Places {
+  engineMain: string;
+  cliMain: string;
+  hostProgram: string;
+  /** A big tree of files that is always there, for the demo. */
+  ownTree: string;
+  /** How a reader starts the programs, as he would type it. */
+  typed: { engine: string; cli: string; host: string };
+}
+
+export function places(): Places {
+  const packageTop = process.env.VAST_OST_PACKAGE;
+  if (packageTop !== undefined) {
+    const bin = join(packageTop, 'bin');
+    return {
+      engineMain: join(top, 'engine/main.js'),
+      cliMain: join(top, 'cli/main.js'),
+      hostProgram: join(bin, 'vast-ost-host'),
+      ownTree: packageTop,
+      typed: { engine: join(bin, 'vast-ostd'), cli: join(bin, 'vast-ost'), host: join(bin, 'vast-ost-host') },
+    };
+  }
+  const [engineMain, cliMain] = ['engine/main.ts', 'cli/main.ts'].map((file) => join(top, file));
+  const hostProgram = join(top, 'native/host/build/vast-ost-host');
+  const run = `node ${join(top, 'scripts/run.mjs')}`;
+  return {
+    engineMain,
+    cliMain,
+    hostProgram,
+    ownTree: join(top, 'node_modules'),
+    typed: { engine: `${run} ${engineMain}`, cli: `${run} ${cliMain}`, host: hostProgram },
+  };
+}
+
+/** Trees that nearly every Linux system has, then our own. */
+export function treeTops(own: string): { name: string; path: string }[] {
+  const system = ['/usr/share', '/usr/lib', '/usr/include', '/usr/bin', '/usr/lib64', '/usr/local', '/opt'];
+  const all = system.map((path) => ({ name: path.slice(1).replaceAll('/', '-'), path }));
+  return [...all, { name: 'vast-ost', path: own }].filter(({ path }) => existsSync(path));
+}
