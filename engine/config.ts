@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { configKeys, configSections } from './config-keys.ts';
-import { iniFileBytesMax, parseIni } from './ini.ts';
+import { parseIni } from './ini.ts';
 import { type MachineFacts, machineFacts } from './machine.ts';
 
 export const defaultConfigPath = '/usr/openv/lib/ost-plugins/vast-ost.conf';
@@ -103,22 +103,12 @@ export function loadConfig(
     const remedy = code === 'ENOENT' ? 'give the path of the file, or make it' : 'make it readable for the engine';
     throw new ConfigError(place, [{ line: 0, text: `cannot be read (${code})`, remedy }]);
   }
-  if (bytes.length > iniFileBytesMax) {
-    const problem = { line: 0, text: `longer than ${iniFileBytesMax} bytes`, remedy: 'is this the right file?' };
-    throw new ConfigError(place, [problem]);
-  }
-  let text: string;
-  try {
-    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    throw new ConfigError(place, [{ line: 0, text: 'is not UTF-8', remedy: 'save it as UTF-8 text' }]);
-  }
-  return parseConfig(text, place, machine);
+  return parseConfig(bytes, place, machine);
 }
 
-/** The same for a text. `source` null: there is no file. */
-export function parseConfig(text: string, source: string | null, machine: MachineFacts): Config {
-  const ini = parseIni(text);
+/** The same for the content of a file. `source` null: there is none. */
+export function parseConfig(content: string | Uint8Array, source: string | null, machine: MachineFacts): Config {
+  const ini = parseIni(Buffer.from(content as string).toString('latin1'));
   const problems: ConfigProblem[] = [...ini.problems];
   const lines = new Map<string, number>();
   const values = new Map<string, unknown>();
@@ -131,14 +121,17 @@ export function parseConfig(text: string, source: string | null, machine: Machin
       problems.push({ line: section.line, text: `[${section.name}] is unknown`, remedy });
       continue;
     }
-    for (const { key, value, line } of section.entries) {
+    for (const { key, value: bytes, line } of section.entries) {
+      const value = decoded(bytes);
       const known = configKeys.find((one) => one.section === section.name && one.key === key);
       if (!known) {
         problems.push({ line, text: `${key} is no key of [${section.name}]`, remedy: remedyForKey(section.name, key) });
         continue;
       }
-      const checked = known.schema.safeParse(value);
-      if (checked.success) {
+      const checked = known.schema.safeParse(value ?? '');
+      if (value === null) {
+        problems.push({ line, text: `${key}: the value is not UTF-8`, remedy: 'save the file as UTF-8 text' });
+      } else if (checked.success) {
         values.set(`${section.name}.${key}`, checked.data);
         lines.set(`${section.name}.${key}`, line);
       } else {
@@ -255,6 +248,14 @@ function impossibleTotals(config: Config, lines: Lines, machine: MachineFacts): 
     );
   }
   return problems;
+}
+
+function decoded(bytes: string): string | null {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.from(bytes, 'latin1'));
+  } catch {
+    return null;
+  }
 }
 
 function remedyForKey(section: string, key: string): string {

@@ -1,105 +1,104 @@
 /**
- * The INI text of vast-ost.conf, parsed with line numbers. The plug-in has the same parser in C; both pass the vectors in
- * test/vectors/ini.
- *
- *   file     = lines, each ended by LF or CRLF, the last one perhaps by nothing; a UTF-8 byte order mark may come first
- *   line     = blank | comment | "[" name "]" | key "=" value      blanks (space, tab) around each part do not count
- *   comment  = "#" or ";" as the first character that is no blank  (a value reaches to the end of its line: paths may
- *              hold "#")
- *   name,key = 1 … 64 of a-z A-Z 0-9 _ - .
- *   value    = anything but control characters; may be empty
- *
- * Refused: a key before the first section, a section or a key of a section given twice, control characters, a line over
- * 4,096 bytes, a file over 65,536 bytes.
+ * The grammar of vast-ost.conf: bytes in, sections with line numbers out. test/vectors/ini/README.md states it; the
+ * plug-in's native/plugin/ini.c has the same, and both pass the vectors there. That one stops at the first wrong line,
+ * this one goes on and tells them all.
  */
 export const iniLineBytesMax = 4096;
 export const iniFileBytesMax = 65_536;
+export const iniKeysMax = 512;
 
 export interface IniEntry {
   readonly key: string;
+  /** Byte string, trimmed; may be empty. */
   readonly value: string;
   /** From 1. */
   readonly line: number;
 }
 export interface IniSection {
   readonly name: string;
+  /** Of its first header; a section may be opened again and goes on. */
   readonly line: number;
   readonly entries: readonly IniEntry[];
 }
 export interface IniProblem {
-  /** From 1; 0 = the file as a whole. */
+  /** From 1. */
   readonly line: number;
   readonly text: string;
   readonly remedy: string;
 }
 export interface IniFile {
   readonly sections: readonly IniSection[];
-  /** In the order of their lines. Whatever could be read stands in `sections` all the same. */
+  /** In the order of their lines. What could be read stands in `sections` all the same. */
   readonly problems: readonly IniProblem[];
 }
 
-const nameForm = /^[A-Za-z0-9_.-]{1,64}$/;
+const nameForm = /^[A-Za-z0-9_.-]+$/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const controlForm = /[\u0000-\u0008\u000a-\u001f\u007f]/;
+const byteOrderMark = '\xef\xbb\xbf';
 
-/** Never throws: everything that is wrong is told in `problems`. */
-export function parseIni(text: string): IniFile {
-  if (Buffer.byteLength(text) > iniFileBytesMax) {
-    const problem = { line: 0, text: `longer than ${iniFileBytesMax} bytes`, remedy: 'is this the right file?' };
-    return { sections: [], problems: [problem] };
-  }
+/** `bytes`: the file as a byte string (latin1). Never throws: everything that is wrong is told in `problems`. */
+export function parseIni(bytes: string): IniFile {
   const sections: { name: string; line: number; entries: IniEntry[] }[] = [];
   const problems: IniProblem[] = [];
-  const lines = text.replace(/^\ufeff/, '').split('\n');
+  if (bytes.length > iniFileBytesMax) {
+    const problem = {
+      line: 1,
+      text: `the file is longer than ${iniFileBytesMax} bytes`,
+      remedy: 'is it the right one?',
+    };
+    return { sections, problems: [problem] };
+  }
+  const lines = (bytes.startsWith(byteOrderMark) ? bytes.slice(byteOrderMark.length) : bytes).split('\n');
   let section: { name: string; line: number; entries: IniEntry[] } | undefined;
-  /** The section line was wrong: its keys have no home, and that is told once. */
-  let lost = false;
+  /** The header was wrong: its keys have no home, which is told once, there. */
+  let homeless = false;
+  let keys = 0;
   for (const [index, whole] of lines.entries()) {
     const line = index + 1;
-    const refuse = (what: string, remedy: string) => problems.push({ line, text: what, remedy });
-    const unended = whole.endsWith('\r') ? whole.slice(0, -1) : whole;
-    if (Buffer.byteLength(unended) > iniLineBytesMax) {
-      refuse(`longer than ${iniLineBytesMax} bytes`, 'shorten it');
+    const refuse = (text: string, remedy: string) => problems.push({ line, text, remedy });
+    const ended = index < lines.length - 1 && whole.endsWith('\r') ? whole.slice(0, -1) : whole;
+    if (ended.length > iniLineBytesMax) {
+      refuse(`the line is longer than ${iniLineBytesMax} bytes`, 'shorten it');
       continue;
     }
-    if (controlForm.test(unended)) {
-      refuse('holds a control character', 'save the file as plain text');
+    if (controlForm.test(ended)) {
+      refuse('the line holds a control character', 'save the file as plain text');
       continue;
     }
-    const trimmed = trimBlanks(unended);
-    if (trimmed === '' || trimmed.startsWith('#') || trimmed.startsWith(';')) continue;
-    if (trimmed.startsWith('[')) {
-      const name = trimmed.endsWith(']') ? trimBlanks(trimmed.slice(1, -1)) : '';
-      const earlier = sections.find((known) => known.name === name);
-      section = undefined;
-      lost = true;
-      if (!nameForm.test(name)) refuse(`"${clip(trimmed)}" is no section`, 'write [name]');
-      else if (earlier) refuse(`[${name}] was begun in line ${earlier.line} already`, 'put its keys there');
-      else {
+    const text = trimBlanks(ended);
+    if (text === '' || text.startsWith('#') || text.startsWith(';')) continue;
+    if (text.startsWith('[')) {
+      const name = text.endsWith(']') ? trimBlanks(text.slice(1, -1)) : '';
+      homeless = !nameForm.test(name);
+      section = homeless ? undefined : sections.find((known) => known.name === name);
+      if (homeless) refuse(`${clip(text)} is no section`, 'write [name], and nothing behind it');
+      else if (!section) {
         section = { name, line, entries: [] };
         sections.push(section);
-        lost = false;
       }
       continue;
     }
-    const equals = trimmed.indexOf('=');
-    const key = equals < 0 ? '' : trimBlanks(trimmed.slice(0, equals));
+    const equals = text.indexOf('=');
+    const key = equals < 0 ? '' : trimBlanks(text.slice(0, equals));
+    const earlier = section?.entries.find((known) => known.key === key);
     if (!nameForm.test(key)) {
-      refuse(`"${clip(trimmed)}" is neither a section, a key nor a comment`, 'write key = value, or begin with #');
-      continue;
+      refuse(`${clip(text)} is neither key = value nor a section`, 'a comment begins with # or ;');
+    } else if (!section) {
+      if (!homeless) refuse(`${key} stands before the first section`, 'put a line like [general] above it');
+    } else if (earlier) {
+      refuse(`${key} is given twice, first in line ${earlier.line}`, 'remove one of them');
+    } else if (++keys > iniKeysMax) {
+      refuse(`more than ${iniKeysMax} keys`, 'is it the right file?');
+      break;
+    } else {
+      section.entries.push({ key, value: trimBlanks(text.slice(equals + 1)), line });
     }
-    if (!section) {
-      if (!lost) refuse(`${key} stands before the first section`, 'put a line like [general] above it');
-      continue;
-    }
-    const earlier = section.entries.find((known) => known.key === key);
-    if (earlier) refuse(`${key} was given in line ${earlier.line} already`, 'remove one of them');
-    else section.entries.push({ key, value: trimBlanks(trimmed.slice(equals + 1)), line });
   }
   return { sections, problems };
 }
 
-/** Only space and tab: String.trim would also take what the C parser takes for a part of the value. */
+/** Space and tab only: String.trim takes more. */
 function trimBlanks(text: string): string {
   return text.replace(/^[ \t]+/, '').replace(/[ \t]+$/, '');
 }

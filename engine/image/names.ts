@@ -33,6 +33,8 @@ const escapes = Array.from({ length: 256 }, (_, byte) => {
   const char = String.fromCharCode(byte);
   return /[A-Za-z0-9._-]/.test(char) ? char : hexEscape(byte);
 });
+/** Names that stand for themselves: nearly all. */
+const plainForm = /^[A-Za-z0-9_-][A-Za-z0-9._-]*$/;
 const escapedForm = /^(?:[A-Za-z0-9_-]|=[0-9A-F]{2})(?:[A-Za-z0-9._-]|=[0-9A-F]{2})*$/;
 const dateForm = /^(?:0|[1-9][0-9]{0,15})$/;
 const hashedForm = /=~[0-9a-f]{64}$/;
@@ -43,6 +45,7 @@ function hexEscape(byte: number): string {
 
 /** Throws on an empty name and on characters above 255: a bug of the caller, intake has checked both. */
 export function escapeName(bytes: string): string {
+  if (plainForm.test(bytes)) return bytes;
   if (bytes.length === 0) throw new RangeError('a name has at least one byte');
   let escaped = bytes[0] === '.' ? hexEscape(0x2e) : '';
   for (let i = escaped === '' ? 0 : 1; i < bytes.length; i++) {
@@ -55,6 +58,7 @@ export function escapeName(bytes: string): string {
 
 /** The bytes, or null for a text that escapeName does not make. */
 export function unescapeName(escaped: string): string | null {
+  if (plainForm.test(escaped)) return escaped;
   if (!escapedForm.test(escaped)) return null;
   const bytes = escaped.replace(/=([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
   return escapeName(bytes) === escaped ? bytes : null;
@@ -114,12 +118,14 @@ function isHashedName(dir: string): boolean {
 
 /** A byte string for a reader: as UTF-8 text where it is that and printable, else escaped. */
 export function displayName(bytes: string): string {
+  if (/^[\x20-\x7e]+$/.test(bytes)) return bytes;
   const text = utf8Text(bytes);
   return text === null || /\p{C}/u.test(text) ? escapeName(bytes) : text;
 }
 
 /** The text whose UTF-8 bytes these are, or null. Exact both ways: nothing is replaced, no mark is eaten. */
 export function utf8Text(bytes: string): string | null {
+  if (/^[\x20-\x7e]*$/.test(bytes)) return bytes;
   try {
     return utf8Decoder.decode(Buffer.from(bytes, 'latin1'));
   } catch {
