@@ -38,7 +38,8 @@ export const fsFields = 5;
 export const noDir = -1;
 
 export interface Addon {
-  // --- files. Paths are relative to the directory id `dir`, or absolute with noDir. EINTR is restarted in here. -------
+  // --- files. Paths are relative to the directory id `dir`, or absolute with noDir; else −EINVAL. EINTR is restarted
+  // in here, but for the two syncs: an interrupted sync counts as failed. -----------------------------------------------
   /** Opens with O_CLOEXEC added; returns a file id. */
   openFile(dir: number, path: string, flags: number, mode: number): number;
   closeFile(file: number): number;
@@ -54,6 +55,7 @@ export interface Addon {
   /** fchmod: over NFS also the fence that waits for late writes of a killed engine. */
   changeMode(file: number, mode: number): number;
   statFile(file: number, out: Float64Array): number;
+  /** Follows symbolic links. */
   statAt(dir: number, path: string, out: Float64Array): number;
   statFileSystem(file: number, out: Float64Array): number;
   /** Writes all of `bytes[0, length)` at `position`; short writes go on. Returns length, or −errno. For small things. */
@@ -154,7 +156,7 @@ export interface Addon {
   /** Calls back once, on this thread's loop, when the process is gone. Returns a watch id; does not keep the loop alive. */
   watchProcess(pid: number, gone: () => void): number;
   unwatchProcess(watch: number): number;
-  /** Tests: act like a kernel before 5.3 (no pidfd) or before 5.14 (no MADV_POPULATE_WRITE). */
+  /** Tests: `false` acts like a kernel before 5.3 (without pidfd) or before 5.14 (without MADV_POPULATE_WRITE). */
   pretendKernel(pidfd: boolean, populate: boolean): void;
   /** CPU time of the calling thread, nanoseconds. */
   threadCpuNs(): number;
@@ -162,7 +164,7 @@ export interface Addon {
   threadNice(nice: number): number;
   /** SIGKILL to this process: the way out when a lane hangs in a system call. */
   killSelf(): never;
-  /** Open files, lists, arenas and SHA states: for leak tests and status. */
+  /** [files, lists, arenas, SHA states, watches] that exist, closed ones still in use included: for tests and status. */
   counts(out: Float64Array): number;
 }
 

@@ -1,0 +1,156 @@
+// arena.cc: making, populating, passing and freeing arenas.
+#include "arena.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "syscalls.h"
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 8u
+#endif
+
+namespace vast_ost {
+
+namespace {
+
+constexpr size_t pageBytes = 4096;  // granularity of touching: right, if slow, where pages are larger
+
+std::atomic<bool> populateThere{true};
+
+Table<Arena, 12> arenas;
+
+int makeMemfd() {
+  // Kernels from 6.3 on complain in their log about a memfd that may be executable; older ones refuse the flag.
+  constexpr unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+  const int fd = memfd_create("vast-ost-arena", flags | MFD_NOEXEC_SEAL);
+  return fd >= 0 || errno != EINVAL ? fd : memfd_create("vast-ost-arena", flags);
+}
+
+/** Writes to each page without changing it: the client may be copying into the slot at this moment. */
+void touch(uint8_t* from, size_t length) {
+  for (size_t at = 0; at < length; at += pageBytes) {
+    uint8_t seen = __atomic_load_n(from + at, __ATOMIC_RELAXED);
+    // A failed exchange means that somebody else wrote: then the page is there as well.
+    (void)__atomic_compare_exchange_n(from + at, &seen, seen, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+  }
+}
+
+}  // namespace
+
+int Arena::destroy(Arena* arena) {
+  if (arena->memory != nullptr) munmap(arena->memory, arena->mappedBytes);
+  if (arena->fd >= 0) close(arena->fd);
+  delete arena;
+  return 0;
+}
+
+Ref<Arena> getArena(int32_t id) { return arenas.get(id); }
+
+int64_t arenaOpen(uint64_t bytes) {
+  constexpr uint64_t bytesMax = uint64_t{1} << 40;
+  if (bytes == 0 || bytes > bytesMax) return -EINVAL;
+  auto* arena = new Arena();
+  const auto fail = [arena](int error) {
+    (void)release(arena);
+    return -error;
+  };
+  const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  arena->bytes = bytes;
+  arena->mappedBytes = (bytes + page - 1) / page * page;
+  arena->fd = makeMemfd();
+  if (arena->fd < 0) return fail(errno);
+  if (ftruncate(arena->fd, static_cast<off_t>(arena->mappedBytes)) != 0) return fail(errno);
+  if (fcntl(arena->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) return fail(errno);
+  void* memory = mmap(nullptr, arena->mappedBytes, PROT_READ | PROT_WRITE, MAP_SHARED, arena->fd, 0);
+  if (memory == MAP_FAILED) return fail(errno);
+  arena->memory = static_cast<uint8_t*>(memory);
+  // A forked child must not keep gigabytes alive, and a core dump must not carry images.
+  if (madvise(memory, arena->mappedBytes, MADV_DONTFORK) != 0) return fail(errno);
+  if (madvise(memory, arena->mappedBytes, MADV_DONTDUMP) != 0) return fail(errno);
+  const int32_t id = arenas.put(arena);
+  return id < 0 ? fail(-id) : id;
+}
+
+int64_t arenaPopulate(int32_t arena, uint64_t offset, uint64_t length) {
+  const Ref<Arena> a = getArena(arena);
+  if (!a) return -EBADF;
+  if (!a->holds(offset, length)) return -EFAULT;
+  if (length == 0) return 0;
+  const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  const size_t from = offset / page * page;
+  const size_t end = (offset + length + page - 1) / page * page;
+  if (populateThere.load(std::memory_order_relaxed)) {
+    const int64_t result = restarted([&] { return madvise(a->memory + from, end - from, MADV_POPULATE_WRITE); });
+    if (result != -EINVAL) return result;
+  }
+  touch(a->memory + from, end - from);
+  return 0;
+}
+
+int64_t arenaSend(int socket, const uint8_t* frame, size_t length, int32_t arena) {
+  // Long enough for any client that lives; a frame cut in two is only possible under memory pressure.
+  constexpr int restWaitMs = 1000;
+  const Ref<Arena> a = getArena(arena);
+  if (!a) return -EBADF;
+  if (length == 0) return -EINVAL;
+  alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  struct iovec vector = {const_cast<uint8_t*>(frame), length};
+  struct msghdr message = {};
+  message.msg_iov = &vector;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  struct cmsghdr* header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof(int));
+  memcpy(CMSG_DATA(header), &a->fd, sizeof(int));
+
+  const int64_t first = restarted([&] { return sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT); });
+  if (first < 0) return first;
+  size_t sent = static_cast<size_t>(first);
+  while (sent < length) {  // the descriptor went with the first byte
+    const int64_t more =
+        restarted([&] { return send(socket, frame + sent, length - sent, MSG_NOSIGNAL | MSG_DONTWAIT); });
+    if (more == -EAGAIN) {
+      // Half a frame is on its way, so −EAGAIN ("nothing was sent") would be a lie.
+      struct pollfd wait = {socket, POLLOUT, 0};
+      if (poll(&wait, 1, restWaitMs) != 1) return -EPIPE;
+      continue;
+    }
+    if (more <= 0) return more == 0 ? -EPIPE : more;
+    sent += static_cast<size_t>(more);
+  }
+  return static_cast<int64_t>(sent);
+}
+
+int64_t arenaClose(int32_t arena) { return arenas.close(arena); }
+
+int64_t arenaPeek(int32_t arena, uint64_t offset, uint8_t* out, size_t length) {
+  const Ref<Arena> a = getArena(arena);
+  if (!a) return -EBADF;
+  if (!a->holds(offset, length)) return -EFAULT;
+  if (length > 0) memcpy(out, a->memory + offset, length);
+  return static_cast<int64_t>(length);
+}
+
+int64_t arenaPoke(int32_t arena, uint64_t offset, const uint8_t* bytes, size_t length) {
+  const Ref<Arena> a = getArena(arena);
+  if (!a) return -EBADF;
+  if (!a->holds(offset, length)) return -EFAULT;
+  if (length > 0) memcpy(a->memory + offset, bytes, length);
+  return static_cast<int64_t>(length);
+}
+
+void pretendPopulate(bool there) { populateThere.store(there, std::memory_order_relaxed); }
+
+}  // namespace vast_ost

@@ -1,0 +1,249 @@
+// files.cc: the file table and every file call that moves no payload.
+#include "files.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstring>
+
+#include "syscalls.h"
+
+namespace vast_ost {
+
+namespace {
+
+// 16,384 files: handles × (data, sums, directory) with room; the rest of the 31 bits tells generations apart.
+Table<File, 14> files;
+Table<List, 10> lists;
+
+/**
+ * The directory a path is relative to, held open during the call. With `noDir` only absolute paths are taken, and with
+ * a directory only relative ones: an unchecked −EPERM is −1 too, and must not turn into the working directory.
+ */
+class Dir {
+ public:
+  Dir(int32_t id, const char* path) : file_(id == noDir ? Ref<File>() : getFile(id)) {
+    if (id != noDir && !file_) error_ = -EBADF;
+    else if ((path[0] == '/') != (id == noDir)) error_ = -EINVAL;
+  }
+  int error() const { return error_; }
+  int fd() const { return file_ ? file_->fd : AT_FDCWD; }
+
+ private:
+  Ref<File> file_;
+  int error_ = 0;
+};
+
+int64_t addFile(int fd, bool direct) {
+  auto* file = new File(fd, direct);
+  const int32_t id = files.put(file);
+  if (id < 0) (void)release(file);
+  return id;
+}
+
+int64_t fillStat(int fd, const char* path, int flags, double* out) {
+  struct statx st;
+  static_assert(sizeof st == 256, "the kernel's struct");
+  // Older headers lack the field: its place in the kernel's struct is fixed.
+  constexpr unsigned wantDioAlign = 0x2000;
+  constexpr size_t dioAlignAt = 152;
+  constexpr uint64_t mountRootAttribute = 0x2000;
+  memset(&st, 0, sizeof st);
+  const int64_t result = restarted([&] { return statx(fd, path, flags, STATX_BASIC_STATS | wantDioAlign, &st); });
+  if (result < 0) return result;
+  uint32_t dio[2] = {0, 0};
+  if ((st.stx_mask & wantDioAlign) != 0) memcpy(dio, reinterpret_cast<char*>(&st) + dioAlignAt, sizeof dio);
+  const auto seconds = [](const struct statx_timestamp& t) {
+    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) / 1e9;
+  };
+  out[0] = static_cast<double>(st.stx_size);
+  out[1] = static_cast<double>(st.stx_blocks) * 512;
+  out[2] = static_cast<double>(st.stx_ino);
+  out[3] = st.stx_dev_major;
+  out[4] = st.stx_dev_minor;
+  out[5] = st.stx_mode;
+  out[6] = st.stx_nlink;
+  out[7] = seconds(st.stx_mtime);
+  out[8] = seconds(st.stx_ctime);
+  out[9] = (st.stx_attributes_mask & mountRootAttribute) == 0 ? -1 : (st.stx_attributes & mountRootAttribute) != 0;
+  out[10] = dio[0];
+  out[11] = dio[1];
+  return 0;
+}
+
+}  // namespace
+
+int File::destroy(File* file) {
+  // Linux frees the descriptor even when close says EINTR; any other error may be a late write error of NFS.
+  const int result = close(file->fd) == 0 || errno == EINTR ? 0 : -errno;
+  delete file;
+  return result;
+}
+
+int List::destroy(List* list) {
+  const int result = close(list->fd) == 0 || errno == EINTR ? 0 : -errno;
+  delete list;
+  return result;
+}
+
+Ref<File> getFile(int32_t id) { return files.get(id); }
+
+int64_t openFile(int32_t dir, const char* path, int flags, mode_t mode) {
+  const Dir at(dir, path);
+  if (at.error() < 0) return at.error();
+  const int64_t fd = restarted([&] { return openat(at.fd(), path, flags | O_CLOEXEC | O_NOCTTY, mode); });
+  return fd < 0 ? fd : addFile(static_cast<int>(fd), (flags & O_DIRECT) != 0);
+}
+
+int64_t closeFile(int32_t file) { return files.close(file); }
+
+int64_t makeDir(int32_t dir, const char* path, mode_t mode) {
+  const Dir at(dir, path);
+  if (at.error() < 0) return at.error();
+  return restarted([&] { return mkdirat(at.fd(), path, mode); });
+}
+
+int64_t renameFile(int32_t fromDir, const char* from, int32_t toDir, const char* to, unsigned flags) {
+  const Dir source(fromDir, from);
+  const Dir target(toDir, to);
+  if (source.error() < 0) return source.error();
+  if (target.error() < 0) return target.error();
+  return restarted([&] {
+    return flags == 0 ? renameat(source.fd(), from, target.fd(), to)
+                      : renameat2(source.fd(), from, target.fd(), to, flags);
+  });
+}
+
+int64_t linkFile(int32_t fromDir, const char* from, int32_t toDir, const char* to) {
+  const Dir source(fromDir, from);
+  const Dir target(toDir, to);
+  if (source.error() < 0) return source.error();
+  if (target.error() < 0) return target.error();
+  return restarted([&] { return linkat(source.fd(), from, target.fd(), to, 0); });
+}
+
+int64_t unlinkFile(int32_t dir, const char* path, int flags) {
+  const Dir at(dir, path);
+  if (at.error() < 0) return at.error();
+  return restarted([&] { return unlinkat(at.fd(), path, flags); });
+}
+
+// Not restarted: the kernel may take a write error off the file while it answers EINTR, and a second fsync would then
+// succeed over lost data. An interrupted sync is a failed sync.
+int64_t syncFile(int32_t file) {
+  const Ref<File> f = getFile(file);
+  if (!f) return -EBADF;
+  return fsync(f->fd) == 0 ? 0 : -errno;
+}
+
+int64_t syncData(int32_t file) {
+  const Ref<File> f = getFile(file);
+  if (!f) return -EBADF;
+  return fdatasync(f->fd) == 0 ? 0 : -errno;
+}
+
+int64_t truncateFile(int32_t file, int64_t size) {
+  const Ref<File> f = getFile(file);
+  if (!f) return -EBADF;
+  return restarted([&] { return ftruncate(f->fd, size); });
+}
+
+int64_t changeMode(int32_t file, mode_t mode) {
+  const Ref<File> f = getFile(file);
+  if (!f) return -EBADF;
+  return restarted([&] { return fchmod(f->fd, mode); });
+}
+
+int64_t lockFile(int32_t file) {
+  const Ref<File> f = getFile(file);
+  if (!f) return -EBADF;
+  return restarted([&] { return flock(f->fd, LOCK_EX | LOCK_NB); });
+}
+
+int64_t writeBytes(int32_t file, const uint8_t* bytes, size_t length, int64_t position) {
+  const Ref<File> f = getFile(file);
+  if (!f) return -EBADF;
+  return writeAll(f->fd, f->direct, bytes, length, position);
+}
+
+int64_t readBytes(int32_t file, uint8_t* bytes, size_t length, int64_t position) {
+  const Ref<File> f = getFile(file);
+  if (!f) return -EBADF;
+  return readUpTo(f->fd, f->direct, bytes, length, length, position);
+}
+
+int64_t statFile(int32_t file, double* out) {
+  const Ref<File> f = getFile(file);
+  if (!f) return -EBADF;
+  return fillStat(f->fd, "", AT_EMPTY_PATH, out);
+}
+
+int64_t statAt(int32_t dir, const char* path, double* out) {
+  const Dir at(dir, path);
+  if (at.error() < 0) return at.error();
+  return fillStat(at.fd(), path, 0, out);
+}
+
+int64_t statFileSystem(int32_t file, double* out) {
+  const Ref<File> f = getFile(file);
+  if (!f) return -EBADF;
+  struct statfs st;
+  const int64_t result = restarted([&] { return fstatfs(f->fd, &st); });
+  if (result < 0) return result;
+  const double unit = static_cast<double>(st.f_frsize != 0 ? st.f_frsize : st.f_bsize);
+  out[0] = static_cast<double>(st.f_blocks) * unit;
+  out[1] = static_cast<double>(st.f_bfree) * unit;
+  out[2] = static_cast<double>(st.f_bavail) * unit;
+  out[3] = static_cast<double>(static_cast<uint32_t>(st.f_type));
+  out[4] = static_cast<double>(st.f_ffree);
+  return 0;
+}
+
+int64_t openList(int32_t dir, const char* path) {
+  const Dir at(dir, path);
+  if (at.error() < 0) return at.error();
+  const int64_t fd = restarted([&] { return openat(at.fd(), path, O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
+  if (fd < 0) return fd;
+  auto* list = new List(static_cast<int>(fd));
+  const int32_t id = lists.put(list);
+  if (id < 0) (void)release(list);
+  return id;
+}
+
+int64_t nextNames(int32_t list, uint32_t max, void (*take)(void* context, const char* name), void* context) {
+  // The kernel's record: u64 inode, s64 offset, u16 length, u8 type, name.
+  constexpr size_t lengthAt = 16;
+  constexpr size_t nameAt = 19;
+  const Ref<List> l = lists.get(list);
+  if (!l) return -EBADF;
+  if (l->busy.exchange(true, std::memory_order_acquire)) return -EBUSY;
+  int64_t result = 0;
+  uint32_t count = 0;
+  while (count < max) {
+    if (l->at == l->end) {
+      // syscall(): getdents64 itself came with glibc 2.30, and readdir hides how many system calls it makes.
+      result = restarted([&] { return syscall(SYS_getdents64, l->fd, l->buffer, List::bufferBytes); });
+      if (result <= 0) break;
+      l->at = 0;
+      l->end = static_cast<size_t>(result);
+    }
+    uint16_t recordBytes;
+    memcpy(&recordBytes, l->buffer + l->at + lengthAt, sizeof recordBytes);
+    const char* name = l->buffer + l->at + nameAt;
+    l->at += recordBytes;
+    if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0) continue;
+    take(context, name);
+    ++count;
+  }
+  l->busy.store(false, std::memory_order_release);
+  return result < 0 ? result : count;
+}
+
+int64_t closeList(int32_t list) { return lists.close(list); }
+
+}  // namespace vast_ost
