@@ -1,0 +1,155 @@
+/*
+ * image-write.c: the way down. One copy into a slot; a full slot goes to the engine; its credit comes back when the
+ * block is written. A writer waits only when it needs a slot and no credit is there.
+ */
+#include <string.h>
+
+#include "image.h"
+#include "log.h"
+
+#define POPULATE_BYTES (1u << 20) /* an image that gets this far is no small one */
+
+/* ---- failures: the first one stands ------------------------------------------------------------------------------ */
+
+static void remember(struct stsp__writer *writer, int status, const char *text, size_t length) {
+  if (writer->failure != STS_EOK) return;
+  writer->failure = status;
+  if (length >= sizeof writer->failure_text) length = sizeof writer->failure_text - 1;
+  memcpy(writer->failure_text, text, length);
+  writer->failure_text[length] = 0;
+}
+
+static int tell_failure(struct stsp__image *image) {
+  image->writer.failure_told = true;
+  return stsp__fail(image->session, image->writer.failure, "%s", image->writer.failure_text);
+}
+
+int stsp__writer_fail(struct stsp__image *image, int status) {
+  struct stsp__writer *writer = &image->writer;
+  remember(writer, status, image->session->error, strnlen(image->session->error, STS_MAX_ERROR - 1));
+  return tell_failure(image);
+}
+
+int stsp__writer_failure(struct stsp__image *image) {
+  /* what the engine said before it went away counts for more than that it went */
+  int status = image->writer.failure == STS_EOK ? stsp__link_drain(image->link) : STS_EOK;
+  if (image->writer.failure != STS_EOK) return tell_failure(image);
+  return status == STS_EOK ? STS_EOK : stsp__writer_fail(image, status);
+}
+
+/* ---- slots ----------------------------------------------------------------------------------------------------------- */
+
+int stsp__writer_submit(struct stsp__image *image) {
+  struct stsp__writer *writer = &image->writer;
+  struct stsp__block *block = &writer->block;
+  if (!block->open) return STS_EOK;
+  block->open = false;
+  writer->first_block_done = true;
+  struct wire_submit frame = {.arena = image->arena.id, .slot = block->slot, .slot_offset = block->start,
+                              .length = block->fill, .offset = block->offset, .sequence = writer->sequence + 1};
+  writer->sequence++;
+  writer->submitted[block->slot] = writer->sequence;
+  return stsp__link_send(image->link, WIRE_SUBMIT, &frame, sizeof frame);
+}
+
+static int take_slot(struct stsp__image *image, uint64_t offset) {
+  struct stsp__writer *writer = &image->writer;
+  if (!writer->free_slots) {
+    uint64_t begin = stsp__now();
+    int status = STS_EOK;
+    while (status == STS_EOK && !writer->free_slots && writer->failure == STS_EOK) status = stsp__link_wait(image->link);
+    image->slot_wait_ns += stsp__now() - begin;
+    if (writer->failure != STS_EOK) return tell_failure(image);
+    if (status != STS_EOK) return status;
+  }
+  uint32_t slot = (uint32_t)__builtin_ctzll(writer->free_slots);
+  writer->free_slots &= ~(UINT64_C(1) << slot);
+  writer->block = (struct stsp__block){true, slot, (uint32_t)(offset % WIRE_SLOT_ALIGN), 0, offset};
+  return STS_EOK;
+}
+
+static int populate_once(struct stsp__image *image) {
+  struct stsp__writer *writer = &image->writer;
+  if (writer->populate_sent || writer->first_block_done || writer->block.fill < POPULATE_BYTES) return STS_EOK;
+  writer->populate_sent = true;
+  struct wire_header frame;
+  return stsp__link_send(image->link, WIRE_POPULATE, &frame, sizeof frame);
+}
+
+/* ---- write ------------------------------------------------------------------------------------------------------------ */
+
+static int write_all(struct stsp__image *image, const unsigned char *buffer, uint64_t length, uint64_t offset) {
+  struct stsp__block *block = &image->writer.block;
+  int status = STS_EOK;
+  if (block->open && offset != block->offset + block->fill) status = stsp__writer_submit(image);
+  while (length > 0 && status == STS_EOK) {
+    if (!block->open) status = take_slot(image, offset);
+    if (status != STS_EOK) break;
+    uint32_t used = block->start + block->fill;
+    uint64_t room = image->arena.slot_bytes - used;
+    size_t piece = (size_t)(length < room ? length : room);
+    uint64_t begin = stsp__now();
+    memcpy(stsp__slot(&image->arena, block->slot) + used, buffer, piece);
+    image->copy_ns += stsp__now() - begin;
+    block->fill += (uint32_t)piece;
+    buffer += piece;
+    offset += piece;
+    length -= piece;
+    status = populate_once(image);
+    if (status == STS_EOK && used + piece == image->arena.slot_bytes) status = stsp__writer_submit(image);
+  }
+  return status;
+}
+
+int stsp__image_write(struct stsp__image *image, const unsigned char *buffer, uint64_t length, uint64_t offset) {
+  image->link->action = "writing";
+  image->host_wait_ns += stsp__now() - image->left_ns;
+  int status = stsp__writer_failure(image);
+  if (status == STS_EOK) {
+    status = write_all(image, buffer, length, offset);
+    /* part of the data may be on its way and part is not: this handle can never make the image complete */
+    if (status != STS_EOK && image->writer.failure == STS_EOK) status = stsp__writer_fail(image, status);
+    else if (status != STS_EOK) status = image->writer.failure;
+  }
+  image->left_ns = stsp__now();
+  return status;
+}
+
+/* ---- frames from the engine ----------------------------------------------------------------------------------------- */
+
+static const char *slot_free(struct stsp__image *image, const struct wire_slot_free *frame) {
+  struct stsp__writer *writer = &image->writer;
+  if (frame->header.length != sizeof *frame) return "a credit of the wrong length";
+  if (!image->arena.base || frame->arena != image->arena.id) return NULL; /* of an arena that was replaced meanwhile */
+  if (frame->slot >= image->arena.slots) return "a credit for a slot that is not there";
+  if (writer->free_slots & UINT64_C(1) << frame->slot) return "a credit for a slot that is free";
+  if (writer->block.open && writer->block.slot == frame->slot) return "a credit for the slot that is being filled";
+  if (writer->submitted[frame->slot] != frame->sequence) return "a credit for another block";
+  writer->submitted[frame->slot] = 0;
+  writer->free_slots |= UINT64_C(1) << frame->slot;
+  return NULL;
+}
+
+static const char *failed(struct stsp__image *image, const struct wire_failed *frame) {
+  if (frame->header.length < sizeof *frame || frame->text_length > WIRE_TEXT_MAX ||
+      frame->header.length < sizeof *frame + frame->text_length)
+    return "a failure of the wrong length";
+  if (frame->status == STS_EOK) return "a failure without a status";
+  remember(&image->writer, (int)frame->status, (const char *)(frame + 1), frame->text_length);
+  return NULL;
+}
+
+const char *stsp__writer_sink(struct stsp__image *image, const struct wire_header *frame, int *fd) {
+  switch (frame->type) {
+    case WIRE_ARENA: {
+      /* crossed with our filling of a slot: what is in it goes first, from the old arena, which the engine still has */
+      if (image->arena.base && stsp__writer_submit(image) != STS_EOK) return NULL; /* the link is dead, and says so */
+      memset(image->writer.submitted, 0, sizeof image->writer.submitted);
+      image->writer.free_slots = 0;
+      return stsp__image_arena(image, frame, fd);
+    }
+    case WIRE_SLOT_FREE: return slot_free(image, (const struct wire_slot_free *)frame);
+    case WIRE_FAILED: return failed(image, (const struct wire_failed *)frame);
+    default: return "a frame for a reader";
+  }
+}
