@@ -49,8 +49,9 @@
 #define WIRE_LIST_PAGE_MAX 20u    /* image definitions in one page; a page of LSU names holds at most 128 */
 #define WIRE_LSU_PAGE_MAX 128u
 #define WIRE_SUBMITS_MAX WIRE_SLOTS_MAX /* submitted blocks that a connection may have under way: never more than slots */
-#define WIRE_STILL_WORKING_S 5u   /* the engine speaks at least this often during a call */
-#define WIRE_SILENCE_S 30u        /* a client that hears nothing for this long holds the engine for gone */
+#define WIRE_STILL_WORKING_S 5u   /* the engine speaks at least this often during a call, and while it owes an arena or a
+                                     credit: a writer waits for those without a call */
+#define WIRE_SILENCE_S 30u        /* a client that waits and hears nothing for this long holds the engine for gone */
 
 /* ---- status: what a reply carries; the same numbers as STS_E* in stsp.h (this project's own values) ----------- */
 enum wire_status {
@@ -359,7 +360,11 @@ struct wire_reply { /* followed by text_length bytes of text, then body_length b
   uint32_t text_length;
   uint32_t body_length;
 };
-struct wire_arena { /* one descriptor comes with it */
+/*
+ * One descriptor comes with it. An ARENA replaces the one before when the engine knows of no block under way; a SUBMIT
+ * from the old arena may cross it and is taken until ARENA_DROPPED comes. It gets no SLOT_FREE.
+ */
+struct wire_arena {
   struct wire_header header;
   uint32_t arena;
   uint32_t slots;
