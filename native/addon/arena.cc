@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "syscalls.h"
+#include "thread.h"
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
@@ -24,9 +25,14 @@ namespace {
 
 constexpr size_t pageBytes = 4096;  // granularity of touching: right, if slow, where pages are larger
 
+/** Populating and freeing hold the lock of the address space: other threads' mmap waits for one stride at most. */
+constexpr size_t strideBytes = size_t{4} << 20;
+
 std::atomic<bool> populateThere{true};
 
 Table<Arena, 12> arenas;
+
+size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
 int makeMemfd() {
   // Kernels from 6.3 on complain in their log about a memfd that may be executable; older ones refuse the flag.
@@ -44,12 +50,36 @@ void touch(uint8_t* from, size_t length) {
   }
 }
 
+/** What is left of an arena that nobody uses any more. */
+struct Memory {
+  int fd;
+  uint8_t* from;
+  size_t bytes;
+};
+
+/** Freeing costs 80 µs a MiB: above this a thread of its own does it, for the caller is often the coordinator. */
+constexpr size_t freeHereBytes = size_t{4} << 20;
+
+void* freeMemory(void* argument) {
+  auto* memory = static_cast<Memory*>(argument);
+  if (memory->from != nullptr) {
+    // The pages leave stride by stride first: munmap of all at once would keep out every other thread's mmap for long.
+    for (size_t at = 0; at < memory->bytes; at += strideBytes) {
+      (void)madvise(memory->from + at, least(memory->bytes - at, strideBytes), MADV_DONTNEED);
+    }
+    munmap(memory->from, memory->bytes);
+  }
+  if (memory->fd >= 0) close(memory->fd);
+  delete memory;
+  return nullptr;
+}
+
 }  // namespace
 
 int Arena::destroy(Arena* arena) {
-  if (arena->memory != nullptr) munmap(arena->memory, arena->mappedBytes);
-  if (arena->fd >= 0) close(arena->fd);
+  auto* memory = new Memory{arena->fd, arena->memory, arena->mappedBytes};
   delete arena;
+  if (memory->bytes <= freeHereBytes || startThread(freeMemory, memory) != 0) freeMemory(memory);
   return 0;
 }
 
@@ -88,11 +118,17 @@ int64_t arenaPopulate(int32_t arena, uint64_t offset, uint64_t length) {
   const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
   const size_t from = offset / page * page;
   const size_t end = (offset + length + page - 1) / page * page;
-  if (populateThere.load(std::memory_order_relaxed)) {
-    const int64_t result = restarted([&] { return madvise(a->memory + from, end - from, MADV_POPULATE_WRITE); });
-    if (result != -EINVAL) return result;
+  bool populate = populateThere.load(std::memory_order_relaxed);
+  for (size_t at = from; at < end; at += strideBytes) {
+    const size_t count = least(end - at, strideBytes);
+    int64_t result = -EINVAL;
+    if (populate) result = restarted([&] { return madvise(a->memory + at, count, MADV_POPULATE_WRITE); });
+    if (result < 0 && result != -EINVAL) return result;
+    if (result == -EINVAL) {
+      populate = false;
+      touch(a->memory + at, count);
+    }
   }
-  touch(a->memory + from, end - from);
   return 0;
 }
 

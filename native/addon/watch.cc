@@ -2,8 +2,6 @@
 #include "watch.h"
 
 #include <fcntl.h>
-#include <pthread.h>
-#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
@@ -16,8 +14,8 @@
 
 #include <atomic>
 
-#include "compat.h"
 #include "mutex.h"
+#include "thread.h"
 
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_open 434
@@ -29,13 +27,14 @@ namespace {
 
 constexpr size_t watchesMax = 4096;
 constexpr int pollMs = 1000;
+constexpr uint64_t unknown = UINT64_MAX;
 constexpr uint64_t bellData = 0;  // watch ids begin at 1
 
 struct Watch {
   int32_t id;
   pid_t pid;
   int pidfd;           // −1: /proc is looked at
-  uint64_t startTime;  // ticks since boot; 0: was gone from the start
+  uint64_t startTime;  // 0: was gone from the start
   WatchGone gone;
   void* context;
 };
@@ -54,28 +53,31 @@ std::atomic<bool> pidfdThere{true};
 
 Watcher watcher;  // nothing to destroy: its thread ends with the process
 
-/** Start time of a living process; 0 when it is gone, a zombie included: what it did is over. */
+/**
+ * Start time of a living process, in ticks since boot. 0 when it is gone, a zombie included: what it did is over.
+ * `unknown` when it could not be told this time (no descriptor left …).
+ */
 uint64_t startTime(pid_t pid) {
   char path[32];
   char text[1024];
   snprintf(path, sizeof path, "/proc/%d/stat", static_cast<int>(pid));
   const int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return errno == ENOENT || errno == ESRCH ? 0 : UINT64_MAX;
+  if (fd < 0) return errno == ENOENT || errno == ESRCH ? 0 : unknown;
   const ssize_t got = read(fd, text, sizeof text - 1);
   const int error = errno;
   close(fd);
-  if (got <= 0) return got == 0 || error == ESRCH ? 0 : UINT64_MAX;
+  if (got <= 0) return got == 0 || error == ESRCH ? 0 : unknown;
   text[got] = '\0';
   // "pid (name) state …": the name may hold anything, so count from the last parenthesis. Fields as in proc(5).
   char* at = strrchr(text, ')');
-  if (at == nullptr || at[1] != ' ') return UINT64_MAX;
+  if (at == nullptr || at[1] != ' ') return unknown;
   at += 2;
   const char state = *at;
   uint64_t threads = 0;
   for (int field = 3; field < 22; ++field) {
     if (field == 20) threads = strtoull(at, nullptr, 10);
     at = strchr(at, ' ');
-    if (at == nullptr) return UINT64_MAX;
+    if (at == nullptr) return unknown;
     ++at;
   }
   // A leader that has ended while its threads go on is a zombie too, but no dead process.
@@ -83,10 +85,11 @@ uint64_t startTime(pid_t pid) {
   return strtoull(at, nullptr, 10);
 }
 
-/** UINT64_MAX: could not be told this time (no descriptor left …), look again later. */
-bool isGone(const Watch& watch) {
+bool isGone(Watch& watch) {
   const uint64_t now = startTime(watch.pid);
-  return now != UINT64_MAX && (now == 0 || now != watch.startTime);
+  if (now == unknown) return false;
+  if (watch.startTime == unknown) watch.startTime = now;  // the first look that succeeded
+  return now == 0 || now != watch.startTime;
 }
 
 /** Caller holds the lock. */
@@ -151,19 +154,7 @@ int start(Watcher& w) {
   int error = epoll < 0 || bell < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, bell, &event) != 0 ? errno : 0;
   if (error == 0) {
     w.epoll = epoll;
-    // Signals are the main thread's. sigprocmask sets this thread's mask on Linux; pthread_sigmask is glibc 2.32.
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    sigprocmask(SIG_SETMASK, &all, &before);
-    pthread_attr_t attributes;
-    pthread_attr_init(&attributes);
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    pthread_attr_setstacksize(&attributes, 256 * 1024);
-    pthread_t thread;
-    error = pthread_create(&thread, &attributes, watchForEver, &w);
-    pthread_attr_destroy(&attributes);
-    sigprocmask(SIG_SETMASK, &before, nullptr);
+    error = startThread(watchForEver, &w);
   }
   if (error != 0) {
     if (epoll >= 0) close(epoll);
@@ -188,9 +179,8 @@ int64_t watchOpen(int64_t pid, WatchGone gone, void* context) {
   watch.gone = gone;
   watch.context = context;
   watch.id = w.lastId = w.lastId == INT32_MAX ? 1 : w.lastId + 1;
-  watch.pidfd = pidfdThere.load(std::memory_order_relaxed)
-                    ? static_cast<int>(syscall(SYS_pidfd_open, watch.pid, 0))
-                    : -1;
+  const bool tried = pidfdThere.load(std::memory_order_relaxed);
+  watch.pidfd = tried ? static_cast<int>(syscall(SYS_pidfd_open, watch.pid, 0)) : -1;
   if (watch.pidfd >= 0) {
     struct epoll_event event = {};
     event.events = EPOLLIN;
@@ -203,8 +193,8 @@ int64_t watchOpen(int64_t pid, WatchGone gone, void* context) {
     w.watches[w.count++] = watch;
     return watch.id;
   }
-  // No pidfd on this kernel, no descriptor left, or no such process: the thread's first look tells.
-  watch.startTime = startTime(watch.pid);
+  // No such process, no pidfd on this kernel, or no descriptor left: the thread's first look tells.
+  watch.startTime = tried && errno == ESRCH ? 0 : startTime(watch.pid);
   w.watches[w.count++] = watch;
   ++w.polled;
   const uint64_t ring = 1;
