@@ -1,6 +1,13 @@
 import { sleep, sleepAsync } from './doorbell.ts';
 import {
-  type AtomicsLike, capacityOf, checkRecord, firstRecordWord, headWord, recordWords, tailWord, type Words,
+  type AtomicsLike,
+  capacityOf,
+  checkRecord,
+  firstRecordWord,
+  headWord,
+  recordWords,
+  tailWord,
+  type Words,
 } from './layout.ts';
 
 /**
@@ -38,7 +45,7 @@ export class RingReader {
     if (!this.#ready()) return false;
     const words = this.#words;
     const place = firstRecordWord + (this.#next & this.#mask) * recordWords;
-    for (let i = 0; i < recordWords; i++) into[i] = words[place + i] as number;
+    for (let i = 0; i < recordWords; i++) into[i] = words[place + i];
     this.#next = (this.#next + 1) | 0;
     return true;
   }
@@ -69,6 +76,8 @@ export class RingReader {
   /**
    * Like wait, without blocking. It does not keep an event loop alive: whoever waits holds a handle of its own.
    * While one is pending, further calls get the same promise and its timeout.
+   *
+   * @returns true: a record is there; false: none is: the time is over, or what came was read meanwhile
    */
   waitAsync(timeoutMs = Number.POSITIVE_INFINITY): Promise<boolean> {
     if (this.#pending) return this.#pending;

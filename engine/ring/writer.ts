@@ -1,6 +1,13 @@
 import { ringBell } from './doorbell.ts';
 import {
-  type AtomicsLike, capacityOf, checkRecord, firstRecordWord, headWord, recordWords, tailWord, type Words,
+  type AtomicsLike,
+  capacityOf,
+  checkRecord,
+  firstRecordWord,
+  headWord,
+  recordWords,
+  tailWord,
+  type Words,
 } from './layout.ts';
 
 /**
@@ -42,7 +49,7 @@ export class RingWriter {
     }
     const words = this.#words;
     const place = firstRecordWord + (next & (this.#capacity - 1)) * recordWords;
-    for (let i = 0; i < recordWords; i++) words[place + i] = record[i] as number;
+    for (let i = 0; i < recordWords; i++) words[place + i] = record[i];
     this.#next = (next + 1) | 0;
     return true;
   }
