@@ -100,7 +100,7 @@ export class Budget {
     if (this.#waiters[holder.kind].length > 0) return null;
     const full = complete(want);
     const old = bytesOf(holder.shape);
-    const shape = fit(old + Math.floor(this.free(holder.kind) / 4), full);
+    const shape = shapeWithin(old + Math.floor(this.free(holder.kind) / 4), full);
     if (shape === null || bytesOf(shape) <= old) return null;
     holder.want = full;
     this.#charge(holder, shape);
@@ -186,7 +186,7 @@ export class Budget {
     let freed = 0;
     for (const [id, { shape, want }] of above) {
       if (freed >= need) break;
-      const target = fit(Math.max(share, want.minBytes), want);
+      const target = shapeWithin(Math.max(share, want.minBytes), want);
       if (target === null || bytesOf(target) >= bytesOf(shape)) continue;
       targets.set(id, target);
       freed += bytesOf(shape) - bytesOf(target);
@@ -198,7 +198,7 @@ export class Budget {
   #shapeFor(kind: BudgetKind, want: Required<Want>, among: number): Shape | null {
     const free = this.free(kind);
     if (free < want.minBytes) return null;
-    return fit(Math.max(want.minBytes, Math.floor(free / among)), want);
+    return shapeWithin(Math.max(want.minBytes, Math.floor(free / among)), want);
   }
 
   #hold(id: number, kind: BudgetKind, want: Required<Want>, shape: Shape): Shape {
@@ -242,7 +242,7 @@ function complete(want: Want): Required<Want> {
 }
 
 /** The best shape of at most `bytesMax`: fewer slots first, but two where two were wanted; then smaller ones. */
-function fit(bytesMax: number, want: Required<Want>): Shape | null {
+function shapeWithin(bytesMax: number, want: Required<Want>): Shape | null {
   const enough = Math.min(slotsWanted, want.slots);
   for (let slotBytes = want.slotBytes; ; ) {
     const slots = Math.min(want.slots, Math.floor(bytesMax / slotBytes));

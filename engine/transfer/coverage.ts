@@ -152,7 +152,8 @@ export class Coverage {
   sumsBytes(firstChunk: number, count: number): Uint8Array {
     const bytes = new Uint8Array(count * 8);
     const view = new DataView(bytes.buffer);
-    for (let index = 0; index < count; index += 1) view.setBigUint64(index * 8, this.#chunkCrc(firstChunk + index), true);
+    for (let index = 0; index < count; index += 1)
+      view.setBigUint64(index * 8, this.#chunkCrc(firstChunk + index), true);
     return bytes;
   }
 

@@ -58,8 +58,8 @@ export class Scheduler<S> {
   /** An order of this source went to a lane. */
   started(pool: string, mount: string, source: S): void {
     const line = this.#line(pool, mount);
+    assert(line.inFlight < line.bound, 'a mount stays within its bound');
     line.inFlight += 1;
-    assert(line.inFlight <= Math.max(line.bound, 1) || line.bound === 0, 'a mount stays within its bound');
     this.wake(pool, mount, source);
   }
 

@@ -20,10 +20,7 @@ export interface ShaPlace {
   state: Uint8Array | null;
 }
 
-export type ShaStep =
-  | { kind: 'with-sha' }
-  | { kind: 'read-back'; from: number; to: number }
-  | { kind: 'crc-only' };
+export type ShaStep = { kind: 'with-sha' } | { kind: 'read-back'; from: number; to: number } | { kind: 'crc-only' };
 
 export interface ShaFrontierOptions {
   chunkBytes?: number;
