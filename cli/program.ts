@@ -1,0 +1,85 @@
+/** The commands of `vast-ost` and their options. What each does is in a file of its own. */
+import { Command, CommanderError } from 'commander';
+import { ConfigError } from '../engine/config.ts';
+import { CliError, type CliIo, exitCode } from './io.ts';
+
+/** Runs one command line (without node and script) and returns the exit code. Never throws for what a user can do. */
+export async function runCli(args: readonly string[], version: string, io: CliIo): Promise<number> {
+  let code: number = exitCode.ok;
+  const text: string[] = [];
+  const program = new Command('vast-ost')
+    .description('Looks at vast-ost: its configuration, its store, its running engine')
+    .version(version)
+    .exitOverride()
+    .configureOutput({ writeOut: (part) => text.push(part), writeErr: (part) => io.fail(part.trimEnd()) });
+  /** Commands are loaded when they run: none pays for another's imports. */
+  const does = (run: () => Promise<number>) => async () => {
+    code = await run();
+  };
+  const onStore = (command: Command) =>
+    command
+      .option('--config <file>', 'configuration to find the storage root by')
+      .option('--root <dir>', 'storage root, instead of the configured one');
+
+  const check = program.command('check-config').argument('[file]', 'else $VAST_OST_CONF, else the default place');
+  check
+    .description('print the configuration in force, or all that is wrong with it')
+    .action((file) => does(async () => (await import('./check-config.ts')).checkConfig(file ?? null, io))());
+
+  program
+    .command('init-store')
+    .argument('<dir>', 'where the storage is mounted')
+    .description('make a directory a storage root')
+    .action((dir) => does(async () => (await import('./init-store.ts')).initStore(dir, io))());
+
+  const status = program.command('status').option('--config <file>', 'configuration to find the socket by');
+  status
+    .option('--socket <path>', 'socket of the engine, instead of the configured one')
+    .option('--json', 'as JSON')
+    .description('show what the running engine does')
+    .action((options) => does(async () => (await import('./status.ts')).engineStatus(options, io))());
+
+  onStore(program.command('ls'))
+    .option('--lsu <name>', 'of this LSU only')
+    .option('--pending', 'pending and damaged images only')
+    .option('--older-than <age>', 'last changed longer ago, such as 7d or 12h')
+    .option('--json', 'one JSON object a line')
+    .description('list images; needs no engine')
+    .action((options) => does(async () => (await import('./ls.ts')).listStore(options, io))());
+
+  onStore(program.command('show').argument('<lsu>').argument('<image>', 'name, or name~date'))
+    .option('--date <seconds>', 'date of the image, seconds since 1970')
+    .option('--json', 'as JSON')
+    .description('show what is known of an image; needs no engine')
+    .action((lsu, image, options) =>
+      does(async () => (await import('./show.ts')).showImage(lsu, image, options, io))(),
+    );
+
+  onStore(program.command('cat').argument('<lsu>').argument('<image>', 'name, or name~date'))
+    .option('--date <seconds>', 'date of the image, seconds since 1970')
+    .description('write an image to standard output, verified; needs no engine')
+    .action((lsu, image, options) => does(async () => (await import('./cat.ts')).catImage(lsu, image, options, io))());
+
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+  } catch (error) {
+    code = tell(error, io);
+  }
+  if (text.length > 0) await io.out(text.join(''));
+  return code;
+}
+
+function tell(error: unknown, io: CliIo): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.ok : exitCode.usage;
+  if (error instanceof CliError) {
+    io.fail(`vast-ost: ${error.message}`);
+    return error.code;
+  }
+  if (error instanceof ConfigError) {
+    for (const line of error.message.split('\n')) io.fail(line);
+    return exitCode.failed;
+  }
+  // The reader of a pipe went away: it has what it wanted.
+  if ((error as NodeJS.ErrnoException).code === 'EPIPE') return exitCode.failed;
+  throw error;
+}

@@ -1,0 +1,83 @@
+import { loadConfig } from '../engine/config.ts';
+import type { StatusJob, StatusReport } from '../engine/core/status-report.ts';
+import { frame } from '../engine/core/wire.ts';
+import { askEngine } from './engine-call.ts';
+import { CliError, type CliIo, exitCode, humanBytes, table } from './io.ts';
+
+export interface StatusOptions {
+  readonly config?: string;
+  readonly socket?: string;
+  readonly json?: boolean;
+}
+
+/** What the running engine does; exit code 1 when there is none, or when its storage is not mounted. */
+export async function engineStatus(options: StatusOptions, io: CliIo): Promise<number> {
+  const socket = options.socket ?? loadConfig(options.config ?? null, io.env).engine.socket;
+  const body = await askEngine(socket, frame.status);
+  let report: StatusReport;
+  try {
+    report = JSON.parse(body.toString('utf8')) as StatusReport;
+  } catch {
+    throw new CliError(`the engine at ${socket} gave no JSON`);
+  }
+  await io.out(options.json ? `${JSON.stringify(report, null, 2)}\n` : statusText(report, io.now()));
+  return report.mounts.every((mount) => mount.mounted) ? exitCode.ok : exitCode.failed;
+}
+
+/** For people. */
+export function statusText(report: StatusReport, now: Date): string {
+  const { engine, memory, handles, log } = report;
+  const up = Math.max(0, (now.getTime() - Date.parse(engine.startedAt)) / 1000);
+  const parts = [
+    table([
+      [
+        'engine',
+        `vast-ost ${engine.version}, pid ${engine.pid}, up ${duration(up)}${engine.draining ? ', draining' : ''}`,
+      ],
+      ['images open', `${handles.open} of ${handles.max}`],
+      ['memory', `${humanBytes(memory.usedBytes)} of ${humanBytes(memory.budgetBytes)}, ${memory.waiting} waiting`],
+      ...report.pools.map((pool) => [
+        `${pool.name} lanes`,
+        `${pool.busy} busy of ${pool.running}, at most ${pool.max}, ${pool.queued} queued${pool.lost > 0 ? `, ${pool.lost} LOST` : ''}`,
+      ]),
+      ...report.mounts.map((mount) => [
+        'storage',
+        `${mount.root}: ${mount.mounted ? (mount.fsType ?? 'mounted') : 'NOT MOUNTED'}${stalled(mount.stalledSeconds)}`,
+      ]),
+      ...report.mounts.flatMap((mount) => mount.warnings.map((warning) => ['warning', warning])),
+      ...(log.dropped > 0 || log.failure
+        ? [['log', `${log.dropped} lines dropped; ${log.failure ?? 'works again'}`]]
+        : []),
+    ]),
+  ];
+  if (report.jobs.length > 0) {
+    const head = ['JOB', 'LSU', 'IMAGE', 'DOES', 'BYTES', 'RATE', 'SLOTS', 'WAITS FOR'];
+    parts.push(table([head, ...report.jobs.map(jobRow)], [4, 5, 6]));
+  }
+  return parts.join('\n');
+}
+
+function jobRow(job: StatusJob): string[] {
+  return [
+    job.job || '-',
+    job.lsu,
+    job.image,
+    job.mode,
+    humanBytes(job.bytes),
+    `${humanBytes(job.bytesPerSecond)}/s`,
+    `${job.slots.held}/${job.slots.of}`,
+    `${job.waitsFor ?? '-'}${stalled(job.stalledSeconds)}`,
+  ];
+}
+
+function stalled(seconds: number): string {
+  return seconds > 0 ? `, STALLED for ${duration(seconds)}` : '';
+}
+
+function duration(seconds: number): string {
+  const whole = Math.floor(seconds);
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min`;
+  if (whole < 86_400) return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+  return `${Math.floor(whole / 86_400)} d ${Math.floor((whole % 86_400) / 3600)} h`;
+}
