@@ -36,7 +36,7 @@ function symbols(): Findings {
 
 const checks: [name: string, run: () => Findings][] = [
   ['types', () => tool(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json'])],
-  ['style', () => tool(process.execPath, ['node_modules/@biomejs/biome/bin/biome', 'check', '--max-diagnostics=50'])],
+  ['style', () => tool(process.execPath, ['node_modules/@biomejs/biome/bin/biome', 'check', '--reporter=summary'])],
   ['native warnings', nativeWarnings],
   ['imports', () => forbiddenImports(graph)],
   ['import cycles', () => importCycles(graph)],

@@ -70,7 +70,9 @@ function drawArrow(from: { x: number; y: number }, to: { x: number; y: number },
   if (text === '') return [line];
   const [x, y] = [(from.x + to.x) / 2, (from.y + to.y) / 2];
   const steep = Math.abs(to.y - from.y) > Math.abs(to.x - from.x);
-  const place = steep ? label(x + 8, y + 4, text, 'font-size="12"') : label(x, y - 7, text, 'font-size="12" text-anchor="middle"');
+  const place = steep
+    ? label(x + 8, y + 4, text, 'font-size="12"')
+    : label(x, y - 7, text, 'font-size="12" text-anchor="middle"');
   return [line, place];
 }
 
