@@ -90,7 +90,7 @@ function readField(layoutName: string, key: string, field: Field, from: Buffer, 
   if (field.kind === 'struct') return readStruct(field.layout, from, at);
   const end = from.indexOf(0, at);
   if (end < 0 || end >= at + field.size) throw new FrameError(`${layoutName}.${key} has no end within ${field.size} bytes`);
-  return from.latin1Slice(at, end);
+  return from.toString('latin1', at, end);
 }
 
 /** Copies a struct out of `from` at `at`. Throws FrameError where the bytes cannot be one. */
@@ -112,7 +112,7 @@ function writeField(field: Field, value: unknown, to: Buffer, at: number): void 
     to.writeUInt32LE(Math.floor(number / 0x1_0000_0000), at + 4);
   } else if (field.kind === 'struct') writeStruct(field.layout, value as Values<Fields>, to, at);
   else if (field.kind === 'bytes') to.set((value as Uint8Array).subarray(0, field.size), at);
-  else to.latin1Write((value as string).slice(0, field.size - 1), at);
+  else to.write((value as string).slice(0, field.size - 1), at, 'latin1');
 }
 
 /** Writes the given fields; the bytes of all others are left as they are (a fresh buffer has zeros). */

@@ -1,0 +1,178 @@
+/**
+ * copy_image inside one storage server: a reflink where the file system has it, else copy_file_range, else through the
+ * lanes. The copy is pending until everything is durable. Sums and checksum are the source's own: damage in the source
+ * stays findable in the copy, and is never blessed by a new sum.
+ */
+import { copyMethod, type ImageDef } from '../core/wire.ts';
+import { errno, Failed, status } from '../core/errors.ts';
+import { op } from '../core/order.ts';
+import { addon } from '../../native/addon/index.ts';
+import { encodeMeta, type ImageMeta } from '../image/meta.ts';
+import { decodeSums, sumsFileBytes, sumsHeaderBytes, sumsOffset } from '../image/sums.ts';
+import { chunkBytes, type Context } from './context.ts';
+import { crcOf, type ImageKey } from './image-info.ts';
+import { closeRead, openForRead, type ReadTarget } from './reader.ts';
+import { openArena, slotBytesMin } from './memory.ts';
+import { ioFailure } from './storage.ts';
+import { closeTarget, createTarget, dataName, dropClaim, type WriteTarget } from './write-target.ts';
+
+/** Sums that travel in one call. */
+const sumsPerCall = 8192;
+/** Refusals that mean "not by this way": the next way is tried. */
+const noWay: ReadonlySet<number> = new Set([
+  -errno.EOPNOTSUPP, -errno.EXDEV, -errno.EINVAL, -errno.ENOTTY, -errno.ENOSYS, -errno.EBADF, -errno.EPERM,
+]);
+
+export interface Copied {
+  size: number;
+  method: number;
+}
+
+export async function copyImage(
+  ctx: Context, handle: number, from: ImageKey, to: ImageKey, def: ImageDef, token: string,
+): Promise<Copied> {
+  const source = await openForRead(ctx, from);
+  try {
+    const target = await createTarget(ctx, handle, to, def, token);
+    try {
+      const method = await copyData(ctx, handle, source, target);
+      await copySums(ctx, source, target);
+      await commitCopy(ctx, source.meta, target);
+      return { size: source.meta.size, method };
+    } catch (error) {
+      await abandon(ctx, target);
+      throw error;
+    } finally {
+      await closeTarget(ctx, target);
+    }
+  } finally {
+    await closeRead(ctx, source);
+  }
+}
+
+/** A copy that failed leaves nothing: nobody could resume it. */
+async function abandon(ctx: Context, target: WriteTarget): Promise<void> {
+  const { key } = target;
+  await ctx.storage
+    .call(key.what, 'removeImage', { lsu: key.lsuDir, image: key.imageDir, token: ctx.newToken() })
+    .catch(async (error) => {
+      ctx.log.warn({ image: key.id, problem: String(error) }, 'an unfinished copy stays behind, pending');
+      await dropClaim(ctx, key, target.claim);
+    });
+}
+
+async function copyData(ctx: Context, handle: number, source: ReadTarget, target: WriteTarget): Promise<number> {
+  const { size } = source.meta;
+  const cloned = await ctx.io.run({ op: op.clone, file: target.files.data, file2: source.files.data }, 0, handle);
+  if (cloned.result >= 0) return copyMethod.reflink;
+  if (!noWay.has(cloned.result)) throw failure(target, 'clone', cloned.result);
+  if (await copyRanges(ctx, handle, source, target, size)) return copyMethod.range;
+  await copyThroughLanes(ctx, handle, source, target, size);
+  return copyMethod.lanes;
+}
+
+function failure(target: WriteTarget, step: string, result: number): Failed {
+  return ioFailure(target.key.what, step, `${target.key.id}/${dataName}`, result);
+}
+
+/** False: the kernel or the file system refuses this way, nothing was copied. */
+async function copyRanges(
+  ctx: Context, handle: number, source: ReadTarget, target: WriteTarget, size: number,
+): Promise<boolean> {
+  for (let at = 0; at < size; at += ctx.settings.blockBytes) {
+    const length = Math.min(ctx.settings.blockBytes, size - at);
+    const { result } = await ctx.io.run(
+      { op: op.copyRange, file: target.files.data, file2: source.files.data, offset: at, length }, 0, handle,
+    );
+    if (result < 0 && at === 0 && noWay.has(result)) return false;
+    if (result < 0) throw failure(target, 'copy', result);
+    if (result !== length) {
+      throw new Failed(status.EDAMAGED, `${source.key.what}: ${dataName} ends at ${at + result}, it had ${size} bytes`);
+    }
+  }
+  return true;
+}
+
+/** Read, verified, written: block by block through an arena of its own. */
+async function copyThroughLanes(
+  ctx: Context, handle: number, source: ReadTarget, target: WriteTarget, size: number,
+): Promise<void> {
+  const shape = await ctx.memory.claim(handle, 'read', { slots: 1, slotBytes: slotBytesMin }, () => undefined);
+  try {
+    const arena = openArena(shape);
+    try {
+      for (let at = 0; at < size; at += shape.slotBytes) {
+        await copyPiece(ctx, handle, source, target, arena.id, at, Math.min(shape.slotBytes, size - at));
+      }
+    } finally {
+      addon.arenaClose(arena.id);
+    }
+  } finally {
+    ctx.memory.release(handle);
+  }
+}
+
+async function copyPiece(
+  ctx: Context, handle: number, source: ReadTarget, target: WriteTarget, arena: number, at: number, length: number,
+): Promise<void> {
+  const { files, meta, key } = source;
+  const align = Math.max(files.align, target.files.align);
+  const rounded = Math.ceil(length / align) * align;
+  const read = await ctx.io.run({
+    op: op.read, file: files.data, file2: meta.sums === null ? -1 : files.sums, arena, memoryOffset: 0, length: rounded,
+    offset: at, align: chunkBytes,
+  }, 0, handle);
+  if (read.result < 0) throw ioFailure(key.what, 'read', `${key.id}/${dataName}`, read.result);
+  const chunks = Math.ceil(length / chunkBytes);
+  let good = read.result >= length;
+  if (good && meta.sums !== null) {
+    const crcs = read.crcs === null || read.crcs.length < chunks ? null : read.crcs.subarray(0, chunks);
+    const verified = crcs === null ? null : await ctx.digest.run({
+      op: op.verify, arena, memoryOffset: 0, length, offset: at, align: chunkBytes, crcs,
+    }, 0, handle);
+    good = verified?.result === length;
+  }
+  if (!good) throw new Failed(status.EDAMAGED, `${key.what}: damaged between offset ${at} and ${at + length}; nothing was copied`);
+  // The last sector is written whole; the commit cuts the file to its size.
+  const written = await ctx.io.run({
+    op: op.write, file: target.files.data, arena, memoryOffset: 0, length: rounded, offset: at, align,
+  }, 0, handle);
+  if (written.result !== rounded) throw failure(target, 'write', written.result);
+}
+
+/** Entries of the whole chunks, and what stands behind the last one, as they are. */
+async function copySums(ctx: Context, source: ReadTarget, target: WriteTarget): Promise<void> {
+  const { meta, files, key } = source;
+  if (meta.sums === null) return;
+  const entries = (sumsFileBytes(meta.size, chunkBytes, true) - sumsHeaderBytes) / 8;
+  for (let at = 0; at < entries; at += sumsPerCall) {
+    const count = Math.min(sumsPerCall, entries - at);
+    const { crcs } = await ctx.storage.call(key.what, 'readSums', { sums: files.sums, first: at, count });
+    if (decodeSums(Buffer.from(crcs, 'base64')).length !== count) {
+      throw new Failed(status.EDAMAGED, `${key.what}: image.sums is too short; nothing was copied`);
+    }
+    await ctx.storage.call(target.key.what, 'appendSums', { sums: target.files.sums, at: sumsOffset(at), crcs });
+  }
+}
+
+async function commitCopy(ctx: Context, from: ImageMeta, target: WriteTarget): Promise<void> {
+  const { key, files, token, claim } = target;
+  const meta: ImageMeta = {
+    ...target.meta,
+    state: 'complete',
+    size: from.size,
+    opaque: from.opaque,
+    fragments: [{ name: dataName, size: from.size, crc64: from.fragments[0]?.crc64 ?? null }],
+    checksumMode: from.checksumMode,
+    sha256: from.sha256,
+    sums: from.sums,
+    partial: from.partial,
+    shaState: null,
+  };
+  const end = from.sums === null ? -1 : sumsFileBytes(from.size, chunkBytes, true);
+  await ctx.storage.call(key.what, 'commitImage', {
+    lsu: key.lsuDir, image: key.imageDir, files, token, meta: encodeMeta(meta, crcOf), sumsAt: end, crcs: '',
+    size: from.size, claim: claim.text, claimN: claim.n,
+  });
+  target.meta = meta;
+}

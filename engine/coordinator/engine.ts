@@ -1,0 +1,176 @@
+/** The coordinator: wires pools, storage, memory and sessions together, and winds them down. */
+import { randomBytes } from 'node:crypto';
+import type { Logger } from 'pino';
+import { addon } from '../../native/addon/index.ts';
+import { Failed } from '../core/errors.ts';
+import { FrameError } from '../core/layout.ts';
+import { wire } from '../core/wire.ts';
+import type { Config } from '../config.ts';
+import { processAlive, readIdentity } from '../image/claim.ts';
+import type { Link, LinkEvents } from '../intake/link.ts';
+import { Pool } from '../lanes/pool.ts';
+import { Budget } from '../transfer/budget.ts';
+import type { Context } from './context.ts';
+import { Janitor } from './janitor.ts';
+import { Memory } from './memory.ts';
+import { OpenImages } from './open-images.ts';
+import { Session, type SessionHost } from './session.ts';
+import { Storage } from './storage.ts';
+import { statusReport } from './status-report.ts';
+
+const probeMs = 5_000;
+/** Digests go behind everything else on a busy machine: late sums hold up a slot, late writes hold up the device. */
+const digestNiceness = 5;
+
+export class Engine implements LinkEvents, SessionHost {
+  readonly ctx: Context;
+  readonly instance = randomBytes(wire.tokenBytes);
+  readonly config: Config;
+  readonly sessions = new Map<Link, Session>();
+  readonly meta: Pool;
+  readonly #janitor: Janitor;
+  readonly #timers: NodeJS.Timeout[] = [];
+  #ending = new Set<Promise<void>>();
+  #draining = false;
+  bugs = 0;
+
+  constructor(config: Config, log: Logger, engineVersion: string) {
+    this.config = config;
+    const now = (): number => performance.now();
+    const { engine, performance: speed, general, integrity } = config;
+    const common = { overdueMs: engine.laneOverdueS * 1000, storeKind: engine.store, now };
+    const lost = (kind: string) => (): void => log.error({ kind }, 'a lane is overdue: the storage does not answer; it is replaced');
+    const died = (kind: string) => (error: Error | null): void => log.error({ kind, problem: String(error) }, 'a lane died; it is replaced');
+    const pool = (kind: 'io' | 'meta' | 'digest', lanesMax: number, niceness = 0): Pool =>
+      new Pool({ ...common, kind, lanesMax, niceness, onLost: lost(kind), onDied: died(kind) });
+    this.meta = pool('meta', engine.metaLanes);
+    const budget = new Budget({ totalBytes: engine.maxMemoryBytes, clock: now, waitMs: engine.arenaWaitS * 1000 });
+    this.ctx = {
+      settings: {
+        blockBytes: general.blockBytes,
+        writeBufferCount: speed.writeBufferCount,
+        readAheadBytes: speed.readAheadBytes,
+        blocksInFlight: engine.blocksInFlight,
+        sums: integrity.sums,
+        checksum: integrity.checksum,
+        engineVersion,
+      },
+      io: pool('io', speed.threadPoolSize),
+      digest: pool('digest', engine.digestLanes, digestNiceness),
+      storage: new Storage(
+        { root: general.nfsMountPoint, requireMount: engine.requireMount, direct: general.useDirectIo, kind: engine.store },
+        this.meta,
+        (level, text, more) => log[level](more, text),
+      ),
+      memory: new Memory(budget, engine.arenaWaitS, now),
+      open: new OpenImages(),
+      self: readIdentity(),
+      log,
+      now,
+      newToken: () => randomBytes(wire.tokenBytes).toString('hex'),
+      bug: (where, error) => {
+        this.bugs++;
+        log.error({ where, err: error }, 'internal error');
+      },
+    };
+    this.#janitor = new Janitor(this.ctx, this.alive);
+  }
+
+  /** Looks at the storage, starts the clocks. The engine serves before the storage is there: calls then say so. */
+  async start(): Promise<void> {
+    await this.ctx.storage.probe();
+    this.#janitor.start();
+    const beat = setInterval(() => this.#beat(), (wire.stillWorkingS * 1000) / 2);
+    const probe = setInterval(() => void this.ctx.storage.probe(), probeMs);
+    this.#timers.push(beat, probe);
+  }
+
+  alive(pid: number, startTime: number): boolean {
+    return processAlive(pid, startTime);
+  }
+
+  admit(): string | null {
+    if (this.#draining) return 'the engine is stopping';
+    const { handlesMax } = this.config.engine;
+    if (this.sessions.size <= handlesMax) return null;
+    return `${handlesMax} handles are open: raise [engine] handles_max, or run fewer jobs at once`;
+  }
+
+  statusJson(): string {
+    return JSON.stringify(statusReport(this));
+  }
+
+  // --- connections ----------------------------------------------------------------------------------------------------
+
+  request(link: Link, request: Parameters<LinkEvents['request']>[1]): void {
+    let session = this.sessions.get(link);
+    if (session === undefined) {
+      session = new Session(this, link);
+      this.sessions.set(link, session);
+    }
+    try {
+      session.take(request);
+    } catch (error) {
+      if (error instanceof FrameError) throw error;
+      this.ctx.bug(`frame ${request.type}`, error);
+      link.end('internal error');
+    }
+  }
+
+  ended(link: Link, why: string): void {
+    const session = this.sessions.get(link);
+    if (session === undefined) {
+      if (!this.#draining) this.ctx.log.debug({ why, pid: link.peer.pid }, 'a connection ended before its first frame');
+      return;
+    }
+    const ending = session
+      .end(why)
+      .catch((error) => {
+        if (!(error instanceof Failed)) this.ctx.bug('end of a connection', error);
+      })
+      .finally(() => {
+        this.sessions.delete(link);
+        this.#ending.delete(ending);
+      });
+    this.#ending.add(ending);
+  }
+
+  /** Tells every client with a long call under way that it is not forgotten. */
+  #beat(): void {
+    const now = performance.now();
+    for (const link of this.sessions.keys()) {
+      const age = link.callAge(now);
+      if (age !== null && age > 1000) link.stillWorking();
+    }
+  }
+
+  /**
+   * Ends all connections, lets what is under way end, stops the lanes. False: something hangs in a system call, and the
+   * process can only be killed.
+   */
+  async stop(deadlineMs: number): Promise<boolean> {
+    this.#draining = true;
+    const until = performance.now() + deadlineMs;
+    const left = (): number => Math.max(1, until - performance.now());
+    for (const timer of this.#timers) clearInterval(timer);
+    for (const link of [...this.sessions.keys()]) link.end('the engine stops');
+    const quiet = Promise.all([...this.#ending, this.#janitor.stop()]).then(() => true);
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<boolean>((resolve) => {
+      timer = setTimeout(() => resolve(false), left());
+    });
+    const drained = await Promise.race([quiet, late]);
+    clearTimeout(timer);
+    const { io, digest } = this.ctx;
+    const stopped = await Promise.all([io.stop(left()), digest.stop(left()), this.meta.stop(left())]);
+    return drained && stopped.every(Boolean);
+  }
+
+  counts(): { files: number; lists: number; arenas: number; shaStates: number; watches: number } {
+    const out = new Float64Array(5);
+    addon.counts(out);
+    const [files = 0, lists = 0, arenas = 0, shaStates = 0, watches = 0] = out;
+    return { files, lists, arenas, shaStates, watches };
+  }
+}
+

@@ -1,0 +1,98 @@
+/** Cleans up what dead owners left: at start and every hour, in bounded steps, one LSU after the other. */
+import { Failed } from '../core/errors.ts';
+import type { SweepItem } from '../../workers/store.ts';
+import { claimVerdict, decodeClaim } from '../image/claim.ts';
+import { parseLsuDirName } from '../image/names.ts';
+import type { Context } from './context.ts';
+import type { Alive } from './write-target.ts';
+
+const entriesPerStep = 64;
+const hourMs = 3_600_000;
+/** A temporary that says nothing of its owner is left alone for as long as any job may run. */
+const ownerlessAgeS = 7 * 24 * 3600;
+
+export class Janitor {
+  readonly #ctx: Context;
+  readonly #alive: Alive;
+  #timer: NodeJS.Timeout | null = null;
+  #running: Promise<void> | null = null;
+  #stopping = false;
+
+  constructor(ctx: Context, alive: Alive) {
+    this.#ctx = ctx;
+    this.#alive = alive;
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => void this.run(), hourMs);
+    this.#timer.unref();
+    void this.run();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    if (this.#timer !== null) clearInterval(this.#timer);
+    await this.#running;
+  }
+
+  /** One round; a second call while one runs waits for that. */
+  run(): Promise<void> {
+    this.#running ??= this.#round()
+      .catch((error) => {
+        // Not mounted is told where it matters; the next hour tries again.
+        if (!(error instanceof Failed)) this.#ctx.bug('janitor', error);
+      })
+      .finally(() => {
+        this.#running = null;
+      });
+    return this.#running;
+  }
+
+  async #round(): Promise<void> {
+    const { storage } = this.#ctx;
+    const { list } = await storage.call('the LSU list', 'openNames', { lsu: null });
+    try {
+      for (;;) {
+        const { names } = await storage.call('the LSU list', 'nextNames', { list, lsu: null, max: 128, meta: false });
+        if (names.length === 0 || this.#stopping) return;
+        for (const { name } of names) if (parseLsuDirName(name) !== null && !this.#stopping) await this.#sweep(name);
+      }
+    } finally {
+      await storage.call('the LSU list', 'closeNames', { list });
+    }
+  }
+
+  async #sweep(lsu: string): Promise<void> {
+    const { storage, log } = this.#ctx;
+    let list = -1;
+    do {
+      const step = await storage.call(`LSU ${lsu}`, 'sweepList', { lsu, list, max: entriesPerStep });
+      list = step.list;
+      let items = step.items
+        .filter((item) => this.#condemned(item))
+        .map((item) => ({ path: item.path, claim: item.claim }));
+      while (items.length > 0 && !this.#stopping) {
+        const { removed, left } = await storage.call(`LSU ${lsu}`, 'sweepRemove', { lsu, items, max: entriesPerStep });
+        if (removed.length > 0) log.info({ lsu, removed }, 'left over, removed');
+        if (left === 0 || removed.length === 0) break;
+        const gone = new Set(removed);
+        items = items.filter((item) => !gone.has(item.path));
+      }
+    } while (list >= 0 && !this.#stopping);
+    if (list >= 0) await storage.call(`LSU ${lsu}`, 'closeNames', { list });
+  }
+
+  /** True only where the owner is provably dead: trash has none, a claim tells, all else waits for its age. */
+  #condemned(item: SweepItem): boolean {
+    if (item.kind === 'trash') return true;
+    if (item.claim !== null) return this.#dead(item.claim);
+    const highest = item.claims[0];
+    if (highest !== undefined) return this.#dead(highest.text);
+    return Date.now() / 1000 - item.modifiedAt > ownerlessAgeS;
+  }
+
+  /** Of our own process: what this engine does now it finishes itself. */
+  #dead(text: string): boolean {
+    return claimVerdict(decodeClaim(text), this.#ctx.self, this.#alive) === 'dead';
+  }
+}

@@ -1,0 +1,126 @@
+/** Arenas under the budget: waits in order, gives up with a text that names the setting, asks big holders to shrink. */
+import { addon } from '../../native/addon/index.ts';
+import { Failed, status } from '../core/errors.ts';
+import type { Budget } from '../transfer/budget.ts';
+
+export type MemoryKind = 'read' | 'write';
+
+export interface ArenaShape {
+  slots: number;
+  slotBytes: number;
+}
+
+export interface Arena extends ArenaShape {
+  /** Id of the addon; the client knows the arena by the same number. */
+  readonly id: number;
+}
+
+interface Waiter {
+  resolve(shape: ArenaShape): void;
+  reject(error: Failed): void;
+}
+
+/** The smallest slot that the budget hands out. */
+export const slotBytesMin = 4 * 1024 * 1024;
+
+export function openArena(shape: ArenaShape): Arena {
+  const id = addon.arenaOpen(shape.slots * shape.slotBytes);
+  if (id < 0) {
+    throw new Failed(status.ENOMEM, `no memory for ${shape.slots} slots of ${shape.slotBytes} bytes: errno ${-id}`, id);
+  }
+  return { id, slots: shape.slots, slotBytes: shape.slotBytes };
+}
+
+export class Memory {
+  readonly #budget: Budget;
+  readonly #waitSeconds: number;
+  readonly #now: () => number;
+  readonly #waiters = new Map<number, Waiter>();
+  readonly #holders = new Map<number, (target: ArenaShape) => void>();
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(budget: Budget, waitSeconds: number, now: () => number) {
+    this.#budget = budget;
+    this.#waitSeconds = waitSeconds;
+    this.#now = now;
+  }
+
+  get waiting(): number {
+    return this.#waiters.size;
+  }
+  usedBytes(kind: MemoryKind): number {
+    return this.#budget.used(kind);
+  }
+
+  /** Waits for memory in order. Throws Failed (busy) after arena_wait_s. `shrink` may be called later, any time. */
+  claim(id: number, kind: MemoryKind, want: ArenaShape, shrink: (target: ArenaShape) => void): Promise<ArenaShape> {
+    this.#holders.set(id, shrink);
+    const answer = this.#budget.ask(id, kind, want);
+    if (answer.kind === 'grant') return Promise.resolve({ slots: answer.slots, slotBytes: answer.slotBytes });
+    return new Promise((resolve, reject) => {
+      this.#waiters.set(id, { resolve, reject });
+      this.#askForRoom();
+      this.#arm();
+    });
+  }
+
+  /** More for a holder, at once or not at all: one that holds memory never waits for more. */
+  grow(id: number, want: ArenaShape): ArenaShape | null {
+    return this.#budget.grow(id, want);
+  }
+
+  /** The smaller arena stands and the client has let go of the old one. */
+  shrunk(id: number, shape: ArenaShape): void {
+    this.#budget.shrunk(id, shape);
+    this.#serve();
+  }
+
+  /** Holder or waiter gone: nobody touches its memory any more. */
+  release(id: number): void {
+    const waiter = this.#waiters.get(id);
+    this.#waiters.delete(id);
+    this.#holders.delete(id);
+    this.#budget.release(id);
+    waiter?.reject(new Failed(status.EABORT, 'given up while waiting for memory'));
+    this.#serve();
+  }
+
+  #serve(): void {
+    for (const { id, grant } of this.#budget.serve()) {
+      const waiter = this.#waiters.get(id);
+      this.#waiters.delete(id);
+      waiter?.resolve(grant);
+    }
+    if (this.#waiters.size > 0) this.#askForRoom();
+    this.#arm();
+  }
+
+  #askForRoom(): void {
+    for (const { id, slots, slotBytes } of this.#budget.shrinkTargets()) this.#holders.get(id)?.({ slots, slotBytes });
+  }
+
+  #arm(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    const deadline = this.#budget.nextDeadline();
+    if (deadline === null) return;
+    this.#timer = setTimeout(() => this.#expire(), Math.max(1, deadline - this.#now()));
+    this.#timer.unref();
+  }
+
+  #expire(): void {
+    for (const id of this.#budget.expire()) {
+      const waiter = this.#waiters.get(id);
+      this.#waiters.delete(id);
+      this.#holders.delete(id);
+      waiter?.reject(
+        new Failed(
+          status.EBUSY,
+          `no memory for this image after ${this.#waitSeconds} s: raise [engine] max_memory_mb, ` +
+            'or run fewer jobs at once, or wait longer with [engine] arena_wait_s',
+        ),
+      );
+    }
+    this.#arm();
+  }
+}

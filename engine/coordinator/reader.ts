@@ -1,0 +1,256 @@
+/**
+ * One complete image that a host program reads: READ in, verified bytes in slots out.
+ *
+ *   READ ─► plan ─► io lane fills a slot ─► digest lane verifies it ─► DATA ─► the client copies ─► SLOT_DONE
+ *
+ * The arena comes with the first READ, one small slot; sequential readers get the read-ahead arena, without waiting.
+ */
+import { addon } from '../../native/addon/index.ts';
+import type { OpenFiles } from '../../workers/store.ts';
+import { BugError } from '../core/assert.ts';
+import { Failed, status } from '../core/errors.ts';
+import { op } from '../core/order.ts';
+import { encodeFrame, frame, imageState, type FrameOf } from '../core/wire.ts';
+import type { ImageMeta } from '../image/meta.ts';
+import { type ReadAction, ReadPlan } from '../transfer/read-plan.ts';
+import type { Link } from '../intake/link.ts';
+import { Account } from './account.ts';
+import { chunkBytes, type Context } from './context.ts';
+import { defOf, demandMove, type ImageInfo, type ImageKey, noSuchImage, readMeta } from './image-info.ts';
+import { type Arena, openArena, slotBytesMin } from './memory.ts';
+import { ioFailure } from './storage.ts';
+import { dataName } from './write-target.ts';
+
+export interface ReadTarget {
+  readonly key: ImageKey;
+  readonly meta: ImageMeta;
+  readonly files: OpenFiles;
+  readonly physicalBytes: number;
+}
+
+/** Opens a complete image. Throws Failed: no such image, pending, damaged. */
+export async function openForRead(ctx: Context, key: ImageKey): Promise<ReadTarget> {
+  const opened = await ctx.storage
+    .call(key.what, 'openImage', { lsu: key.lsuDir, image: key.imageDir, data: [dataName], sums: true })
+    .catch((error) => {
+      throw error instanceof Failed && error.status === status.ENOENT ? noSuchImage(key) : error;
+    });
+  const target = { key, files: opened, physicalBytes: opened.physicalBytes };
+  try {
+    const meta = readMeta(key, opened.meta);
+    demandMove(key, meta.state, 'openRead');
+    if (meta.fragments.length !== 1) {
+      throw new Failed(status.ENOTSUP, `${key.what}: it has ${meta.fragments.length} fragments; this engine reads one`);
+    }
+    if (opened.data < 0) throw new Failed(status.EDAMAGED, `${key.what}: ${dataName} is missing`);
+    if (opened.dataSize !== meta.size) {
+      throw new Failed(status.EDAMAGED, `${key.what}: ${dataName} has ${opened.dataSize} bytes, ${meta.size} were stored`);
+    }
+    if (meta.sums !== null && opened.sums < 0) throw new Failed(status.EDAMAGED, `${key.what}: image.sums is missing`);
+    return { ...target, meta };
+  } catch (error) {
+    await closeRead(ctx, target);
+    throw error;
+  }
+}
+
+export async function closeRead(ctx: Context, target: { key: ImageKey; files: OpenFiles }): Promise<void> {
+  const files = [target.files.data, target.files.sums, target.files.dir].filter((file) => file >= 0);
+  await ctx.storage
+    .call(target.key.what, 'closeFiles', { files })
+    .catch((error) => ctx.log.warn({ image: target.key.id, problem: String(error) }, 'files could not be closed'));
+}
+
+export class ImageReader {
+  readonly target: ReadTarget;
+  readonly account: Account;
+  readonly #ctx: Context;
+  readonly #link: Link;
+  #arena: Arena | null = null;
+  #next: Arena | null = null;
+  #plan: ReadPlan | null = null;
+  #tasks = 0;
+  #idleWaiters: (() => void)[] = [];
+  #closed = false;
+
+  constructor(ctx: Context, link: Link, target: ReadTarget) {
+    this.#ctx = ctx;
+    this.#link = link;
+    this.target = target;
+    this.account = new Account(ctx.now());
+  }
+
+  describe(): object {
+    return {
+      image: this.target.key.id, job: this.#link.job, mode: 'read', size: this.target.meta.size,
+      position: this.#plan?.position ?? 0, bytes: this.account.bytes, readAhead: this.#plan?.sequential ?? false,
+      slots: this.#arena?.slots ?? 0, movedAgoS: (this.#ctx.now() - this.account.movedAt) / 1000,
+      ageS: (this.#ctx.now() - this.account.since) / 1000,
+    };
+  }
+
+  info(): ImageInfo {
+    const { meta, physicalBytes } = this.target;
+    return {
+      size: meta.size, durableSize: meta.size, physicalBytes, state: imageState.created, meta, def: defOf(meta),
+    };
+  }
+
+  async read(callId: number, body: FrameOf<'read'>): Promise<void> {
+    if (body.length === 0) throw new Failed(status.EINVAL, `${this.target.key.what}: a read of 0 bytes`);
+    const plan = this.#plan ?? (await this.#begin());
+    if (this.#closed) return;
+    this.#do(plan.read({ callId, offset: body.offset, length: body.length, generation: body.generation }));
+  }
+
+  slotDone(body: FrameOf<'slotDone'>): void {
+    const plan = this.#plan;
+    if (plan === null || this.#arena === null) {
+      this.#link.end('the host program broke the protocol: a slot was given back before there was one');
+      return;
+    }
+    // One that crossed the arena's replacement: its slot is not there any more.
+    if (body.arena !== this.#arena.id) return;
+    this.#do(plan.slotDone(body.slot, body.generation));
+  }
+
+  arenaDropped(id: number): void {
+    if (this.#next === null || this.#arena === null || this.#plan === null) {
+      this.#link.end(`the host program broke the protocol: it dropped arena ${id} unasked`);
+      return;
+    }
+    const smaller = this.#next.slots * this.#next.slotBytes < this.#arena.slots * this.#arena.slotBytes;
+    addon.arenaClose(this.#arena.id);
+    this.#arena = this.#next;
+    this.#next = null;
+    if (smaller) this.#ctx.memory.shrunk(this.#link.id, this.#arena);
+    this.#do(this.#plan.replace(this.#arena.slots, this.#arena.slotBytes));
+  }
+
+  async end(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#plan?.stop();
+    if (this.#tasks > 0) await new Promise<void>((resolve) => this.#idleWaiters.push(resolve));
+    await closeRead(this.#ctx, this.target);
+  }
+
+  dropArena(): void {
+    if (this.#arena !== null) addon.arenaClose(this.#arena.id);
+    if (this.#next !== null) addon.arenaClose(this.#next.id);
+  }
+
+  async #begin(): Promise<ReadPlan> {
+    const { memory } = this.#ctx;
+    const shape = await memory.claim(this.#link.id, 'read', { slots: 1, slotBytes: slotBytesMin }, () => this.#giveBack());
+    this.#arena = openArena(shape);
+    this.#plan = new ReadPlan({ size: this.target.meta.size, slots: shape.slots, slotBytes: shape.slotBytes, chunkBytes });
+    this.#pass(this.#arena);
+    return this.#plan;
+  }
+
+  #pass(arena: Arena): void {
+    const { id, slots, slotBytes } = arena;
+    this.#link.sendArena(encodeFrame('arena', frame.arena, 0, { arena: id, slots, slot_bytes: slotBytes }), id);
+  }
+
+  #do(actions: ReadAction[]): void {
+    for (const action of actions) {
+      if (action.kind === 'fill') void this.#fill(action.slot, action.offset, action.length);
+      else if (action.kind === 'data') this.#send(action);
+      else if (action.kind === 'grow') this.#grow();
+      else if (action.kind === 'refuse') this.#link.end(`the host program broke the protocol: ${action.text}`);
+      else {
+        const text = action.status === status.OK ? '' : `${this.target.key.what}: ${action.text}`;
+        this.#link.reply(action.callId, action.status, action.errno, text, null);
+      }
+    }
+    this.#swap();
+  }
+
+  #send(action: Extract<ReadAction, { kind: 'data' }>): void {
+    this.account.moved(action.length, this.#ctx.now());
+    this.#link.send(
+      encodeFrame('data', frame.data, 0, {
+        arena: this.#arena?.id ?? 0, slot: action.slot, slot_offset: action.slotOffset, length: action.length,
+        offset: action.offset, generation: action.generation,
+      }),
+    );
+  }
+
+  async #fill(slot: number, offset: number, length: number): Promise<void> {
+    this.#tasks++;
+    try {
+      const outcome = await this.#readAndVerify(slot, offset, length).catch((error: unknown) => {
+        if (error instanceof Failed) return { good: 0, failure: error };
+        this.#ctx.bug(`read of ${this.target.key.id}`, error);
+        return { good: 0, failure: new Failed(status.EINTERNAL, 'internal error while reading; see the engine log') };
+      });
+      if (!this.#closed && this.#plan !== null) {
+        this.#do(this.#plan.filled(slot, outcome.good, outcome.failure ?? undefined));
+      } else this.#plan?.filled(slot, outcome.good, outcome.failure ?? undefined);
+    } catch (error) {
+      this.#ctx.bug(`read of ${this.target.key.id}`, error);
+      this.#link.end('internal error');
+    } finally {
+      this.#tasks--;
+      if (this.#tasks === 0) for (const wake of this.#idleWaiters.splice(0)) wake();
+    }
+  }
+
+  async #readAndVerify(slot: number, offset: number, length: number): Promise<{ good: number; failure: Failed | null }> {
+    const arena = this.#arena;
+    if (arena === null) throw new BugError('a fill needs an arena');
+    const { files, key, meta } = this.target;
+    const memoryOffset = slot * arena.slotBytes;
+    // Whole sectors, also where the image ends inside one: direct I/O wants it so, and the rest comes back short.
+    const rounded = Math.ceil(length / files.align) * files.align;
+    const read = await this.#ctx.io.run({
+      op: op.read, file: files.data, file2: meta.sums === null ? -1 : files.sums, arena: arena.id, memoryOffset,
+      length: rounded, offset, align: chunkBytes,
+    }, 0, this.#link.id);
+    this.account.device(read);
+    if (read.result < 0) return { good: 0, failure: ioFailure(`at offset ${offset}`, 'read', `${key.id}/${dataName}`, read.result) };
+    if (read.result < length) {
+      return { good: 0, failure: new Failed(status.EDAMAGED, `${dataName} ends at ${offset + read.result}, it had ${meta.size} bytes`) };
+    }
+    if (meta.sums === null) return { good: length, failure: null };
+    const chunks = Math.ceil(length / chunkBytes);
+    if (read.crcs === null || read.crcs.length < chunks) {
+      return { good: 0, failure: new Failed(status.EDAMAGED, `image.sums ends before the chunk at offset ${offset}`) };
+    }
+    const verified = await this.#ctx.digest.run({
+      op: op.verify, arena: arena.id, memoryOffset, length, offset, align: chunkBytes, crcs: read.crcs.subarray(0, chunks),
+    }, 0, this.#link.id);
+    this.account.digest(verified);
+    if (verified.result < 0) return { good: 0, failure: ioFailure(`at offset ${offset}`, 'verify', key.id, verified.result) };
+    return { good: verified.result, failure: null };
+  }
+
+  // --- the arena grows once a reader is sequential, and shrinks when others wait ----------------------------------------
+
+  #grow(): void {
+    const { blockBytes, readAheadBytes } = this.#ctx.settings;
+    if (readAheadBytes === 0) return;
+    const want = { slots: Math.ceil(readAheadBytes / blockBytes) + 1, slotBytes: blockBytes };
+    const shape = this.#ctx.memory.grow(this.#link.id, want);
+    if (shape === null || this.#plan === null) return;
+    this.#next = openArena(shape);
+    this.#do(this.#plan.hold(true));
+  }
+
+  #giveBack(): void {
+    if (this.#next !== null || this.#arena === null || this.#plan === null || this.#closed) return;
+    if (this.#arena.slots * this.#arena.slotBytes <= slotBytesMin) return;
+    this.#next = openArena({ slots: 1, slotBytes: slotBytesMin });
+    this.#do(this.#plan.hold(true));
+  }
+
+  /** Passes the arena that waits as soon as no slot of the old one is in anybody's hands. */
+  #swap(): void {
+    if (this.#next === null || this.#plan === null || this.#passed === this.#next || !this.#plan.canReplace) return;
+    this.#passed = this.#next;
+    this.#pass(this.#next);
+  }
+  #passed: Arena | null = null;
+}

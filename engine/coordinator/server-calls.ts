@@ -1,0 +1,271 @@
+/** The calls of a server handle: properties, LSUs, listings, delete. One function a call; each returns its reply's body. */
+import { Failed, status } from '../core/errors.ts';
+import {
+  capability, encodeBody, type FrameOf, frame, imageDef, imageState, listState, lsuFlag, type Request, wire,
+} from '../core/wire.ts';
+import { writeStruct } from '../core/layout.ts';
+import { decodeMeta, type ImageMeta } from '../image/meta.ts';
+import { parseImageDirName, parseLsuDirName } from '../image/names.ts';
+import { decodeLsu, encodeLsu } from '../image/lsu.ts';
+import type { Context } from './context.ts';
+import {
+  checkLsuName, crcOf, defOf, emptyDef, encodeInfo, imageKey, type ImageKey, type ImageInfo, demandMove, lsuWhat, noSuchImage, readMeta,
+  restingState, stateOf,
+} from './image-info.ts';
+import { type Alive, judgeClaims } from './write-target.ts';
+
+interface List {
+  readonly lsuDir: string | null;
+  readonly lsu: string;
+  /** Of the store; −1 once closed. */
+  store: number;
+  readonly states: number;
+  ended: boolean;
+}
+
+
+export class ServerCalls {
+  readonly #ctx: Context;
+  readonly #alive: Alive;
+  readonly #lists = new Map<number, List>();
+  #nextList = 1;
+
+  constructor(ctx: Context, alive: Alive) {
+    this.#ctx = ctx;
+    this.#alive = alive;
+  }
+
+  /** The body of the reply, or null for none. Throws Failed. */
+  call(request: Request, server: string): Promise<Buffer | null> | null {
+    const { body } = request;
+    switch (request.type) {
+      case frame.serverProp: return this.#serverProp(server);
+      case frame.lsuListOpen: return this.#openList(null, '', 0);
+      case frame.lsuListNext: return this.#nextLsus(body as FrameOf<'list'>);
+      case frame.lsuProp: return this.#lsuProp((body as FrameOf<'lsu'>).lsu);
+      case frame.lsuCreate: return this.#createLsu((body as FrameOf<'lsu'>).lsu);
+      case frame.lsuLabel: return this.#labelLsu(body as FrameOf<'lsuLabel'>);
+      case frame.imageListOpen: {
+        const { lsu, states } = body as FrameOf<'imageListOpen'>;
+        return this.#openList(checkLsuName(lsu), lsu, states);
+      }
+      case frame.imageListNext: return this.#nextImages(body as FrameOf<'list'>);
+      case frame.listClose: return this.#closeList(body as FrameOf<'list'>);
+      case frame.imagePropByname: return this.#imageProp(body as FrameOf<'imageByname'>);
+      case frame.imageDelete: return this.#deleteImage(body as FrameOf<'imageByname'>);
+      default: return null;
+    }
+  }
+
+  async end(): Promise<void> {
+    for (const list of this.#lists.values()) await this.#endList(list);
+    this.#lists.clear();
+  }
+
+  async #serverProp(server: string): Promise<Buffer> {
+    await this.#ctx.storage.probe();
+    const { storage, settings } = this.#ctx;
+    return encodeBody('serverInfo', {
+      capabilities: capability.copyImage | capability.writeRandom | capability.readMetadata,
+      block_bytes: wire.blockBytes,
+      mounted: storage.root === null ? 0 : 1,
+      server,
+      engine_version: settings.engineVersion,
+      store: storage.options.kind,
+    });
+  }
+
+  // --- LSUs -----------------------------------------------------------------------------------------------------------
+
+  async #lsuProp(lsu: string): Promise<Buffer> {
+    const { storage } = this.#ctx;
+    const what = lsuWhat(lsu);
+    const { text } = await storage.call(what, 'readLsu', { lsu: checkLsuName(lsu) });
+    const space = await storage.call(what, 'capacity', {});
+    const used = space.capacity - space.free;
+    const decoded = decodeLsu(checkLsuName(lsu), text);
+    const label = decoded.ok ? decoded.info.label : '';
+    return encodeBody('lsuInfo', {
+      capacity: space.capacity, used, used_phys: used, free_bytes: space.available, flags: lsuFlag.active, label,
+    });
+  }
+
+  async #createLsu(lsu: string): Promise<null> {
+    const dir = checkLsuName(lsu);
+    try {
+      await this.#ctx.storage.call(lsuWhat(lsu), 'makeLsu', { lsu: dir, text: encodeLsu({ lsu, label: '' }) });
+    } catch (error) {
+      if (error instanceof Failed && error.status === status.EEXIST) {
+        throw new Failed(status.EEXIST, `${lsuWhat(lsu)}: it exists already`, error.errno);
+      }
+      throw error;
+    }
+    return null;
+  }
+
+  async #labelLsu(body: FrameOf<'lsuLabel'>): Promise<null> {
+    const dir = checkLsuName(body.lsu);
+    const { storage } = this.#ctx;
+    await storage.call(lsuWhat(body.lsu), 'labelLsu', {
+      lsu: dir, text: encodeLsu({ lsu: body.lsu, label: body.label }), token: this.#ctx.newToken(),
+    });
+    return null;
+  }
+
+  // --- lists ----------------------------------------------------------------------------------------------------------
+
+  async #openList(lsuDir: string | null, lsu: string, states: number): Promise<Buffer> {
+    if (this.#lists.size >= wire.listsMax) {
+      throw new Failed(status.EBUSY, `${wire.listsMax} lists are open on this server handle: close one first`);
+    }
+    const what = lsuDir === null ? 'the LSU list' : lsuWhat(lsu);
+    const { list } = await this.#ctx.storage.call(what, 'openNames', { lsu: lsuDir });
+    const id = this.#nextList++;
+    this.#lists.set(id, { lsuDir, lsu, store: list, states, ended: false });
+    return encodeBody('listOpened', { list: id });
+  }
+
+  #list(body: FrameOf<'list'>): List {
+    const list = this.#lists.get(body.list);
+    if (list === undefined) throw new Failed(status.EINVAL, `list ${body.list} is not open`);
+    return list;
+  }
+
+  async #nextLsus(body: FrameOf<'list'>): Promise<Buffer> {
+    const list = this.#list(body);
+    const names: string[] = [];
+    while (names.length === 0 && !list.ended) {
+      const page = await this.#ctx.storage.call('the LSU list', 'nextNames', {
+        list: list.store, lsu: null, max: wire.lsuPageMax, meta: false,
+      });
+      list.ended = page.names.length === 0;
+      for (const { name } of page.names) {
+        const parsed = parseLsuDirName(name);
+        if (parsed === 'hashed') names.push(await this.#hashedLsu(name));
+        else if (parsed !== null) names.push(parsed.lsu);
+      }
+    }
+    const head = encodeBody('lsuPage', { count: names.length });
+    const page = Buffer.alloc(names.length * wire.lsuMax);
+    names.forEach((name, i) => void page.write(name, i * wire.lsuMax, 'latin1'));
+    return Buffer.concat([head, page]);
+  }
+
+  /** Too long for a directory name: its own file knows it. One whose file is damaged is shown by its directory. */
+  async #hashedLsu(dir: string): Promise<string> {
+    const { text } = await this.#ctx.storage.call(`LSU ${dir}`, 'readLsu', { lsu: dir });
+    const decoded = decodeLsu(dir, text);
+    return decoded.ok ? decoded.info.lsu : dir;
+  }
+
+  async #nextImages(body: FrameOf<'list'>): Promise<Buffer> {
+    const list = this.#list(body);
+    if (list.lsuDir === null) throw new Failed(status.EINVAL, `list ${body.list} is a list of LSUs`);
+    const found: object[] = [];
+    while (found.length === 0 && !list.ended) {
+      const page = await this.#ctx.storage.call(lsuWhat(list.lsu), 'nextNames', {
+        list: list.store, lsu: list.lsuDir, max: wire.listPageMax, meta: true,
+      });
+      list.ended = page.names.length === 0;
+      for (const entry of page.names) {
+        const def = this.#listed(list, entry.name, entry.meta);
+        if (def !== null) found.push(def);
+      }
+    }
+    const head = encodeBody('imagePage', { count: found.length });
+    const page = Buffer.alloc(found.length * imageDef.size);
+    found.forEach((def, i) => {
+      writeStruct(imageDef, { ...emptyDef, ...def }, page, i * imageDef.size);
+    });
+    return Buffer.concat([head, page]);
+  }
+
+  /** What a directory stands for in a list: null for nothing, or for a state that was not asked for. */
+  #listed(list: List, dir: string, text: string | null): object | null {
+    const parsed = parseImageDirName(dir);
+    if (parsed === null) return null;
+    const decoded = text === null ? null : decodeMeta(text, crcOf);
+    const meta = decoded?.ok ? decoded.meta : null;
+    const bit = meta?.state === 'complete' ? listState.complete : listState.pending;
+    if (list.states !== 0 && (list.states & bit) === 0) return null;
+    if (meta !== null) return defOf(meta);
+    // Damaged: listed as pending so that it can be deleted. A hashed name without a meta has lost its key.
+    if (parsed === 'hashed') return { basename: dir, date: 0 };
+    return { basename: parsed.basename, date: parsed.date };
+  }
+
+  async #closeList(body: FrameOf<'list'>): Promise<null> {
+    const list = this.#list(body);
+    this.#lists.delete(body.list);
+    await this.#endList(list);
+    return null;
+  }
+
+  async #endList(list: List): Promise<void> {
+    await this.#ctx.storage
+      .call('a list', 'closeNames', { list: list.store })
+      .catch((error) => this.#ctx.log.warn({ problem: String(error) }, 'a list could not be closed'));
+  }
+
+  // --- images by name -------------------------------------------------------------------------------------------------
+
+  async #imageProp(body: FrameOf<'imageByname'>): Promise<Buffer> {
+    const key = imageKey(body.lsu, body.def);
+    return encodeInfo(await this.#info(key));
+  }
+
+  async #info(key: ImageKey): Promise<ImageInfo> {
+    const writer = this.#ctx.open.writer(key.id);
+    if (writer !== null) return writer.info();
+    const stat = await this.#stat(key);
+    let meta: ImageMeta | null = null;
+    try {
+      meta = readMeta(key, stat.meta);
+    } catch (error) {
+      if (!(error instanceof Failed)) throw error;
+    }
+    const busy = meta?.state === 'pending' && this.#isHeld(key, stat.claims) ? imageState.busyWrite : 0;
+    return {
+      size: meta?.size ?? 0,
+      durableSize: meta?.size ?? 0,
+      physicalBytes: stat.physicalBytes,
+      state: restingState(meta) | busy,
+      meta,
+      def: meta === null ? { basename: key.basename, date: key.date } : defOf(meta),
+    };
+  }
+
+  #isHeld(key: ImageKey, claims: { n: number; text: string }[]): boolean {
+    try {
+      judgeClaims(this.#ctx, key, claims, this.#alive);
+      return false;
+    } catch {
+      return true;
+    }
+  }
+
+  async #stat(key: ImageKey) {
+    try {
+      return await this.#ctx.storage.call(key.what, 'statImage', { lsu: key.lsuDir, image: key.imageDir });
+    } catch (error) {
+      throw error instanceof Failed && error.status === status.ENOENT ? noSuchImage(key) : error;
+    }
+  }
+
+  async #deleteImage(body: FrameOf<'imageByname'>): Promise<null> {
+    const key = imageKey(body.lsu, body.def);
+    await this.#ctx.open.exclusive(key.id, async () => {
+      if (this.#ctx.open.writer(key.id) !== null) demandMove(key, 'busy', 'delete');
+      const stat = await this.#stat(key);
+      demandMove(key, stateOf(key, stat.meta), 'delete');
+      judgeClaims(this.#ctx, key, stat.claims, this.#alive);
+      await this.#ctx.storage
+        .call(key.what, 'removeImage', { lsu: key.lsuDir, image: key.imageDir, token: this.#ctx.newToken() })
+        .catch((error) => {
+          throw error instanceof Failed && error.status === status.ENOENT ? noSuchImage(key) : error;
+        });
+      this.#ctx.log.info({ image: key.id }, 'image deleted');
+    });
+    return null;
+  }
+}

@@ -1,0 +1,347 @@
+/**
+ * One connection's life: HELLO, then either server calls or one image. Which frame is allowed when is decided here;
+ * what breaks the order ends the connection, what merely cannot be done is answered with a status and a text.
+ */
+import { Failed, status } from '../core/errors.ts';
+import { FrameError } from '../core/layout.ts';
+import {
+  encodeBody, type FrameOf, frame, imageState, openMode, type Request, wire,
+} from '../core/wire.ts';
+import type { Link } from '../intake/link.ts';
+import type { Context } from './context.ts';
+import { copyImage } from './copier.ts';
+import { demandMove, encodeInfo, imageKey, type ImageKey } from './image-info.ts';
+import { openArena } from './memory.ts';
+import { ImageReader, openForRead } from './reader.ts';
+import { ServerCalls } from './server-calls.ts';
+import { closeTarget, createTarget, dropClaim, reopenTarget, type Alive, type WriteTarget } from './write-target.ts';
+import { ImageWriter } from './writer.ts';
+import { resumedResult } from './resume.ts';
+
+export interface SessionHost {
+  readonly ctx: Context;
+  readonly alive: Alive;
+  readonly instance: Uint8Array;
+  /** Text for a refusal, or null: may this engine take one more handle now? */
+  admit(): string | null;
+  statusJson(): string;
+}
+
+const noToken = '0'.repeat(2 * wire.tokenBytes);
+
+export class Session {
+  readonly link: Link;
+  readonly #host: SessionHost;
+  readonly #calls: ServerCalls;
+  writer: ImageWriter | null = null;
+  reader: ImageReader | null = null;
+  #greeted = false;
+  /** Set once a call has made this connection an image's. */
+  #imageCall = false;
+  #closed = false;
+  #work: Promise<void> = Promise.resolve();
+
+  constructor(host: SessionHost, link: Link) {
+    this.#host = host;
+    this.link = link;
+    this.#calls = new ServerCalls(host.ctx, host.alive);
+  }
+
+  /** Throws FrameError where the client broke the order of frames. */
+  take(request: Request): void {
+    if (!this.#greeted) {
+      this.#hello(request);
+      return;
+    }
+    switch (request.type) {
+      case frame.hello: throw new FrameError('a second HELLO');
+      case frame.submit: this.#needWriter().submit(request.body as FrameOf<'submit'>); return;
+      case frame.populate: this.#needWriter().populate(); return;
+      case frame.slotDone: this.reader?.slotDone(request.body as FrameOf<'slotDone'>); return;
+      case frame.arenaDropped: this.#arenaDropped(request.body as FrameOf<'arenaDropped'>); return;
+      default: this.#answer(request);
+    }
+  }
+
+  /** After the link has ended: lets go of everything. The memory goes last, when nobody touches it any more. */
+  async end(why: string): Promise<void> {
+    const { ctx } = this.#host;
+    await this.#work.catch(() => undefined);
+    await this.#calls.end();
+    const { writer, reader } = this;
+    if (writer !== null) {
+      if (!this.#closed) ctx.log.warn({ ...this.#about(writer), why }, 'the image stays pending: its writer is gone');
+      await this.#endWriter(writer);
+      writer.dropArena();
+    }
+    if (reader !== null) {
+      await reader.end();
+      reader.dropArena();
+    }
+    ctx.memory.release(this.link.id);
+  }
+
+  #hello(request: Request): void {
+    const { link } = this;
+    if (request.type !== frame.hello) throw new FrameError('the first frame is no HELLO');
+    const hello = request.body as FrameOf<'hello'>;
+    if (hello.magic !== wire.magic) throw new FrameError('this is no plug-in of ours');
+    link.job = hello.job;
+    link.server = hello.server;
+    if (hello.major !== wire.major) {
+      const text =
+        `the plug-in speaks protocol ${hello.major}.${hello.minor}, the engine ${wire.major}.${wire.minor}: ` +
+        'install plug-in and engine of the same release';
+      link.reply(request.callId, status.EVERSION, 0, text, null);
+      return;
+    }
+    const refusal = this.#host.admit();
+    if (refusal !== null) {
+      link.reply(request.callId, status.EBUSY, 0, refusal, null);
+      return;
+    }
+    this.#greeted = true;
+    const body = encodeBody('helloOk', {
+      major: wire.major, minor: wire.minor, engine_pid: process.pid, instance: this.#host.instance,
+    });
+    link.reply(request.callId, status.OK, 0, '', body);
+  }
+
+  #needWriter(): ImageWriter {
+    if (this.writer === null) throw new FrameError('a block without an image open for write');
+    return this.writer;
+  }
+
+  #arenaDropped(body: FrameOf<'arenaDropped'>): void {
+    if (this.writer !== null) this.writer.arenaDropped(body.arena);
+    else if (this.reader !== null) this.reader.arenaDropped(body.arena);
+    else throw new FrameError('an arena was dropped before there was one');
+  }
+
+  #answer(request: Request): void {
+    const { link } = this;
+    this.#work = this.#call(request)
+      .then((body) => {
+        // A READ answers for itself, in order with its DATA.
+        if (body !== undefined) link.reply(request.callId, status.OK, 0, '', body);
+      })
+      .catch((error: unknown) => {
+        if (error instanceof Failed) {
+          link.reply(request.callId, error.status, error.errno, error.message, null);
+          return;
+        }
+        if (error instanceof FrameError) {
+          link.end(`the host program broke the protocol: ${error.message}`);
+          return;
+        }
+        this.#host.ctx.bug(`call ${request.type}`, error);
+        link.reply(request.callId, status.EINTERNAL, 0, 'internal error; see the log of the engine', null);
+        link.end('internal error');
+      });
+  }
+
+  async #call(request: Request): Promise<Buffer | null | undefined> {
+    const { body } = request;
+    switch (request.type) {
+      case frame.status: return Buffer.from(this.#host.statusJson(), 'utf8');
+      case frame.imageCreate: return this.#create(body as FrameOf<'imageCreate'>);
+      case frame.imageOpen: return this.#open(body as FrameOf<'imageOpen'>);
+      case frame.imageResume: return this.#resume(body as FrameOf<'imageResume'>);
+      case frame.imageCopy: return this.#copy(body as FrameOf<'imageCopy'>);
+      case frame.flush: return this.#writing('flush').flush((body as FrameOf<'flush'>).sequence);
+      case frame.close: return this.#close(body as FrameOf<'close'>);
+      case frame.read: {
+        await this.#reading().read(request.callId, body as FrameOf<'read'>);
+        return undefined;
+      }
+      case frame.metadataWrite: return this.#writeMetadata(request);
+      case frame.metadataRead: return this.#readMetadata(body as FrameOf<'metadata'>);
+      case frame.imageProp: return encodeInfo(this.#image().info());
+      default: {
+        const answer = this.#calls.call(request, this.link.server);
+        if (answer === null) throw new FrameError(`frame type ${request.type} is not a call`);
+        return answer;
+      }
+    }
+  }
+
+  // --- opening --------------------------------------------------------------------------------------------------------
+
+  #claimConnection(): void {
+    if (this.#imageCall) throw new FrameError('a second image on one connection');
+    this.#imageCall = true;
+  }
+
+  #token(bytes: Uint8Array): string {
+    const token = Buffer.from(bytes).toString('hex');
+    if (token === noToken) throw new Failed(status.EINVAL, 'a writer token of zeros');
+    return token;
+  }
+
+  async #create(body: FrameOf<'imageCreate'>): Promise<Buffer> {
+    this.#claimConnection();
+    const { ctx } = this.#host;
+    const key = imageKey(body.lsu, body.def);
+    const token = this.#token(body.token);
+    return this.#startWriter(key, async () => {
+      try {
+        return await createTarget(ctx, this.link.id, key, body.def, token);
+      } catch (error) {
+        if (error instanceof Failed && error.status === status.EEXIST) demandMove(key, 'pending', 'create');
+        if (error instanceof Failed && error.status === status.ENOENT) {
+          throw new Failed(status.ENOENT, `${key.what}: there is no such LSU; create it first`, error.errno);
+        }
+        throw error;
+      }
+    });
+  }
+
+  async #open(body: FrameOf<'imageOpen'>): Promise<Buffer> {
+    this.#claimConnection();
+    const { ctx, alive } = this.#host;
+    const key = imageKey(body.lsu, body.def);
+    if (body.mode === openMode.read) return this.#startReader(key);
+    if (body.mode !== openMode.write) throw new Failed(status.EINVAL, `${key.what}: open mode ${body.mode} is unknown`);
+    const token = this.#token(body.token);
+    return this.#startWriter(key, () => reopenTarget(ctx, this.link.id, key, token, alive));
+  }
+
+  async #resume(body: FrameOf<'imageResume'>): Promise<Buffer> {
+    this.#claimConnection();
+    const { ctx, alive } = this.#host;
+    const key = imageKey(body.lsu, body.def);
+    const token = this.#token(body.token);
+    const done = await resumedResult(ctx, key, token, Buffer.from(body.image_id).toString('hex'));
+    if (done !== null) return done;
+    return this.#startWriter(key, () => reopenTarget(ctx, this.link.id, key, token, alive));
+  }
+
+  async #startReader(key: ImageKey): Promise<Buffer> {
+    const { ctx } = this.#host;
+    if (ctx.open.writer(key.id) !== null) demandMove(key, 'busy', 'openRead');
+    const target = await openForRead(ctx, key);
+    this.reader = new ImageReader(ctx, this.link, target);
+    return encodeBody('imageOpened', {
+      image_id: Buffer.from(target.meta.imageId, 'hex'), size: target.meta.size, durable_size: target.meta.size,
+      state: imageState.created, metadata_length: target.meta.opaque.length,
+    });
+  }
+
+  /** Memory first: an image that then cannot be opened leaves nothing behind. */
+  async #startWriter(key: ImageKey, open: () => Promise<WriteTarget>): Promise<Buffer> {
+    const { ctx } = this.#host;
+    const { id } = this.link;
+    const want = { slots: ctx.settings.writeBufferCount, slotBytes: ctx.settings.blockBytes };
+    const shape = await ctx.memory.claim(id, 'write', want, (to) => this.writer?.shrink(to));
+    return ctx.open.exclusive(key.id, async () => {
+      if (ctx.open.writer(key.id) !== null) demandMove(key, 'busy', 'openWrite');
+      const target = await open();
+      if (this.link.ended) {
+        await closeTarget(ctx, target);
+        await dropClaim(ctx, key, target.claim);
+        throw new Failed(status.EABORT, `${key.what}: the host program went away`);
+      }
+      const writer = new ImageWriter(ctx, this.link, target, openArena(shape));
+      this.writer = writer;
+      ctx.open.setWriter(key.id, writer);
+      ctx.log.info({ job: this.link.job, image: key.id, durable: target.meta.size }, 'image open for write');
+      // Behind the reply, which goes out when this call has returned.
+      setImmediate(() => writer.begin());
+      return encodeBody('imageOpened', {
+        image_id: Buffer.from(target.meta.imageId, 'hex'), size: target.meta.size, durable_size: target.meta.size,
+        state: imageState.pending | imageState.busyWrite, metadata_length: target.meta.opaque.length,
+      });
+    });
+  }
+
+  // --- one image ------------------------------------------------------------------------------------------------------
+
+  #image(): ImageWriter | ImageReader {
+    const image = this.writer ?? this.reader;
+    if (image === null || this.#closed) throw new FrameError('a call on an image that is not open');
+    return image;
+  }
+
+  #writing(call: string): ImageWriter {
+    if (this.reader !== null) {
+      throw new Failed(status.ESTATE, `${this.reader.target.key.what} is open for reading: ${call} is refused`);
+    }
+    if (this.writer === null || this.#closed) throw new FrameError(`${call} without an image`);
+    return this.writer;
+  }
+
+  #reading(): ImageReader {
+    if (this.writer !== null) {
+      throw new Failed(status.ESTATE, `${this.writer.target.key.what} is open for write: it cannot be read`);
+    }
+    if (this.reader === null || this.#closed) throw new FrameError('READ without an image');
+    return this.reader;
+  }
+
+  #writeMetadata(request: Request): null {
+    const { offset, length } = request.body as FrameOf<'metadata'>;
+    const tail = request.tail ?? new Uint8Array(0);
+    if (tail.length !== length) throw new FrameError('metadata of another length than announced');
+    this.#writing('metadata').writeMetadata(offset, tail);
+    return null;
+  }
+
+  #readMetadata(body: FrameOf<'metadata'>): Buffer {
+    const image = this.#image();
+    const all = image instanceof ImageWriter ? image.target.opaque : image.target.meta.opaque;
+    const part = all.subarray(Math.min(body.offset, all.length), Math.min(body.offset + body.length, all.length));
+    const head = encodeBody('metadataRead', { length: part.length, total: all.length });
+    return Buffer.concat([head, part]);
+  }
+
+  async #close(body: FrameOf<'close'>): Promise<Buffer> {
+    const { ctx } = this.#host;
+    const image = this.#image();
+    this.#closed = true;
+    if (image instanceof ImageReader) {
+      await image.end();
+      image.account.hostWaitNs = body.host_wait_ns;
+      image.account.slotWaitNs = body.slot_wait_ns;
+      image.account.copyNs = body.copy_ns;
+      ctx.log.info({ job: this.link.job, image: image.target.key.id, ...image.account.summary(ctx.now()) }, 'image read');
+      const { size } = image.target.meta;
+      return encodeBody('closed', { size, durable_size: size, state: imageState.created });
+    }
+    try {
+      return await image.close(body);
+    } finally {
+      ctx.open.setWriter(image.target.key.id, null);
+      const { state, size, sha256 } = image.target.meta;
+      const more = { state, size, checksum: sha256 === null ? null : `sha256:${sha256}` };
+      ctx.log.info({ ...this.#about(image), ...more, ...image.account.summary(ctx.now()) }, 'image written');
+    }
+  }
+
+  #about(image: ImageWriter | ImageReader): object {
+    return { job: this.link.job, image: image.target.key.id };
+  }
+
+  async #endWriter(writer: ImageWriter): Promise<void> {
+    await writer.end();
+    const { open } = this.#host.ctx;
+    const { id } = writer.target.key;
+    if (open.writer(id) === writer) open.setWriter(id, null);
+  }
+
+  async #copy(body: FrameOf<'imageCopy'>): Promise<Buffer> {
+    const { ctx } = this.#host;
+    const from = imageKey(body.from_lsu, body.from);
+    const to = imageKey(body.to_lsu, body.to);
+    const token = this.#token(body.token);
+    if (ctx.open.writer(from.id) !== null) demandMove(from, 'busy', 'copyFrom');
+    const copied = await ctx.open.exclusive(to.id, () => {
+      if (ctx.open.writer(to.id) !== null) demandMove(to, 'busy', 'copyTo');
+      return copyImage(ctx, this.link.id, from, to, body.to, token);
+    }).catch((error) => {
+      if (error instanceof Failed && error.status === status.EEXIST) demandMove(to, 'pending', 'copyTo');
+      throw error;
+    });
+    ctx.log.info({ job: this.link.job, image: to.id, from: from.id, ...copied }, 'image copied');
+    return encodeBody('copied', { size: copied.size, method: copied.method });
+  }
+}

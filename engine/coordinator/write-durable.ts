@@ -1,0 +1,121 @@
+/** From written to durable: the meta and the sums that flush, either close and a write below the durable size need. */
+import { addon } from '../../native/addon/index.ts';
+import { Failed, status } from '../core/errors.ts';
+import { encodeMeta, type ImageMeta } from '../image/meta.ts';
+import { encodeSumsTail, sumsOffset, wholeChunks } from '../image/sums.ts';
+import type { ShaFrontier, ShaPlace } from '../transfer/sha-frontier.ts';
+import type { Account } from './account.ts';
+import { chunkBytes, type Context } from './context.ts';
+import { crcOf } from './image-info.ts';
+import { catchUp, shaState } from './write-digest.ts';
+import { dataName, type WriteTarget } from './write-target.ts';
+
+/** Chunks whose sums travel in one call: their base64 fits a lane's area beside the meta. */
+const chunksPerCall = 8192;
+
+function base64(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('base64');
+}
+
+/** A hole is an error of the host program's that it may still mend. */
+export function checkNoGap(t: WriteTarget, end: number): void {
+  const gap = t.coverage.firstGap(end);
+  if (gap === null) return;
+  throw new Failed(
+    status.EINVAL,
+    `${t.key.what}: bytes ${gap.offset} to ${gap.offset + gap.length} were never written; write them before flush or close`,
+  );
+}
+
+/** A state at the very end saves the next opener from reading back: after sequential writing it stands there. */
+function shaPlace(t: WriteTarget, frontier: ShaFrontier, size: number): ShaPlace {
+  return frontier.frontier === size && size > 0 ? { offset: size, state: shaState(t) } : frontier.placeAt(size);
+}
+
+/** The pending meta for a durable size of `size` bytes, all of them covered. */
+function pendingMeta(t: WriteTarget, size: number): ImageMeta {
+  const saved = t.frontier === null ? null : shaPlace(t, t.frontier, size);
+  const partial = t.meta.sums === null ? null : t.coverage.partialAt(size);
+  return {
+    ...t.meta,
+    state: 'pending',
+    size,
+    opaque: t.opaque,
+    writerToken: t.token,
+    fragments: [{ name: dataName, size, crc64: null }],
+    sums: t.meta.sums === null ? null : { chunkBytes, crc64: t.coverage.crcOfSums(size, addon.crcBytes) },
+    partial: partial === null || partial.length === 0 ? null : { length: partial.length, crc64: partial.crc },
+    sha256: null,
+    shaState:
+      saved === null || saved.state === null || saved.offset === 0
+        ? null
+        : { offset: saved.offset, h: Buffer.from(saved.state).toString('hex') },
+  };
+}
+
+/** Sums that do not fit the last call go before it, unsynced: the step that follows syncs the file. */
+async function sumsForCall(ctx: Context, t: WriteTarget, size: number): Promise<{ at: number; bytes: Uint8Array }> {
+  if (t.meta.sums === null) return { at: -1, bytes: new Uint8Array(0) };
+  const end = wholeChunks(size, chunkBytes);
+  let chunk = t.durable.sumsChunks;
+  while (end - chunk > chunksPerCall) {
+    await ctx.storage.call(t.key.what, 'appendSums', {
+      sums: t.files.sums, at: sumsOffset(chunk), crcs: base64(t.coverage.sumsBytes(chunk, chunksPerCall)),
+    });
+    chunk += chunksPerCall;
+    t.durable.appended(chunk);
+  }
+  return { at: sumsOffset(chunk), bytes: t.coverage.sumsBytes(chunk, end - chunk) };
+}
+
+/** Everything below `end` becomes durable; the image stays pending. */
+export async function flushTarget(ctx: Context, t: WriteTarget, end: number): Promise<void> {
+  checkNoGap(t, end);
+  const meta = pendingMeta(t, end);
+  const sums = await sumsForCall(ctx, t, end);
+  await ctx.storage.call(t.key.what, 'flushImage', {
+    lsu: t.key.lsuDir, image: t.key.imageDir, files: t.files, token: t.token, meta: encodeMeta(meta, crcOf),
+    sumsAt: sums.at, crcs: base64(sums.bytes),
+  });
+  t.durable.flushed(end);
+  t.meta = meta;
+}
+
+/** Before a write below the durable size: the meta promises less from now on. `to` is a chunk's begin. */
+export async function lowerDurable(ctx: Context, t: WriteTarget, to: number): Promise<void> {
+  const meta = { ...pendingMeta(t, to), opaque: t.meta.opaque };
+  await ctx.storage.call(t.key.what, 'replaceMeta', {
+    lsu: t.key.lsuDir, image: t.key.imageDir, dir: t.files.dir, token: t.token, meta: encodeMeta(meta, crcOf),
+  });
+  t.durable.lowered(to);
+  t.meta = meta;
+}
+
+/** The commit: data, sums and meta durable, the image complete. */
+export async function commitTarget(ctx: Context, t: WriteTarget, account: Account, size: number): Promise<void> {
+  checkNoGap(t, size);
+  await catchUp(ctx, t, account, size);
+  const digest = new Uint8Array(32);
+  if (t.sha !== 0) addon.shaDigest(t.sha, digest);
+  const withSums = t.meta.sums !== null;
+  const sums = await sumsForCall(ctx, t, size);
+  const partial = withSums ? t.coverage.partialAt(size) : { length: 0, crc: 0n };
+  const tail = partial.length > 0 ? encodeSumsTail(partial.crc, partial.length) : new Uint8Array(0);
+  const crcs = new Uint8Array(sums.bytes.length + tail.length);
+  crcs.set(sums.bytes);
+  crcs.set(tail, sums.bytes.length);
+  const meta: ImageMeta = {
+    ...pendingMeta(t, size),
+    state: 'complete',
+    sha256: t.sha !== 0 ? Buffer.from(digest).toString('hex') : null,
+    shaState: null,
+    fragments: [{ name: dataName, size, crc64: withSums ? t.coverage.imageCrc(size) : null }],
+  };
+  await ctx.storage.call(t.key.what, 'commitImage', {
+    lsu: t.key.lsuDir, image: t.key.imageDir, files: t.files, token: t.token, meta: encodeMeta(meta, crcOf),
+    sumsAt: sums.at, crcs: base64(crcs), size, claim: t.claim.text, claimN: t.claim.n,
+  });
+  t.durable.flushed(size);
+  t.meta = meta;
+}
+

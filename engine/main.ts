@@ -1,0 +1,59 @@
+/** vast-ostd: reads the configuration, serves its socket, stops on SIGTERM or SIGINT. */
+import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { addon } from '../native/addon/index.ts';
+import { openLog } from './admin/log.ts';
+import { ConfigError, loadConfig } from './config.ts';
+import { Engine } from './coordinator/engine.ts';
+import { ListenError, listen } from './intake/listener.ts';
+
+const exitUsage = 2;
+const exitFailed = 1;
+
+function version(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+function options(): { config: string | null } {
+  const { values } = parseArgs({ options: { config: { type: 'string', short: 'c' }, help: { type: 'boolean', short: 'h' } } });
+  if (values.help) {
+    process.stdout.write('usage: vast-ostd [--config FILE]\nWithout --config: $VAST_OST_CONF, else the default place.\n');
+    process.exit(0);
+  }
+  return { config: values.config ?? null };
+}
+
+async function main(): Promise<void> {
+  const config = loadConfig(options().config, process.env);
+  const log = await openLog({ level: config.logging.level, file: config.logging.file });
+  const engine = new Engine(config, log.root, version());
+  const listener = await listen(config.engine.socket, config.engine.socketMode, engine);
+  await engine.start();
+  log.root.info({ socket: config.engine.socket, config: config.source, version: version() }, 'engine ready');
+  process.stdout.write(`${JSON.stringify({ ready: true, pid: process.pid, socket: config.engine.socket })}\n`);
+
+  process.on('SIGHUP', () => void log.reopen());
+  let stopping = false;
+  const stop = async (signal: string): Promise<void> => {
+    if (stopping) return;
+    stopping = true;
+    log.root.info({ signal }, 'engine stops');
+    listener.close();
+    const clean = await engine.stop(config.engine.drainS * 1000);
+    log.root.info({ clean }, 'engine stopped');
+    await log.flush();
+    // A lane that hangs in a system call makes every orderly exit hang too.
+    if (!clean) addon.killSelf();
+    process.exit(0);
+  };
+  process.on('SIGTERM', () => void stop('SIGTERM'));
+  process.on('SIGINT', () => void stop('SIGINT'));
+}
+
+main().catch((error: unknown) => {
+  const expected = error instanceof ConfigError || error instanceof ListenError;
+  const text = expected ? error.message : String((error as Error).stack ?? error);
+  process.stderr.write(`vast-ostd: ${text}\n`);
+  process.exit(error instanceof ConfigError ? exitUsage : exitFailed);
+});
