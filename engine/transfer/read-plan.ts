@@ -73,8 +73,10 @@ export class ReadPlan {
   /** Bytes [base, position) were sent. */
   #position = 0;
   #nextFill = 0;
-  /** End of the last request; a READ from there on is sequential. */
+  /** End of what was asked for. */
   #requestEnd = 0;
+  /** A READ from here on is sequential; Infinity: the next one is a first one. */
+  #continuesAt = Infinity;
   #sequential = false;
   #pieces: Piece[] = [];
   #stop: (ReadFailure & { offset: number }) | null = null;
@@ -116,18 +118,18 @@ export class ReadPlan {
       return refuse(`READ of ${call.length} bytes at ${call.offset}`);
     }
     if (call.generation < this.#generation) return refuse(`READ goes back to generation ${call.generation}`);
-    const jumps = call.generation > this.#generation;
-    if (jumps) this.#jump(call);
+    if (call.generation > this.#generation) this.#jump(call);
     if (call.offset >= this.#size) return [reply(call.callId, failureLess, this.#size)];
     if (call.offset < this.#base || call.offset > this.#position) {
       return refuse(`READ at ${call.offset} leaves the stream ${this.#base}…${this.#position} of its generation`);
     }
     const actions: ReadAction[] = [];
-    if (!jumps && !this.#sequential && call.offset >= this.#requestEnd) {
+    if (!this.#sequential && call.offset >= this.#continuesAt) {
       this.#sequential = true;
       if (this.#hold === 'off') actions.push({ kind: 'grow' });
     }
     this.#requestEnd = Math.max(this.#requestEnd, Math.min(this.#size, call.offset + call.length));
+    this.#continuesAt = this.#requestEnd;
     this.#waiting = call;
     return this.#advance(actions);
   }
@@ -197,8 +199,9 @@ export class ReadPlan {
     this.#generation = call.generation;
     this.#base = call.offset;
     this.#position = call.offset;
-    this.#nextFill = this.#chunkAt(call.offset);
-    this.#requestEnd = call.offset;
+    this.#nextFill = Math.min(this.#size, this.#chunkAt(call.offset));
+    this.#requestEnd = this.#nextFill;
+    this.#continuesAt = Infinity;
     this.#sequential = false;
     this.#stop = null;
   }
@@ -253,9 +256,10 @@ export class ReadPlan {
       actions.push(reply(callId, this.#stop, this.#stop.offset));
       this.#waiting = null;
       this.#stop = null;
-      // Nothing is tried again unasked: the next READ turns it on.
+      // Nothing is tried again unasked.
       this.#sequential = false;
-      this.#requestEnd = this.#position;
+      this.#requestEnd = this.#nextFill;
+      this.#continuesAt = Infinity;
     }
   }
 
