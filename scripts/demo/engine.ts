@@ -65,11 +65,16 @@ export class Engine {
     clearTimeout(timer);
     if (well) return engine;
     engine.child.kill('SIGKILL');
-    throw new Error(`the engine did not start (${await engine.exit}):\n${engine.said.join('')}`);
+    throw new Error(`the engine did not start (${await engine.exit}):\n${engine.words()}`);
   }
 
   get pid(): number {
     return this.child.pid as number;
+  }
+
+  /** What it last said on standard error. */
+  words(): string {
+    return this.said.join('');
   }
 
   /** User and system time of all its threads, seconds. */
