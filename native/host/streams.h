@@ -1,0 +1,52 @@
+/*
+ * streams.h: backup and restore of many images at once, each in a process of its own, because bptm is one process per
+ * job. The plug-in is loaded after the fork, in each of them.
+ */
+#ifndef HOST_STREAMS_H
+#define HOST_STREAMS_H
+
+#include <stdatomic.h>
+
+#include "clock.h"
+#include "session.h"
+
+/* What one stream did. Shared memory: written by the stream's process, read by the first one (moved: also meanwhile). */
+struct stream {
+  uint64_t number; /* 1 …; 0: the only one, in the first process itself */
+  sts_image_def_t def;
+  struct outcome outcome;
+  bool finished;
+  _Atomic uint64_t moved;  /* bytes so far, for progress */
+  uint64_t bytes;          /* moved by this run, without padding */
+  uint64_t length;         /* of what was backed up, without padding, as far as known */
+  uint64_t size;           /* of the image, as far as this program knows */
+  uint64_t offset;         /* where writing or reading began */
+  uint64_t reads, writes;  /* calls */
+  uint64_t started_ns, ended_ns, connect_ns; /* started: behind open_server; ended: behind close */
+  struct cpu_time cpu;     /* of the process between started and ended */
+  uint64_t open_ns, write_ns, read_ns, flush_ns, close_ns; /* spent in calls of the plug-in */
+  uint64_t write_max_ns, read_max_ns;                      /* the longest single call */
+  uint64_t file_ns;        /* spent reading input or writing output */
+  sts_uint32_t state;      /* STS_II_* after close */
+};
+
+/* Runs one stream; fills in everything. */
+typedef void stream_function(const struct options *options, struct stream *stream);
+
+/*
+ * Runs `function` for one stream here, or for --streams of them in a process each, and prints the report.
+ * Returns the exit code.
+ */
+int streams_run(const struct options *options, uint64_t count, stream_function *function, bool data_on_stdout);
+
+/* Called by a stream after each piece: progress when it is the only one. */
+void stream_moved(const struct options *options, struct stream *stream, uint64_t bytes);
+
+/* Between these two calls the stream's seconds and CPU seconds are counted. */
+void stream_started(struct stream *stream);
+void stream_ended(struct stream *stream);
+
+/* stream-report.c: the table, or the JSON line. */
+int streams_report(const struct options *options, const struct stream *streams, uint64_t count, bool data_on_stdout);
+
+#endif
