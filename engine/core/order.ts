@@ -78,3 +78,14 @@ export function highWord(value: number): number {
 export function joinWords(low: number, high: number): number {
   return (high | 0) * 0x1_0000_0000 + (low >>> 0);
 }
+
+/** What a lane's thread is started with: the argument of its one long task, workers/lane-main.ts. */
+export interface ServeTask {
+  orders: SharedArrayBuffer;
+  completions: SharedArrayBuffer;
+  area: SharedArrayBuffer;
+  pool: 'io' | 'meta' | 'digest';
+  /** Nice value of the thread, above the process's own. */
+  niceness: number;
+  storeKind: 'file' | 'memory';
+}

@@ -1,0 +1,103 @@
+/**
+ * One lane as the coordinator holds it: a ring each way, the area, and at most one order. The thread behind it is
+ * started by `start`, which runs the lane's one long task.
+ */
+import { RingReader, RingWriter, createRing } from 'sharedarraybuffer-ring';
+import { assert } from '../core/assert.ts';
+import { completionWord, op, recordWords, type ServeTask } from '../core/order.ts';
+import { Area, decodeResult, encodeOrder, type LaneOrder, type LaneResult } from './lane-order.ts';
+
+/** One order and one stop word: a lane has never more to read. */
+const ringRecords = 2;
+
+export interface LaneEvents {
+  /** The order is done; the lane may get the next one from within. */
+  completed(lane: Lane, result: LaneResult): void;
+  /** The task ended: `error` null after a stop word. An order that had been completed was told before. */
+  ended(lane: Lane, error: Error | null): void;
+}
+
+export class Lane {
+  readonly number: number;
+  /** Which opening of the storage root its store knows; for the meta pool. */
+  rootGeneration = 0;
+  /** The opening that the order under way tells it of. */
+  rootGiven = 0;
+  readonly #events: LaneEvents;
+  readonly #orderMemory = createRing(ringRecords);
+  readonly #completionMemory = createRing(ringRecords);
+  readonly #orders = new RingWriter(this.#orderMemory);
+  readonly #completions = new RingReader(this.#completionMemory);
+  readonly #area = new Area();
+  readonly #record = new Int32Array(recordWords);
+  #orderId = 0;
+  #busy = false;
+  #ended = false;
+
+  constructor(
+    number: number,
+    task: Omit<ServeTask, 'orders' | 'completions' | 'area'>,
+    start: (task: ServeTask) => Promise<unknown>,
+    events: LaneEvents,
+  ) {
+    this.number = number;
+    this.#events = events;
+    void this.#listen();
+    start({
+      ...task,
+      orders: this.#orderMemory,
+      completions: this.#completionMemory,
+      area: this.#area.memory,
+    }).then(
+      () => this.#end(null),
+      (error: unknown) => this.#end(error instanceof Error ? error : new Error(String(error))),
+    );
+  }
+
+  give(order: LaneOrder): void {
+    assert(!this.#busy, 'a lane has one order at a time');
+    this.#orderId = (this.#orderId + 1) | 0;
+    encodeOrder(this.#record, this.#area, this.#orderId, order);
+    assert(this.#orders.tryWrite(this.#record), 'the ring of a free lane has room');
+    this.#busy = true;
+    this.#orders.publish();
+  }
+
+  /** The lane ends behind what it works on. */
+  stop(): void {
+    this.#record.fill(0);
+    this.#record[0] = op.stop;
+    assert(this.#orders.tryWrite(this.#record), 'the ring has room for one order and one stop word');
+    this.#orders.publish();
+  }
+
+  async #listen(): Promise<void> {
+    while (!this.#ended) {
+      await this.#completions.waitAsync();
+      this.#drain();
+    }
+  }
+
+  #drain(): void {
+    while (!this.#ended && this.#completions.tryRead(this.#record)) {
+      this.#completions.release();
+      assert(this.#busy, 'a completion answers an order');
+      assert(this.#record[completionWord.id] === this.#orderId, 'a completion names the order under way');
+      const result = decodeResult(this.#record, this.#area);
+      this.#busy = false;
+      this.#events.completed(this, result);
+    }
+  }
+
+  #end(error: Error | null): void {
+    // What the thread had published before it ended counts, and comes first.
+    this.#drain();
+    this.#ended = true;
+    // The writing end is nobody's any more: one record from here lets #listen see the end instead of waiting for ever.
+    const bell = new RingWriter(this.#completionMemory);
+    this.#record.fill(0);
+    bell.tryWrite(this.#record);
+    bell.publish();
+    this.#events.ended(this, error);
+  }
+}

@@ -1,0 +1,265 @@
+/**
+ * All lanes of one kind: takes orders, hands them to lanes, starts lanes on demand, replaces those that die or are lost.
+ *
+ * Who gets what is decided in assign.ts; Piscina owns the threads, each running one long task.
+ */
+import { fileURLToPath } from 'node:url';
+import { Piscina } from 'piscina';
+import { type Store, type StoreAnswer, StoreError, type StoreMethod } from '../../workers/store.ts';
+import { errno } from '../core/errors.ts';
+import { op, type ServeTask } from '../core/order.ts';
+import { Assign, type AssignStatus } from './assign.ts';
+import { Countdown, within } from './drain.ts';
+import { Lane } from './lane.ts';
+import { failedResult, isRepeatable, type LaneOrder, type LaneResult } from './lane-order.ts';
+
+export interface PoolOptions {
+  kind: ServeTask['pool'];
+  lanesMax: number;
+  /** A lane that works on one order for longer is lost: replaced, its order left to it. */
+  overdueMs: number;
+  /** Added to the nice value of the lanes' threads. */
+  niceness: number;
+  storeKind: ServeTask['storeKind'];
+  /** Orders of one mount under way at once; not given: as many as lanes. */
+  perMountMax?: number;
+  /** Orders that wait; more are answered with −EAGAIN. */
+  queueMax?: number;
+  /** Milliseconds of a clock that never goes back. */
+  now(): number;
+  onLost?(order: LaneOrder, mount: number): void;
+  onDied?(error: Error | null): void;
+}
+
+export interface PoolStatus extends AssignStatus {
+  kind: string;
+  lanesMax: number;
+  completed: number;
+  /** Sums over all completions. */
+  cpuNs: number;
+  wallNs: number;
+}
+
+interface Work {
+  order: LaneOrder;
+  method: StoreMethod | null;
+  resolve(result: LaneResult): void;
+  reject(error: unknown): void;
+}
+
+const queueMaxDefault = 4096;
+const lanePath = fileURLToPath(
+  new URL(`../../workers/lane-main.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url),
+);
+
+export class Pool {
+  readonly #options: PoolOptions;
+  readonly #assign: Assign<Work>;
+  readonly #threads: Piscina<ServeTask, void>;
+  readonly #lanes = new Map<number, Lane>();
+  readonly #running = new Countdown();
+  readonly #outstanding = new Countdown();
+  /** Looks for overdue lanes; it also keeps the event loop alive while an order is out, which waitAsync does not. */
+  readonly #timer: NodeJS.Timeout;
+  /** The storage root as last opened, for stores of lanes that do not know it yet; the memory store has one lane only. */
+  #root = '';
+  #rootGeneration = 0;
+  #stopping = false;
+  #completed = 0;
+  #cpuNs = 0;
+  #wallNs = 0;
+
+  constructor(options: PoolOptions) {
+    // The memory store's namespace lives in its lane.
+    const lanesMax = options.kind === 'meta' && options.storeKind === 'memory' ? 1 : options.lanesMax;
+    this.#options = { ...options, lanesMax };
+    this.#assign = new Assign({
+      lanesMax,
+      perMountMax: options.perMountMax ?? lanesMax,
+      queueMax: options.queueMax ?? queueMaxDefault,
+      overdueMs: options.overdueMs,
+      now: options.now,
+    });
+    this.#threads = new Piscina({
+      minThreads: 0,
+      // As many again may replace lanes that are lost.
+      maxThreads: 2 * lanesMax,
+      idleTimeout: Number.POSITIVE_INFINITY,
+      concurrentTasksPerWorker: 1,
+      atomics: 'disabled',
+      recordTiming: false,
+    });
+    // Of a worker that fails between two tasks; one that fails in its task rejects that.
+    this.#threads.on('error', (error: Error) => options.onDied?.(error));
+    this.#timer = setInterval(() => this.#lookForLost(), Math.max(10, Math.min(1000, options.overdueMs / 4)));
+    this.#timer.unref();
+  }
+
+  /** A lane is free or may be started. */
+  get idle(): boolean {
+    return !this.#stopping && this.#assign.idle;
+  }
+
+  /** The same, and the mount takes an order now. */
+  idleFor(mount: number): boolean {
+    return !this.#stopping && this.#assign.idleFor(mount);
+  }
+
+  /**
+   * Carries out one order. Never rejects but for bugs: failures are negative results. Orders of one `key` (an image)
+   * stay in order among themselves; keys take turns.
+   */
+  run(order: LaneOrder, mount = 0, key = 0): Promise<LaneResult> {
+    return this.#submit(order, null, mount, key);
+  }
+
+  /** One step of the store, in a meta lane. Throws StoreError. */
+  async call<M extends StoreMethod>(method: M, arg: Parameters<Store[M]>[0]): Promise<ReturnType<Store[M]>> {
+    const text = JSON.stringify({ method, arg });
+    const result = await this.#submit({ op: op.store, text }, method, 0, 0);
+    if (result.result < 0) {
+      // A sync that was under way when its lane died may have failed: what it should have made durable is not believed.
+      const syncFailed = result.result === -errno.EIO;
+      throw new StoreError({ errno: result.result, step: 'lane', path: result.text ?? '', syncFailed });
+    }
+    const answer = JSON.parse(result.text ?? '') as StoreAnswer<M>;
+    if (!answer.ok) throw new StoreError(answer.failure);
+    return answer.value;
+  }
+
+  status(): PoolStatus {
+    return {
+      kind: this.#options.kind,
+      lanesMax: this.#options.lanesMax,
+      ...this.#assign.status(),
+      completed: this.#completed,
+      cpuNs: this.#cpuNs,
+      wallNs: this.#wallNs,
+    };
+  }
+
+  /**
+   * Takes no more orders, lets what is under way end, ends the lanes. False when the deadline came first: then lanes
+   * hang in system calls, and this process can only be killed.
+   */
+  async stop(deadlineMs: number): Promise<boolean> {
+    this.#stopping = true;
+    const deadline = this.#options.now() + deadlineMs;
+    const left = () => deadline - this.#options.now();
+    await within(this.#outstanding.zero(), left());
+    for (const ticket of this.#assign.takeQueued()) this.#fail(ticket.payload, -errno.ECANCELED, 'the engine stops');
+    for (const lane of this.#lanes.values()) lane.stop();
+    const ended = await within(this.#running.zero(), left());
+    clearInterval(this.#timer);
+    // Ending the threads waits for each of them: with one that hangs it would never come back.
+    if (ended) await this.#threads.destroy();
+    return ended;
+  }
+
+  #submit(order: LaneOrder, method: StoreMethod | null, mount: number, key: number): Promise<LaneResult> {
+    if (this.#stopping) return Promise.resolve(failedResult(-errno.ECANCELED, 'the engine stops'));
+    return new Promise((resolve, reject) => {
+      const work = { order, method, resolve, reject };
+      if (!this.#assign.submit(work, mount, key, isRepeatable(order, method))) {
+        resolve(failedResult(-errno.EAGAIN, `the ${this.#options.kind} queue is full`));
+        return;
+      }
+      if (this.#outstanding.count === 0) this.#timer.ref();
+      this.#outstanding.add();
+      this.#dispatch();
+    });
+  }
+
+  #dispatch(): void {
+    for (let given = this.#assign.give(); given !== null; given = this.#assign.give()) {
+      const lane = given.start ? this.#start(given.lane) : this.#lanes.get(given.lane)!;
+      const work = given.ticket.payload;
+      try {
+        lane.give(work.method === null ? work.order : this.#withRoot(lane, work));
+      } catch (error) {
+        // An order that cannot be encoded is a bug of its caller, and no reason to lose the lane.
+        this.#assign.finished(lane.number);
+        this.#settled();
+        work.reject(error);
+      }
+    }
+  }
+
+  /** A lane whose store has not seen the newest opening of the root opens it itself, before the call. */
+  #withRoot(lane: Lane, work: Work): LaneOrder {
+    if (work.method === 'openRoot' || lane.rootGeneration === this.#rootGeneration) return work.order;
+    lane.rootGiven = this.#rootGeneration;
+    return { ...work.order, text: `{"root":${this.#root},${work.order.text!.slice(1)}` };
+  }
+
+  #start(number: number): Lane {
+    const { kind, niceness, storeKind } = this.#options;
+    const lane = new Lane(
+      number,
+      { pool: kind, niceness, storeKind },
+      (task) => this.#threads.run(task, { filename: lanePath }),
+      {
+        completed: (lane, result) => this.#onCompleted(lane, result),
+        ended: (lane, error) => this.#onEnded(lane, error),
+      },
+    );
+    this.#lanes.set(number, lane);
+    this.#running.add();
+    return lane;
+  }
+
+  #onCompleted(lane: Lane, result: LaneResult): void {
+    const { ticket, retire } = this.#assign.finished(lane.number);
+    if (retire) {
+      this.#lanes.delete(lane.number);
+      lane.stop();
+    }
+    const work = ticket.payload;
+    if (work.method !== null) this.#noteRoot(lane, work, result);
+    this.#completed++;
+    this.#cpuNs += result.cpuNs;
+    this.#wallNs += result.wallNs;
+    this.#settled();
+    work.resolve(result);
+    this.#dispatch();
+  }
+
+  #noteRoot(lane: Lane, work: Work, result: LaneResult): void {
+    // 1: the lane's store opened the root, on the way or because that was the call.
+    if (result.result !== 1) return;
+    if (work.method === 'openRoot') {
+      this.#root = JSON.stringify((JSON.parse(work.order.text!) as { arg: unknown }).arg);
+      this.#rootGeneration++;
+      lane.rootGiven = this.#rootGeneration;
+    }
+    lane.rootGeneration = lane.rootGiven;
+  }
+
+  #onEnded(lane: Lane, error: Error | null): void {
+    this.#running.done();
+    // A lane that was told to stop is done with its orders, or was retired.
+    const known = this.#lanes.delete(lane.number);
+    if (!known || (this.#stopping && error === null)) return;
+    this.#options.onDied?.(error);
+    const { ticket, again } = this.#assign.died(lane.number);
+    if (ticket !== null && !again) {
+      this.#fail(ticket.payload, -errno.EIO, `its lane died: ${error?.message ?? 'it ended early'}`);
+    }
+    this.#dispatch();
+  }
+
+  #fail(work: Work, result: number, text: string): void {
+    this.#settled();
+    work.resolve(failedResult(result, text));
+  }
+
+  #settled(): void {
+    this.#outstanding.done();
+    if (this.#outstanding.count === 0) this.#timer.unref();
+  }
+
+  #lookForLost(): void {
+    for (const { ticket } of this.#assign.overdue()) this.#options.onLost?.(ticket.payload.order, ticket.mount);
+    this.#dispatch();
+  }
+}

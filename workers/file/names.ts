@@ -1,0 +1,88 @@
+/** LSUs and listings. */
+import { errno } from '../../engine/core/errors.ts';
+import { addon, statField } from '../../native/addon/index.ts';
+import { checkName, checkToken, dirMode, labelPrefix, lsuFileName, metaName } from '../layout.ts';
+import { jsonBytes } from '../meta-text.ts';
+import type { Store } from '../store.ts';
+import {
+  fail, must, O_EXCL, openDir, readWhole, removeDirFlag, replaceWhole, statOut, syncFile, writeWhole,
+} from './calls.ts';
+import { readMeta } from './open.ts';
+import type { Root } from './root.ts';
+
+const lsuTextBytesMax = 64 * 1024;
+const fileTypeMask = 0o170000;
+const directoryType = 0o040000;
+/** Metas are collected until an answer holds this much: the last one may be as long as a meta gets, and still fit. */
+export const answerBytesGood = 48 * 1024;
+
+export function makeLsu(root: Root, arg: Parameters<Store['makeLsu']>[0]): void {
+  const lsu = checkName(arg.lsu);
+  root.checkMarker();
+  must(addon.makeDir(root.dir, lsu, dirMode), 'mkdir', lsu);
+  let dir = -1;
+  try {
+    dir = openDir(root.dir, lsu, lsu);
+    writeWhole(dir, lsuFileName, arg.text, O_EXCL, `${lsu}/${lsuFileName}`);
+    syncFile(dir, lsu);
+    syncFile(root.dir, '');
+  } catch (error) {
+    if (dir >= 0) addon.unlinkFile(dir, lsuFileName, 0);
+    addon.unlinkFile(root.dir, lsu, removeDirFlag);
+    throw error;
+  } finally {
+    if (dir >= 0) addon.closeFile(dir);
+  }
+}
+
+export function labelLsu(root: Root, arg: Parameters<Store['labelLsu']>[0]): void {
+  const temporary = labelPrefix + checkToken(arg.token);
+  root.checkMarker();
+  root.inLsu(arg.lsu, (lsu) => replaceWhole(lsu, lsuFileName, temporary, arg.text, arg.lsu));
+}
+
+export function readLsu(root: Root, arg: Parameters<Store['readLsu']>[0]): { text: string | null } {
+  const path = `${arg.lsu}/${lsuFileName}`;
+  return root.inLsu(arg.lsu, (lsu) => {
+    const bytes = readWhole(lsu, lsuFileName, lsuTextBytesMax, path);
+    // Nothing is said of a directory that was removed: that its file is missing is then no answer.
+    if (bytes === null && addon.statFile(lsu, statOut) >= 0 && statOut[statField.links] === 0) {
+      fail('open', arg.lsu, -errno.ENOENT);
+    }
+    return { text: bytes?.toString('utf8') ?? null };
+  });
+}
+
+export function openNames(root: Root, arg: Parameters<Store['openNames']>[0]): { list: number } {
+  const list =
+    arg.lsu === null
+      ? addon.openList(root.dir, '.')
+      : root.inLsu(arg.lsu, (lsu) => must(addon.openList(lsu, '.'), 'open', arg.lsu!));
+  return { list: must(list, 'open', arg.lsu ?? '') };
+}
+
+/** Names are taken one by one where metas are read: a name that was taken must be answered. */
+export function nextNames(root: Root, arg: Parameters<Store['nextNames']>[0]): ReturnType<Store['nextNames']> {
+  const dir = arg.lsu === null ? root.dir : root.lsu(arg.lsu);
+  const names: { name: string; meta: string | null }[] = [];
+  let bytes = 0;
+  while (names.length < arg.max && bytes < answerBytesGood) {
+    const taken = addon.nextNames(arg.list, 1);
+    if (typeof taken === 'number') return fail('readdir', arg.lsu ?? '', taken);
+    if (taken.length === 0) break;
+    const name = taken[0];
+    if (name.startsWith('.') || !isDirectory(dir, name)) continue;
+    const meta = arg.meta ? readMeta(dir, `${name}/${metaName}`, `${arg.lsu ?? ''}/${name}`) : null;
+    names.push({ name, meta });
+    bytes += jsonBytes(name) + (meta === null ? 8 : jsonBytes(meta)) + 32;
+  }
+  return { names };
+}
+
+/** Something else than a directory is nobody's LSU and nobody's image; nor is what vanished meanwhile. */
+function isDirectory(dir: number, name: string): boolean {
+  const result = addon.statAt(dir, name, statOut);
+  if (result === -errno.ENOENT) return false;
+  must(result, 'stat', name);
+  return (statOut[statField.mode] & fileTypeMask) === directoryType;
+}

@@ -1,0 +1,48 @@
+/**
+ * A lane's life: take the order, perform it, answer; sleep when there is none. Nothing else runs in this thread, so it
+ * may block in every system call and in every wait.
+ */
+import { RingReader, RingWriter } from 'sharedarraybuffer-ring';
+import { assert } from '../engine/core/assert.ts';
+import { completionWord, highWord, lowWord, op, orderWord, recordWords, type ServeTask } from '../engine/core/order.ts';
+import { addon } from '../native/addon/index.ts';
+import { LaneArea } from './lane-area.ts';
+import { perform } from './perform.ts';
+import type { Store } from './store.ts';
+
+const nsPerMs = 1e6;
+
+export function serveOrders(task: Pick<ServeTask, 'orders' | 'completions' | 'area'>, store: Store | null): void {
+  const orders = new RingReader(task.orders);
+  const completions = new RingWriter(task.completions);
+  const area = new LaneArea(task.area);
+  const record = new Int32Array(recordWords);
+  for (;;) {
+    if (!orders.tryRead(record)) {
+      orders.wait();
+      continue;
+    }
+    orders.release();
+    if (record[orderWord.op] === op.stop) return;
+    const cpuStart = addon.threadCpuNs();
+    const start = performance.now();
+    area.clear();
+    const result = perform(record, area, store);
+    answer(record, result, area, addon.threadCpuNs() - cpuStart, (performance.now() - start) * nsPerMs);
+    assert(completions.tryWrite(record), 'the ring has room for the completion of the one order');
+    completions.publish();
+  }
+}
+
+/** Turns the order's record into its completion: op and id stay. */
+function answer(record: Int32Array, result: number, area: LaneArea, cpuNs: number, wallNs: number): void {
+  record[completionWord.resultLow] = lowWord(result);
+  record[completionWord.resultHigh] = highWord(result);
+  record[completionWord.cpuLow] = lowWord(cpuNs);
+  record[completionWord.cpuHigh] = highWord(cpuNs);
+  record[completionWord.wallLow] = lowWord(wallNs);
+  record[completionWord.wallHigh] = highWord(wallNs);
+  record[completionWord.text] = area.textBytes;
+  record[completionWord.crcs] = area.crcCount;
+  record.fill(0, completionWord.crcs + 1);
+}
