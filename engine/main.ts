@@ -34,6 +34,11 @@ async function main(): Promise<void> {
   process.stdout.write(`${JSON.stringify({ ready: true, pid: process.pid, socket: config.engine.socket })}\n`);
 
   process.on('SIGHUP', () => void log.reopen());
+  // What nobody caught leaves the coordinator in an unknown state: images stay pending, and resumable by a new engine.
+  process.on('uncaughtException', (error) => {
+    log.root.fatal({ err: error }, 'bug: the engine ends itself');
+    void log.flush().finally(() => addon.killSelf());
+  });
   let stopping = false;
   const stop = async (signal: string): Promise<void> => {
     if (stopping) return;

@@ -41,7 +41,7 @@ export function listen(path: string, mode: number, events: LinkEvents): Promise<
   let next = 1;
   const server: Server = createServer((socket) => {
     const link = new Link(next++, socket, {
-      request: events.request,
+      request: (from, request) => events.request(from, request),
       ended: (ended, why) => {
         links.delete(ended);
         events.ended(ended, why);
