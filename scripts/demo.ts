@@ -11,6 +11,7 @@ import { rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { firstDifference } from './demo/compare.ts';
 import { Engine, runOnce, writeConfig } from './demo/engine.ts';
+import { engineAccount } from './demo/engine-log.ts';
 import { places, treeTops } from './demo/places.ts';
 import { checksumByOthers, storedChecksum } from './demo/stored.ts';
 import { type Job, type JobResult, runJobs } from './demo/streams.ts';
@@ -23,6 +24,8 @@ const streams = 4;
 const bytesEach = 96 * 1024 * 1024;
 const server = 'VastData:demo';
 const lsu = 'demo-lsu';
+/** Of every image: a fixed one, so that names are the same in each run. */
+const date = 1;
 
 const where = places();
 const say = (text = ''): void => void process.stdout.write(`${text}\n`);
@@ -64,7 +67,7 @@ async function runPhase(
   engine: Engine,
   env: NodeJS.ProcessEnv,
 ): Promise<Phase> {
-  const key = (item: Item): string[] => ['--server', server, '--lsu', lsu, '--image', item.name, '--date', '1'];
+  const key = (item: Item): string[] => ['--server', server, '--lsu', lsu, '--image', item.name, '--date', `${date}`];
   const origin = ['--policy', 'demo', '--schedule', 'full', '--client', 'this-machine'];
   const jobs = items.map((item): Job => {
     const rest = command === 'backup' ? origin : ['--output', item.restored];
@@ -78,25 +81,27 @@ async function runPhase(
 }
 
 /** The table; false when anything that came back differs from what went in. */
-function report(items: Item[], backup: Phase, restore: Phase, lsuDirectory: string): boolean {
+function report(files: WorkFiles, items: Item[], backup: Phase, restore: Phase): boolean {
   const total = items.reduce((sum, { bytes }) => sum + bytes, 0);
-  const one = ({ seconds, gb_per_s, cpu_s_per_gb }: JobResult): string[] =>
-    [seconds, gb_per_s, cpu_s_per_gb].map((value) => value.toFixed(2));
-  const all = ({ results, seconds }: Phase): string[] => {
-    const cpu = results.reduce((sum, result) => sum + result.cpu_s_per_gb * result.bytes, 0);
-    return [seconds, total / 1e9 / seconds, cpu / total].map((value) => value.toFixed(2));
+  const number = (value: number | null): string => value?.toFixed(2) ?? '–';
+  const one = ({ seconds, gb_per_s, cpu_s_per_gb }: JobResult, engine: number | null): string[] =>
+    [seconds, gb_per_s, cpu_s_per_gb, engine].map(number);
+  const all = ({ results, seconds, engineCpu }: Phase): string[] => {
+    const hostCpu = results.reduce((sum, result) => sum + result.cpu_s_per_gb * result.bytes, 0) / 1e9;
+    return [seconds, total / 1e9 / seconds, hostCpu / (total / 1e9), engineCpu / (total / 1e9)].map(number);
   };
-  const engineCpu = ({ engineCpu }: Phase): string => (engineCpu / (total / 1e9)).toFixed(2);
-
   const differences = items.map(({ source, restored }) => firstDifference(source, restored));
-  const rows = items.map(({ name, bytes }, i) => [
-    name,
-    megabytes(bytes),
-    ...one(backup.results[i]),
-    ...one(restore.results[i]),
-    `${(storedChecksum(lsuDirectory, name) ?? 'none').slice(0, 19)}…`,
-    differences[i] === null ? 'identical' : `DIFFERS at byte ${differences[i]}`,
-  ]);
+  const rows = items.map(({ name, bytes }, i) => {
+    const account = engineAccount(files.log, `${lsu}/${name}~${date}`);
+    return [
+      name,
+      megabytes(bytes),
+      ...one(backup.results[i], account.written),
+      ...one(restore.results[i], account.read),
+      `${(storedChecksum(join(files.root, lsu), name) ?? 'none').slice(0, 19)}…`,
+      differences[i] === null ? 'identical' : `DIFFERS at byte ${differences[i]}`,
+    ];
+  });
   const identical = differences.every((difference) => difference === null);
   rows.push([
     'together',
@@ -106,26 +111,18 @@ function report(items: Item[], backup: Phase, restore: Phase, lsuDirectory: stri
     '',
     identical ? 'all identical' : 'NOT ALL',
   ]);
-  const head = [
-    'image',
-    'MB',
-    'write s',
-    'GB/s',
-    'host CPU-s/GB',
-    'read s',
-    'GB/s',
-    'host CPU-s/GB',
-    'checksum',
-    'restored',
-  ];
+  const columns = ['GB/s', 'host', 'engine'];
+  const head = ['image', 'MB', 'write s', ...columns, 'read s', ...columns, 'checksum', 'restored'];
   say(`\n${table(head, rows)}\n`);
-  say(`Engine, for all streams: ${engineCpu(backup)} CPU-s/GB writing (SHA-256 and CRC-64 of every byte),`);
-  say(`${engineCpu(restore)} CPU-s/GB reading (CRC-64 of every byte). Host: the vast-ost-host processes.\n`);
+  say(
+    'host, engine: CPU seconds for a GB, of the host program with the plug-in in it, and of the engine; together: of the',
+  );
+  say('whole engine process. Writing computes CRC-64 and SHA-256 of every byte, reading verifies the CRC-64.\n');
   return identical;
 }
 
 function farewell({ config, root }: WorkFiles): void {
-  const image = `--server ${server} --lsu ${lsu} --image my-file --date 1`;
+  const image = `--server ${server} --lsu ${lsu} --image my-file --date ${date}`;
   say(`
 The images stay in ${join(root, lsu)}.
 
@@ -160,7 +157,7 @@ async function demo(): Promise<boolean> {
   const env: NodeJS.ProcessEnv = { ...process.env, VAST_OST_CONF: files.config };
   delete env.LD_LIBRARY_PATH; // for the Node of a package; the host program needs libc only
 
-  let well = false;
+  let phases: { backup: Phase; restore: Phase };
   let ended: string;
   try {
     const made = await runOnce(where.hostProgram, [
@@ -174,19 +171,19 @@ async function demo(): Promise<boolean> {
     ]);
     if (!made.ok) throw new Error(`create-lsu failed: ${made.text}`);
     const backup = await runPhase('backup', items, engine, env);
-    const restore = await runPhase('restore', items, engine, env);
-    const identical = report(items, backup, restore, join(files.root, lsu));
-    const { lines, agrees } = checksumByOthers(join(files.root, lsu), items[0].name);
-    for (const line of lines) say(line);
-    well = identical && agrees;
+    phases = { backup, restore: await runPhase('restore', items, engine, env) };
   } finally {
     ended = await engine.stop();
     if (ended !== 'code 0') say(`The engine ended with ${ended}; its log: ${files.log}\n${engine.words()}`);
   }
+  const identical = report(files, items, phases.backup, phases.restore);
+  const { lines, agrees } = checksumByOthers(join(files.root, lsu), items[0].name);
+  for (const line of lines) say(line);
+  const well = identical && agrees && ended === 'code 0';
   for (const dir of [files.source, files.restored]) rmSync(dir, { recursive: true });
   farewell(files);
   say(well ? `Done: ${items.length} images, every one restored identical.` : 'FAILED: see above.');
-  return well && ended === 'code 0';
+  return well;
 }
 
 demo().then(

@@ -53,7 +53,7 @@ async function runJob(program: string, running: Running, env: NodeJS.ProcessEnv)
     child.once('error', (error) => resolve(error.message));
     child.once('close', (status, signal) => resolve(status ?? signal));
   });
-  running.done = true;
+  running.done = code === 0;
   if (code !== 0) throw new Error(`${job.name}: ${program} ${job.args[0]} ended with ${code}: ${err || out}`);
   return JSON.parse(out.trim().split('\n').at(-1) as string) as JobResult;
 }
