@@ -1,0 +1,66 @@
+/** What property tests share: one seed for the run, counts that grow with VAST_OST_RUNS, and a stream of decisions. */
+import * as fc from 'fast-check';
+
+/** Seed of this run: VAST_OST_SEED, else a fixed one. fast-check prints it with the shrunk case when a property fails. */
+export const seed = Number(process.env.VAST_OST_SEED ?? 20260);
+
+/** Times `count` of runs; the campaign raises it. */
+const factor = Number(process.env.VAST_OST_RUNS ?? 1);
+
+/** Checks the property; throws with seed, path and the smallest failing case. */
+export function check<T>(property: fc.IProperty<T>, runs: number): void {
+  fc.assert(property, { seed, numRuns: Math.ceil(runs * factor), endOnFailure: false });
+}
+
+/** Decisions of a simulated world, drawn by fast-check so that it can shrink them; 0 once they are used up. */
+export class Decisions {
+  readonly #words: readonly number[];
+  #at = 0;
+  constructor(words: readonly number[]) {
+    this.#words = words;
+  }
+  get left(): number {
+    return this.#words.length - this.#at;
+  }
+  /** 0 … end − 1 */
+  below(end: number): number {
+    const word = this.#words[this.#at] ?? 0;
+    this.#at += 1;
+    return word % end;
+  }
+  /** True in one of `n` cases; false once decisions are used up. */
+  oneIn(n: number): boolean {
+    return this.below(n) === n - 1;
+  }
+  pick<T>(items: readonly T[]): T {
+    const item = items[this.below(items.length)];
+    if (item === undefined) throw new Error('nothing to pick from');
+    return item;
+  }
+}
+
+export function decisions(max: number): fc.Arbitrary<Decisions> {
+  return fc.array(fc.nat({ max: 0xffff }), { maxLength: max, size: 'max' }).map((words) => new Decisions(words));
+}
+
+/** A checksum that combines like a CRC does, and is plain to read: a polynomial modulo 2^61 − 1. Empty: 0n. */
+const modulus = (1n << 61n) - 1n;
+const base = 0x1_2345_6789_abcdn;
+export function sumOf(bytes: Uint8Array, from = 0, to = bytes.length): bigint {
+  let sum = 0n;
+  for (let at = from; at < to; at += 1) sum = (sum * base + BigInt((bytes[at] ?? 0) + 1)) % modulus;
+  return sum;
+}
+const powers: bigint[] = [1n];
+function power(exponent: number): bigint {
+  for (let next = powers.length; next <= exponent && next < 1 << 16; next += 1) {
+    powers.push(((powers[next - 1] ?? 1n) * base) % modulus);
+  }
+  const known = powers[exponent];
+  if (known !== undefined) return known;
+  const half = power(Math.floor(exponent / 2));
+  return (half * half * (exponent % 2 === 1 ? base : 1n)) % modulus;
+}
+export function combineSums(left: bigint, right: bigint, rightLength: number): bigint {
+  return (left * power(rightLength) + right) % modulus;
+}
