@@ -68,6 +68,8 @@ export class ImageReader {
   readonly #link: Link;
   #arena: Arena | null = null;
   #next: Arena | null = null;
+  /** `next`, once it is on its way to the client. */
+  #passed: Arena | null = null;
   #plan: ReadPlan | null = null;
   #tasks = 0;
   #idleWaiters: (() => void)[] = [];
@@ -250,7 +252,7 @@ export class ImageReader {
   #swap(): void {
     if (this.#next === null || this.#plan === null || this.#passed === this.#next || !this.#plan.canReplace) return;
     this.#passed = this.#next;
+    this.#plan.freeze();
     this.#pass(this.#next);
   }
-  #passed: Arena | null = null;
 }

@@ -69,12 +69,14 @@ export class Session {
     await this.#work.catch(() => undefined);
     await this.#calls.end();
     const { writer, reader } = this;
+    if (writer === null && reader === null) ctx.log.debug({ job: this.link.job, pid: this.link.peer.pid, why }, 'connection ended');
     if (writer !== null) {
       if (!this.#closed) ctx.log.warn({ ...this.#about(writer), why }, 'the image stays pending: its writer is gone');
       await this.#endWriter(writer);
       writer.dropArena();
     }
     if (reader !== null) {
+      if (!this.#closed) ctx.log.warn({ ...this.#about(reader), why }, 'the reader is gone without a close');
       await reader.end();
       reader.dropArena();
     }
