@@ -165,7 +165,8 @@ export interface Store {
   sweepList(arg: { lsu: string; list: number; max: number }): { list: number; items: SweepItem[] };
   /**
    * Removes what sweepList found and the coordinator condemned, at most `max` entries; what changed since is left.
-   * `removed`: paths that are gone altogether; `left`: how many of `items` are not.
+   * `removed`: paths that are gone, for '.trash' also each of its entries, so that a step that got on shows it; `left`:
+   * how many of `items` are there still.
    */
   sweepRemove(arg: { lsu: string; items: { path: string; claim: string | null }[]; max: number }): {
     removed: string[]; left: number;

@@ -27,6 +27,8 @@ export interface PoolOptions {
   queueMax?: number;
   /** Milliseconds of a clock that never goes back. */
   now(): number;
+  /** Tests: another entry for the lanes' threads. */
+  lanePath?: string;
   onLost?(order: LaneOrder, mount: number): void;
   onDied?(error: Error | null): void;
 }
@@ -197,7 +199,7 @@ export class Pool {
     const lane = new Lane(
       number,
       { pool: kind, niceness, storeKind },
-      (task) => this.#threads.run(task, { filename: lanePath }),
+      (task) => this.#threads.run(task, { filename: this.#options.lanePath ?? lanePath }),
       {
         completed: (lane, result) => this.#onCompleted(lane, result),
         ended: (lane, error) => this.#onEnded(lane, error),

@@ -86,12 +86,17 @@ export function sweepRemove(root: Root, arg: Parameters<Store['sweepRemove']>[0]
   return root.inLsu(arg.lsu, (lsu) => {
     const removed: string[] = [];
     const budget = { left: arg.max };
+    let gone = 0;
     for (const { path, claim } of arg.items) {
       checkPath(path, arg.lsu);
       if (budget.left <= 0) break;
-      if (removeItem(lsu, path, claim, budget, arg.lsu)) removed.push(path);
+      if (path === trashName) removed.push(...emptyTrash(lsu, budget, arg.lsu));
+      if (path === trashName ? isEmpty(lsu, path, arg.lsu) : removeItem(lsu, path, claim, budget, arg.lsu)) {
+        removed.push(path);
+        gone++;
+      }
     }
-    return { removed, left: arg.items.length - removed.length };
+    return { removed, left: arg.items.length - gone };
   });
 }
 
@@ -111,7 +116,6 @@ function checkPath(path: string, lsu: string): void {
 }
 
 function removeItem(lsu: number, path: string, claim: string | null, budget: { left: number }, at: string): boolean {
-  if (path === trashName) return emptyTrash(lsu, budget, at);
   const isDir = path.startsWith(createPrefix);
   const owner = isDir ? `${path}/${claimName(1)}` : path;
   // Another owner may have taken its place since it was listed.
@@ -122,10 +126,15 @@ function removeItem(lsu: number, path: string, claim: string | null, budget: { l
   return isGone(lsu, path);
 }
 
-function emptyTrash(lsu: number, budget: { left: number }, at: string): boolean {
+/** Each directory in it that is gone then. */
+function emptyTrash(lsu: number, budget: { left: number }, at: string): string[] {
   const names = listNames(lsu, trashName, budget.left, `${at}/${trashName}`) ?? [];
-  for (const name of names) removeTree(lsu, `${trashName}/${name}`, budget, at);
-  return listNames(lsu, trashName, 1, `${at}/${trashName}`)?.length === 0;
+  const paths = names.map((name) => `${trashName}/${name}`);
+  return paths.filter((path) => budget.left > 0 && removeTree(lsu, path, budget, at));
+}
+
+function isEmpty(lsu: number, path: string, at: string): boolean {
+  return listNames(lsu, path, 1, `${at}/${path}`)?.length === 0;
 }
 
 /** A directory of files; a file too. What an NFS client still holds open (.nfs…) stays until the next time. */
