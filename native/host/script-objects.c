@@ -16,6 +16,9 @@ bool object_get(struct script *script, enum object_kind kind, const char *name, 
                 struct session_object **session) {
   *handle = NULL;
   *session = NULL;
+  if (kind != OBJECT_SESSION && script->plugin.library == NULL) {
+    return script_error(script, "the plug-in is not loaded; use load");
+  }
   if (strcmp(name, "null") == 0) return true;
   struct object *object = find(script, name);
   if (object == NULL) return script_error(script, "no %s of the name %s was made", kind_names[kind], name);
