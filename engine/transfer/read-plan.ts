@@ -118,7 +118,9 @@ export class ReadPlan {
       return refuse(`READ of ${call.length} bytes at ${call.offset}`);
     }
     if (call.generation < this.#generation) return refuse(`READ goes back to generation ${call.generation}`);
-    if (call.generation > this.#generation) this.#jump(call);
+    // Where nothing of a generation was sent (its READ failed), no DATA can be mistaken: it may begin elsewhere.
+    const afresh = this.#position === this.#base && call.offset !== this.#base;
+    if (call.generation > this.#generation || afresh) this.#jump(call);
     if (call.offset >= this.#size) return [reply(call.callId, failureLess, this.#size)];
     if (call.offset < this.#base || call.offset > this.#position) {
       return refuse(`READ at ${call.offset} leaves the stream ${this.#base}…${this.#position} of its generation`);

@@ -19,6 +19,9 @@ export class Decisions {
   constructor(words: readonly number[]) {
     this.#words = words;
   }
+  [fc.toStringMethod](): string {
+    return `Decisions(${JSON.stringify(this.#words)})`;
+  }
   get left(): number {
     return this.#words.length - this.#at;
   }

@@ -1,0 +1,94 @@
+import { describe, expect, it } from 'vitest';
+import { shipped } from '../sim/transfer-code.ts';
+import { checkRandomReader, checkReadWorld } from '../sim/transfer-read-world.ts';
+import { seed } from '../support/property.ts';
+
+const { ReadPlan } = shipped;
+const mib = 1024 * 1024;
+
+describe('read plan', () => {
+  it(`gives an honest client its bytes, whatever crosses (seed ${seed})`, () => checkReadWorld(shipped, 1000));
+  it(`reads no more than a random reader touches (seed ${seed})`, () => checkRandomReader(shipped, 200));
+
+  it('turns read-ahead on with the second sequential READ, and fills every slot', () => {
+    const plan = new ReadPlan({ size: 100 * mib, slots: 2, slotBytes: 4 * mib });
+    expect(plan.read({ callId: 1, offset: 0, length: 256 * 1024, generation: 1 })).toEqual([
+      { kind: 'fill', slot: 0, offset: 0, length: mib },
+    ]);
+    expect(plan.filled(0, mib)).toEqual([
+      { kind: 'data', slot: 0, slotOffset: 0, offset: 0, length: mib, generation: 1 },
+      { kind: 'reply', callId: 1, status: 0, errno: 0, text: '', offset: 0 },
+    ]);
+    expect(plan.slotDone(0, 1)).toEqual([]);
+    expect(plan.read({ callId: 2, offset: mib, length: 256 * 1024, generation: 1 })).toEqual([
+      { kind: 'grow' },
+      { kind: 'fill', slot: 0, offset: mib, length: 4 * mib },
+      { kind: 'fill', slot: 1, offset: 5 * mib, length: 4 * mib },
+    ]);
+    expect(plan.sequential).toBe(true);
+  });
+
+  it('does not take the rest of one big request for a second one', () => {
+    const plan = new ReadPlan({ size: 100 * mib, slots: 1, slotBytes: 4 * mib });
+    plan.read({ callId: 1, offset: 0, length: 64 * mib, generation: 1 });
+    plan.filled(0, 4 * mib);
+    plan.slotDone(0, 1);
+    plan.read({ callId: 2, offset: 4 * mib, length: 60 * mib, generation: 1 });
+    expect(plan.sequential).toBe(false);
+  });
+
+  it('answers a READ behind the end with nothing', () => {
+    const plan = new ReadPlan({ size: 1000, slots: 1, slotBytes: 4 * mib });
+    for (const offset of [1000, 2 ** 50]) {
+      expect(plan.read({ callId: 9, offset, length: 1, generation: 1 })).toEqual([
+        { kind: 'reply', callId: 9, status: 0, errno: 0, text: '', offset: 1000 },
+      ]);
+    }
+  });
+
+  it('answers a READ at once that crossed the DATA it asks for', () => {
+    const plan = new ReadPlan({ size: 3 * mib, slots: 3, slotBytes: mib });
+    plan.read({ callId: 1, offset: 0, length: mib, generation: 1 });
+    plan.filled(0, mib);
+    plan.read({ callId: 2, offset: mib, length: mib, generation: 1 });
+    plan.filled(1, mib);
+    plan.filled(2, mib);
+    expect(plan.position).toBe(3 * mib);
+    expect(plan.read({ callId: 3, offset: 2 * mib, length: mib, generation: 1 })).toEqual([
+      { kind: 'reply', callId: 3, status: 0, errno: 0, text: '', offset: 2 * mib },
+    ]);
+  });
+
+  it.each([
+    ['a READ while one waits', { callId: 2, offset: 0, length: 1, generation: 5 }, 'before the reply'],
+    ['an old generation', { callId: 2, offset: 0, length: 1, generation: 4 }, 'goes back to generation 4'],
+    ['an offset in front of the stream', { callId: 2, offset: 0, length: 1, generation: 5 }, 'leaves the stream'],
+    ['an offset behind the stream', { callId: 2, offset: 2 * mib + 1, length: 1, generation: 5 }, 'leaves the stream'],
+    ['no bytes', { callId: 2, offset: mib, length: 0, generation: 5 }, 'READ of 0 bytes'],
+    ['no number', { callId: 2, offset: Number.NaN, length: 1, generation: 5 }, 'READ of 1 bytes at NaN'],
+  ])('refuses %s', (name, call, text) => {
+    const plan = new ReadPlan({ size: 3 * mib, slots: 1, slotBytes: mib });
+    plan.read({ callId: 1, offset: mib, length: 1, generation: 5 });
+    if (name !== 'a READ while one waits') plan.filled(0, mib);
+    const [action, ...more] = plan.read(call);
+    expect(more).toEqual([]);
+    expect(action?.kind === 'refuse' && action.text).toContain(text);
+  });
+
+  it('refuses a SLOT_DONE of a slot that the client does not hold', () => {
+    const plan = new ReadPlan({ size: 3 * mib, slots: 2, slotBytes: mib });
+    plan.read({ callId: 1, offset: 0, length: 1, generation: 1 });
+    for (const slot of [0, 1, 2, -1, 0.5]) expect(plan.slotDone(slot, 1)[0]?.kind).toBe('refuse');
+    expect(plan.slotDone(0, 2)[0]?.kind).toBe('refuse');
+    expect(plan.slotDone(0, 0)).toEqual([]);
+  });
+
+  it('starts nothing once its next arena is on its way', () => {
+    const plan = new ReadPlan({ size: 100 * mib, slots: 1, slotBytes: 4 * mib });
+    plan.hold(true);
+    plan.freeze();
+    expect(plan.read({ callId: 1, offset: 0, length: 1, generation: 1 })).toEqual([]);
+    expect(plan.replace(2, 8 * mib)).toEqual([{ kind: 'fill', slot: 0, offset: 0, length: mib }]);
+    expect(() => plan.freeze()).toThrow('all its slots are free');
+  });
+});
