@@ -27,7 +27,7 @@ function options(): { config: string | null } {
 async function main(): Promise<void> {
   const config = loadConfig(options().config, process.env);
   const log = await openLog({ level: config.logging.level, file: config.logging.file });
-  const engine = new Engine(config, log.root, version());
+  const engine = new Engine(config, log, version());
   const listener = await listen(config.engine.socket, config.engine.socketMode, engine);
   await engine.start();
   log.root.info({ socket: config.engine.socket, config: config.source, version: version() }, 'engine ready');
@@ -37,7 +37,8 @@ async function main(): Promise<void> {
   // What nobody caught leaves the coordinator in an unknown state: images stay pending, and resumable by a new engine.
   process.on('uncaughtException', (error) => {
     log.root.fatal({ err: error }, 'bug: the engine ends itself');
-    void log.flush().finally(() => addon.killSelf());
+    log.flush();
+    addon.killSelf();
   });
   let stopping = false;
   const stop = async (signal: string): Promise<void> => {
@@ -47,7 +48,7 @@ async function main(): Promise<void> {
     listener.close();
     const clean = await engine.stop(config.engine.drainS * 1000);
     log.root.info({ clean }, 'engine stopped');
-    await log.flush();
+    log.flush();
     // A lane that hangs in a system call makes every orderly exit hang too.
     if (!clean) addon.killSelf();
     process.exit(0);

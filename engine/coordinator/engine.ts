@@ -1,10 +1,9 @@
 /** The coordinator: wires pools, storage, memory and sessions together, and winds them down. */
 import { randomBytes } from 'node:crypto';
-import type { Logger } from 'pino';
-import { addon } from '../../native/addon/index.ts';
 import { Failed } from '../core/errors.ts';
 import { FrameError } from '../core/layout.ts';
 import { wire } from '../core/wire.ts';
+import type { EngineLog } from '../admin/log.ts';
 import type { Config } from '../config.ts';
 import { processAlive, readIdentity } from '../image/claim.ts';
 import type { Link, LinkEvents } from '../intake/link.ts';
@@ -19,6 +18,8 @@ import { Storage } from './storage.ts';
 import { statusReport } from './status-report.ts';
 
 const probeMs = 5_000;
+/** A call that is answered sooner needs no word in between. */
+const quietMs = 1000;
 /** Digests go behind everything else on a busy machine: late sums hold up a slot, late writes hold up the device. */
 const digestNiceness = 5;
 
@@ -28,14 +29,17 @@ export class Engine implements LinkEvents, SessionHost {
   readonly config: Config;
   readonly sessions = new Map<Link, Session>();
   readonly meta: Pool;
+  readonly #log: EngineLog;
   readonly #janitor: Janitor;
   readonly #timers: NodeJS.Timeout[] = [];
   #ending = new Set<Promise<void>>();
   #draining = false;
   bugs = 0;
 
-  constructor(config: Config, log: Logger, engineVersion: string) {
+  constructor(config: Config, engineLog: EngineLog, engineVersion: string) {
     this.config = config;
+    this.#log = engineLog;
+    const log = engineLog.root;
     const now = (): number => performance.now();
     const { engine, performance: speed, general, integrity } = config;
     const common = { overdueMs: engine.laneOverdueS * 1000, storeKind: engine.store, now };
@@ -96,8 +100,13 @@ export class Engine implements LinkEvents, SessionHost {
     return `${handlesMax} handles are open: raise [engine] handles_max, or run fewer jobs at once`;
   }
 
+  get draining(): boolean {
+    return this.#draining;
+  }
+
   statusJson(): string {
-    return JSON.stringify(statusReport(this));
+    const { dropped, failure } = this.#log;
+    return JSON.stringify(statusReport(this, { dropped, failure }));
   }
 
   // --- connections ----------------------------------------------------------------------------------------------------
@@ -138,9 +147,10 @@ export class Engine implements LinkEvents, SessionHost {
   /** Tells every client with a long call under way that it is not forgotten. */
   #beat(): void {
     const now = performance.now();
-    for (const link of this.sessions.keys()) {
+    for (const [link, session] of this.sessions) {
       const age = link.callAge(now);
-      if (age !== null && age > 1000) link.stillWorking();
+      // A writer waits for credits without a call: while blocks of its are under way the engine owes it some.
+      if ((age !== null && age > quietMs) || session.writer?.owes) link.stillWorking();
     }
   }
 
@@ -166,11 +176,5 @@ export class Engine implements LinkEvents, SessionHost {
     return drained && stopped.every(Boolean);
   }
 
-  counts(): { files: number; lists: number; arenas: number; shaStates: number; watches: number } {
-    const out = new Float64Array(5);
-    addon.counts(out);
-    const [files = 0, lists = 0, arenas = 0, shaStates = 0, watches = 0] = out;
-    return { files, lists, arenas, shaStates, watches };
-  }
 }
 

@@ -13,6 +13,7 @@ import { op } from '../core/order.ts';
 import { encodeFrame, frame, imageState, type FrameOf } from '../core/wire.ts';
 import type { ImageMeta } from '../image/meta.ts';
 import { type ReadAction, ReadPlan } from '../transfer/read-plan.ts';
+import type { StatusJob } from '../core/status-report.ts';
 import type { Link } from '../intake/link.ts';
 import { Account } from './account.ts';
 import { chunkBytes, type Context } from './context.ts';
@@ -72,6 +73,7 @@ export class ImageReader {
   #passed: Arena | null = null;
   #plan: ReadPlan | null = null;
   #tasks = 0;
+  #verifying = 0;
   #idleWaiters: (() => void)[] = [];
   #closed = false;
 
@@ -82,13 +84,16 @@ export class ImageReader {
     this.account = new Account(ctx.now());
   }
 
-  describe(): object {
-    return {
-      image: this.target.key.id, job: this.#link.job, mode: 'read', size: this.target.meta.size,
-      position: this.#plan?.position ?? 0, bytes: this.account.bytes, readAhead: this.#plan?.sequential ?? false,
-      slots: this.#arena?.slots ?? 0, movedAgoS: (this.#ctx.now() - this.account.movedAt) / 1000,
-      ageS: (this.#ctx.now() - this.account.since) / 1000,
-    };
+  /** For status: what this job waits for now. */
+  get waitsFor(): StatusJob['waitsFor'] {
+    if (this.#link.callType !== frame.read) return 'host program';
+    if (this.#arena === null) return 'memory';
+    return this.#verifying > 0 ? 'digest' : 'device';
+  }
+
+  get slots(): StatusJob['slots'] {
+    const of = this.#arena?.slots ?? 0;
+    return { held: Math.min(of, this.#tasks), of };
   }
 
   info(): ImageInfo {
@@ -221,9 +226,11 @@ export class ImageReader {
     if (read.crcs === null || read.crcs.length < chunks) {
       return { good: 0, failure: new Failed(status.EDAMAGED, `image.sums ends before the chunk at offset ${offset}`) };
     }
+    this.#verifying++;
     const verified = await this.#ctx.digest.run({
       op: op.verify, arena: arena.id, memoryOffset, length, offset, align: chunkBytes, crcs: read.crcs.subarray(0, chunks),
     }, 0, this.#link.id);
+    this.#verifying--;
     this.account.digest(verified);
     if (verified.result < 0) return { good: 0, failure: ioFailure(`at offset ${offset}`, 'verify', key.id, verified.result) };
     return { good: verified.result, failure: null };

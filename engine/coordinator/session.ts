@@ -7,6 +7,8 @@ import { FrameError } from '../core/layout.ts';
 import {
   encodeBody, type FrameOf, frame, imageState, openMode, type Request, wire,
 } from '../core/wire.ts';
+import { displayName } from '../image/names.ts';
+import type { StatusJob } from '../core/status-report.ts';
 import type { Link } from '../intake/link.ts';
 import type { Context } from './context.ts';
 import { copyImage } from './copier.ts';
@@ -61,6 +63,30 @@ export class Session {
       case frame.arenaDropped: this.#arenaDropped(request.body as FrameOf<'arenaDropped'>); return;
       default: this.#answer(request);
     }
+  }
+
+  /** For status: the image that is open here, if any. */
+  jobs(now: number): StatusJob[] {
+    const image = this.writer ?? this.reader;
+    if (image === null || this.link.ended) return [];
+    const { key } = image.target;
+    const { account, waitsFor } = image;
+    const seconds = (now - account.since) / 1000;
+    const idle = (now - account.movedAt) / 1000;
+    return [
+      {
+        job: this.link.job,
+        lsu: displayName(key.lsu),
+        image: displayName(key.basename),
+        mode: image === this.writer ? 'write' : 'read',
+        seconds,
+        bytes: account.bytes,
+        bytesPerSecond: seconds > 0 ? account.bytes / seconds : 0,
+        slots: image.slots,
+        waitsFor,
+        stalledSeconds: waitsFor === 'host program' || waitsFor === null || idle < 1 ? 0 : idle,
+      },
+    ];
   }
 
   /** After the link has ended: lets go of everything. The memory goes last, when nobody touches it any more. */

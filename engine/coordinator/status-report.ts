@@ -1,50 +1,48 @@
-/** What `vast-ost status` shows. Its shape is documented in docs/operators/status.md. */
-import { readFileSync } from 'node:fs';
+/** Fills the report that `vast-ost status` shows. */
+import type { StatusPool, StatusReport } from '../core/status-report.ts';
+import type { Pool } from '../lanes/pool.ts';
 import type { Engine } from './engine.ts';
 
-/** Resident memory of our own, without the arenas: from /proc, in bytes. */
-function anonymousBytes(): number {
-  const line = /^RssAnon:\s+([0-9]+) kB/m.exec(readFileSync('/proc/self/status', 'latin1'));
-  return Number(line?.[1] ?? 0) * 1024;
+function poolOf(name: StatusPool['name'], pool: Pool): StatusPool {
+  const { lanes, busy, lost, lanesMax, queued } = pool.status();
+  return { name, running: lanes, busy, lost, max: lanesMax, queued };
 }
 
-export function statusReport(engine: Engine): object {
+export function statusReport(engine: Engine, log: { dropped: number; failure: string | null }): StatusReport {
   const { ctx, config } = engine;
-  const now = performance.now();
-  const jobs = [...engine.sessions.values()].flatMap((session) => {
-    const image = session.writer ?? session.reader;
-    return image === null ? [] : [{ pid: session.link.peer.pid, ...image.describe() }];
-  });
+  const now = ctx.now();
+  const jobs = [...engine.sessions.values()].flatMap((session) => session.jobs(now));
+  const pools = [poolOf('io', ctx.io), poolOf('meta', engine.meta), poolOf('digest', ctx.digest)];
+  const storagePools = pools.filter(({ name }) => name !== 'digest');
+  const { root } = ctx.storage;
   return {
-    version: ctx.settings.engineVersion,
-    pid: process.pid,
-    uptimeS: Math.round(process.uptime()),
-    config: config.source,
-    socket: config.engine.socket,
-    connections: engine.sessions.size,
+    engine: {
+      version: ctx.settings.engineVersion,
+      pid: process.pid,
+      instance: engine.instance.toString('hex'),
+      startedAt: new Date(performance.timeOrigin).toISOString(),
+      draining: engine.draining,
+    },
+    memory: {
+      budgetBytes: config.engine.maxMemoryBytes,
+      usedBytes: ctx.memory.usedBytes('write') + ctx.memory.usedBytes('read'),
+      waiting: ctx.memory.waiting,
+    },
+    handles: { open: jobs.length, max: config.engine.handlesMax },
     jobs,
-    stalledSinceS: jobs.length === 0 ? 0 : Math.min(...jobs.map((job) => (job as { movedAgoS?: number }).movedAgoS ?? 0)),
     mounts: [
       {
         root: config.general.nfsMountPoint,
-        mounted: ctx.storage.root !== null,
-        problem: ctx.storage.problem,
-        storeId: ctx.storage.root?.storeId ?? null,
-        fsType: ctx.storage.root?.fsType ?? null,
-        warnings: ctx.storage.root?.warnings ?? [],
+        mounted: root !== null,
+        storeId: root?.storeId ?? null,
+        fsType: root?.fsType ?? null,
+        warnings: [...(root?.warnings ?? []), ...(ctx.storage.problem === '' ? [] : [ctx.storage.problem])],
+        lanesBusy: storagePools.reduce((sum, { busy }) => sum + busy, 0),
+        lanesLost: storagePools.reduce((sum, { lost }) => sum + lost, 0),
+        stalledSeconds: Math.max(ctx.io.oldestSeconds(), engine.meta.oldestSeconds()),
       },
     ],
-    memory: {
-      maxBytes: config.engine.maxMemoryBytes,
-      writerBytes: ctx.memory.usedBytes('write'),
-      readerBytes: ctx.memory.usedBytes('read'),
-      waiting: ctx.memory.waiting,
-      rssAnonBytes: anonymousBytes(),
-    },
-    pools: [ctx.io.status(), engine.meta.status(), ctx.digest.status()],
-    open: engine.counts(),
-    bugs: engine.bugs,
-    cpuS: process.cpuUsage().user / 1e6 + process.cpuUsage().system / 1e6,
-    atMs: Math.round(now),
+    pools,
+    log,
   };
 }

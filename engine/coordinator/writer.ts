@@ -13,6 +13,7 @@ import { addon } from '../../native/addon/index.ts';
 import { piecesMax } from '../transfer/coverage.ts';
 import { Ledger } from '../transfer/ledger.ts';
 import { type Block, type Piece, WritePlan } from '../transfer/write-plan.ts';
+import type { StatusJob } from '../core/status-report.ts';
 import type { Link } from '../intake/link.ts';
 import { Account } from './account.ts';
 import type { Context } from './context.ts';
@@ -45,6 +46,7 @@ export class ImageWriter implements OpenWriter {
   #idleWaiters: (() => void)[] = [];
   /** Orders under way: what idle() waits for beside the plan. */
   #tasks = 0;
+  #writes = 0;
   #populating = false;
   #closed = false;
 
@@ -64,14 +66,22 @@ export class ImageWriter implements OpenWriter {
     return this.target.token;
   }
 
-  /** For status. */
-  describe(): object {
-    const { meta, key } = this.target;
-    return {
-      image: key.id, job: this.#link.job, mode: 'write', written: this.#plan.end, durable: meta.size,
-      bytes: this.account.bytes, slots: this.#ledger.counts(), movedAgoS: (this.#ctx.now() - this.account.movedAt) / 1000,
-      ageS: (this.#ctx.now() - this.account.since) / 1000,
-    };
+  /** The client waits for what the engine has under way. */
+  get owes(): boolean {
+    return this.#plan.blocks > 0 || this.#next !== null;
+  }
+
+  /** For status: what this job waits for now. */
+  get waitsFor(): StatusJob['waitsFor'] {
+    if (this.#link.callType === frame.close && this.#plan.idle) return 'commit';
+    if (this.#next !== null || this.#shrinkTo !== null) return 'memory';
+    if (this.#plan.idle) return 'host program';
+    return this.#writes > 0 ? 'device' : 'digest';
+  }
+
+  get slots(): StatusJob['slots'] {
+    const { free } = this.#ledger.counts();
+    return { held: this.#arena.slots - free, of: this.#arena.slots };
   }
 
   info(): ImageInfo {
@@ -254,6 +264,7 @@ export class ImageWriter implements OpenWriter {
   async #write(piece: Piece<WriteBlock>): Promise<void> {
     const { files, key } = this.target;
     const arena = this.#arena;
+    this.#writes++;
     try {
       const result = await this.#ctx.io.run({
         op: piece.kind === 'edge' ? op.writeEdge : op.write,
@@ -269,6 +280,7 @@ export class ImageWriter implements OpenWriter {
         this.#fail(ioFailure(`${key.what} at offset ${piece.offset}`, 'write', `${key.id}/${dataName}`, result.result));
       }
     } finally {
+      this.#writes--;
       this.#ledger.end(piece.block.slot);
       this.#done(this.#plan.written(piece));
     }

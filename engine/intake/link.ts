@@ -77,12 +77,13 @@ export class Link {
     return this.#callId === 0 ? null : now - this.#callSince;
   }
 
+  /** Frame type of the outstanding call; 0: none. */
   get callType(): number {
-    return this.#callType;
+    return this.#callId === 0 ? 0 : this.#callType;
   }
 
   stillWorking(): void {
-    if (this.#callId !== 0) this.send(encodeBare(frame.stillWorking, this.#callId));
+    this.send(encodeBare(frame.stillWorking, this.#callId));
   }
 
   /** Answers the outstanding call. */

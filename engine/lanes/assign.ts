@@ -198,6 +198,15 @@ export class Assign<T> {
     return all;
   }
 
+  /** Milliseconds that the oldest order under way has taken so far; 0: none is. */
+  oldestMs(): number {
+    let oldest = 0;
+    for (const entry of this.#lanes.values()) {
+      if (entry.ticket !== null) oldest = Math.max(oldest, this.#options.now() - entry.ticket.givenAt);
+    }
+    return oldest;
+  }
+
   status(): AssignStatus {
     return {
       lanes: this.#lanes.size,

@@ -129,6 +129,12 @@ export class Pool {
     return answer.value;
   }
 
+  /** Seconds that the longest order under way has taken so far, above one: then something does not answer. */
+  oldestSeconds(): number {
+    const seconds = this.#assign.oldestMs() / 1000;
+    return seconds < 1 ? 0 : seconds;
+  }
+
   status(): PoolStatus {
     return {
       kind: this.#options.kind,
