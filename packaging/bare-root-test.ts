@@ -4,7 +4,7 @@
  * Uses chroot as root, `unshare -r` else; where neither is allowed it says skipped, with the reason, and ends with 77.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { capture, step, top } from '../scripts/steps.ts';
 import { buildBareRoot } from './bare-root.ts';
@@ -28,10 +28,15 @@ if (probe.status !== 0) {
   process.stdout.write(`skipped: bare root: ${enter.join(' ')}: ${probe.stderr.trim()}\n`);
   process.exit(skippedStatus);
 }
+const archive = join('out', `${name}.tar.gz`);
+if (!existsSync(join(top, archive))) {
+  process.stderr.write(`${archive} is not there; make it: npm run package\n`);
+  process.exit(1);
+}
 const root = mkdtempSync(join(top, 'out', 'bare-root-'));
 try {
   buildBareRoot(root);
-  step('tar', 'tar', ['-xzf', join('out', `${name}.tar.gz`), '-C', join(root, 'opt')]);
+  step('tar', 'tar', ['-xzf', archive, '-C', join(root, 'opt')]);
   const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` };
   const [command, ...args] = [...enter, 'sh', '-c', script, 'sh', root];
   const { status } = spawnSync(command, args, { stdio: 'inherit', env });

@@ -24,8 +24,8 @@ const streams = 4;
 const bytesEach = 96 * 1024 * 1024;
 const server = 'VastData:demo';
 const lsu = 'demo-lsu';
-/** Of every image: a fixed one, so that names are the same in each run. */
-const date = 1;
+/** Of every image: seconds since 1970, part of its key. */
+const date = Math.floor(Date.now() / 1000);
 
 const where = places();
 const say = (text = ''): void => void process.stdout.write(`${text}\n`);
