@@ -57,5 +57,18 @@ export function checkDataName(name: string): string {
 }
 
 export function checkClaimNumber(n: number): number {
-  return Number.isInteger(n) && claimNumber(claimName(n)) === n ? n : refuse('claim', String(n));
+  return n > 0 && claimNumber(claimName(n)) === n ? n : refuse('claim', String(n));
+}
+
+/** Only what sweepList tells of: never an image's data, meta or sums. */
+export function checkSweepPath(path: string): string {
+  const [first, second, ...more] = path.split('/');
+  const after = (name: string, prefix: string) => name.startsWith(prefix) && tokenForm.test(name.slice(prefix.length));
+  const known =
+    second === undefined
+      ? first === trashName || after(first, createPrefix) || after(first, labelPrefix)
+      : claimNumber(second) > 0 || after(second, claimPrefix) || after(second, metaPrefix);
+  if (!known || more.length > 0) return refuse('sweep', path);
+  if (second !== undefined) checkName(first);
+  return path;
 }

@@ -17,3 +17,11 @@ export function metaText(bytes: Buffer): string {
 export function jsonBytes(text: string): number {
   return Buffer.byteLength(JSON.stringify(text));
 }
+
+/** Metas are collected until an answer holds this much: the last one may be as long as a meta gets, and still fit. */
+export const answerBytesGood = 48 * 1024;
+
+/** Bytes that a name with its meta adds to an answer. */
+export function entryBytes(name: string, meta: string | null): number {
+  return jsonBytes(name) + (meta === null ? 4 : jsonBytes(meta)) + '{"name":,"meta":},'.length;
+}

@@ -2,7 +2,7 @@
 import { errno } from '../../engine/core/errors.ts';
 import { addon, statField } from '../../native/addon/index.ts';
 import { checkName, checkToken, dirMode, labelPrefix, lsuFileName, metaName } from '../layout.ts';
-import { jsonBytes } from '../meta-text.ts';
+import { answerBytesGood, entryBytes } from '../meta-text.ts';
 import type { Store } from '../store.ts';
 import {
   fail, must, O_EXCL, openDir, readWhole, removeDirFlag, replaceWhole, statOut, syncFile, writeWhole,
@@ -13,8 +13,6 @@ import type { Root } from './root.ts';
 const lsuTextBytesMax = 64 * 1024;
 const fileTypeMask = 0o170000;
 const directoryType = 0o040000;
-/** Metas are collected until an answer holds this much: the last one may be as long as a meta gets, and still fit. */
-export const answerBytesGood = 48 * 1024;
 
 export function makeLsu(root: Root, arg: Parameters<Store['makeLsu']>[0]): void {
   const lsu = checkName(arg.lsu);
@@ -74,7 +72,7 @@ export function nextNames(root: Root, arg: Parameters<Store['nextNames']>[0]): R
     if (name.startsWith('.') || !isDirectory(dir, name)) continue;
     const meta = arg.meta ? readMeta(dir, `${name}/${metaName}`, `${arg.lsu ?? ''}/${name}`) : null;
     names.push({ name, meta });
-    bytes += jsonBytes(name) + (meta === null ? 8 : jsonBytes(meta)) + 32;
+    bytes += entryBytes(name, meta);
   }
   return { names };
 }

@@ -2,13 +2,12 @@
 import { errno } from '../../engine/core/errors.ts';
 import { addon, statField } from '../../native/addon/index.ts';
 import {
-  checkName, claimName, claimNumber, claimPrefix, createPrefix, labelPrefix, metaPrefix, trashName,
+  checkSweepPath, claimName, claimNumber, claimPrefix, createPrefix, labelPrefix, metaPrefix, trashName,
 } from '../layout.ts';
-import { jsonBytes } from '../meta-text.ts';
+import { answerBytesGood, jsonBytes } from '../meta-text.ts';
 import type { Store, SweepItem } from '../store.ts';
 import { fail, listNames, must, removeDirFlag, statOut } from './calls.ts';
 import { claimTextOf, imageNamesMax, readClaims } from './claims.ts';
-import { answerBytesGood } from './names.ts';
 import type { Root } from './root.ts';
 
 export function sweepList(root: Root, arg: Parameters<Store['sweepList']>[0]): ReturnType<Store['sweepList']> {
@@ -88,7 +87,7 @@ export function sweepRemove(root: Root, arg: Parameters<Store['sweepRemove']>[0]
     const budget = { left: arg.max };
     let gone = 0;
     for (const { path, claim } of arg.items) {
-      checkPath(path, arg.lsu);
+      checkSweepPath(path);
       if (budget.left <= 0) break;
       if (path === trashName) removed.push(...emptyTrash(lsu, budget, arg.lsu));
       if (path === trashName ? isEmpty(lsu, path, arg.lsu) : removeItem(lsu, path, claim, budget, arg.lsu)) {
@@ -98,21 +97,6 @@ export function sweepRemove(root: Root, arg: Parameters<Store['sweepRemove']>[0]
     }
     return { removed, left: arg.items.length - gone };
   });
-}
-
-/** Only what sweepList tells of: never an image's data, meta or sums. */
-function checkPath(path: string, lsu: string): void {
-  const [first, second, ...more] = path.split('/');
-  const token = /^[0-9A-Za-z_-]+$/;
-  const after = (name: string, prefix: string) => name.startsWith(prefix) && token.test(name.slice(prefix.length));
-  if (more.length > 0) fail('sweep', `${lsu}/${path}`, -errno.EINVAL);
-  if (second === undefined) {
-    if (first === trashName || after(first, createPrefix) || after(first, labelPrefix)) return;
-  } else {
-    checkName(first);
-    if (claimNumber(second) > 0 || after(second, claimPrefix) || after(second, metaPrefix)) return;
-  }
-  fail('sweep', `${lsu}/${path}`, -errno.EINVAL);
 }
 
 function removeItem(lsu: number, path: string, claim: string | null, budget: { left: number }, at: string): boolean {

@@ -5,8 +5,8 @@
  */
 import { errno } from '../../engine/core/errors.ts';
 import { sumsEntryBytes, sumsHeaderBytes } from '../../engine/core/order.ts';
-import { checkClaimNumber, checkDataName, checkName, checkToken, claimName, claimNumber, dataName, trashName } from '../layout.ts';
-import { metaText } from '../meta-text.ts';
+import { checkClaimNumber, checkDataName, checkName, checkSweepPath, checkToken, claimName, claimNumber, dataName, trashName } from '../layout.ts';
+import { answerBytesGood, entryBytes, metaText } from '../meta-text.ts';
 import {
   type Capacity, type Claim, crcsPerCall, type FlushArg, type ImageStat, type OpenFiles, type RootInfo, type Store,
   StoreError, storeErrno,
@@ -91,12 +91,15 @@ export class MemStore implements Store {
   nextNames({ list, max, meta }: Arg<'nextNames'>): Answer<'nextNames'> {
     const open = this.#lists.get(list) ?? fail('readdir', '', -errno.EBADF);
     const names: { name: string; meta: string | null }[] = [];
-    while (names.length < max && open.names.length > 0) {
+    let bytes = 0;
+    while (names.length < max && bytes < answerBytesGood && open.names.length > 0) {
       const name = open.names.shift()!;
       const image = open.lsu === null ? null : this.#lsus.get(open.lsu)?.images.get(name);
       // Removed since the list was opened.
       if (image === undefined) continue;
-      names.push({ name, meta: meta && image !== null ? image.meta : null });
+      const text = meta && image !== null ? image.meta : null;
+      names.push({ name, meta: text });
+      bytes += entryBytes(name, text);
     }
     return { names };
   }
@@ -235,6 +238,7 @@ export class MemStore implements Store {
   sweepRemove({ lsu, items }: Arg<'sweepRemove'>): Answer<'sweepRemove'> {
     const removed: string[] = [];
     for (const { path, claim } of items) {
+      checkSweepPath(path);
       if (path === trashName) this.#emptyTrash(lsu);
       else if (!this.#dropIfSame(lsu, path, claim)) continue;
       removed.push(path);
@@ -245,7 +249,6 @@ export class MemStore implements Store {
   #dropIfSame(lsu: string, path: string, claim: string | null): boolean {
     const [image, name] = path.split('/');
     const n = claimNumber(name ?? '');
-    if (n === 0) fail('sweep', `${lsu}/${path}`, -errno.EINVAL);
     const claims = this.#lsu(lsu).images.get(image)?.claims;
     if (claim !== null && claims?.has(n) && claims.get(n) !== claim) return false;
     claims?.delete(n);

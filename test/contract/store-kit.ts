@@ -1,0 +1,148 @@
+/** What the store suites share: stores on fresh storage, payload through an arena as the io lanes do it, leak counts. */
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { addon } from '../../native/addon/index.ts';
+import { FileStore } from '../../workers/file/file-store.ts';
+import { MemStore } from '../../workers/mem/mem-store.ts';
+import { type OpenFiles, type Store, StoreError, type StoreFailure } from '../../workers/store.ts';
+
+export const lsu = 'daily';
+export const image = 'client_1_F1~1700000000';
+export const path = { lsu, image };
+export const chunkBytes = 1_048_576;
+export const headerBytes = 64;
+export const slotBytes = 4 * chunkBytes;
+export const marker = `${JSON.stringify({ format: 1, store_id: 'aaaa' })}\n`;
+
+export interface StoreKit extends Disposable {
+  readonly store: Store;
+  readonly root: string;
+}
+
+export function testRoot(): string {
+  const base = process.env.VAST_OST_TEST_DIR ?? new URL('../../build/test/', import.meta.url).pathname;
+  mkdirSync(base, { recursive: true });
+  return mkdtempSync(join(base, 'store-'));
+}
+
+/** A file store with its marker, its root open, and one LSU. */
+export function fileKit(options: { direct?: boolean; lsu?: boolean } = {}): StoreKit & { store: FileStore } {
+  const root = testRoot();
+  const store = new FileStore();
+  store.initRoot({ root, text: marker });
+  store.openRoot({ root, requireMount: false, direct: options.direct ?? true });
+  if (options.lsu ?? true) store.makeLsu({ lsu, text: '{"lsu":"daily"}' });
+  return {
+    store,
+    root,
+    [Symbol.dispose]() {
+      store.close();
+      rmSync(root, { recursive: true, force: true });
+    },
+  };
+}
+
+export function memKit(): StoreKit & { store: MemStore } {
+  const store = new MemStore();
+  const root = '/memory';
+  store.openRoot({ root, requireMount: false, direct: true });
+  store.makeLsu({ lsu, text: '{"lsu":"daily"}' });
+  return { store, root, [Symbol.dispose]: () => store.losePower() };
+}
+
+/** The failure of a call that must fail. */
+export function failureOf(call: () => unknown): StoreFailure {
+  try {
+    call();
+  } catch (error) {
+    if (error instanceof StoreError) return error.failure;
+    throw error;
+  }
+  throw new Error('the call succeeded');
+}
+
+/** [files, lists, arenas, SHA states, watches] that are open in this process. */
+export function openCounts(): number[] {
+  const out = new Float64Array(5);
+  addon.counts(out);
+  return [...out];
+}
+
+export function base64(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('base64');
+}
+
+/** CRCs 1000, 1001 … as they stand in image.sums: stores do not look at them. */
+export function crcs(first: number, count: number): string {
+  return base64(new Uint8Array(BigUint64Array.from({ length: count }, (_, i) => BigInt(1000 + first + i)).buffer));
+}
+
+export const sumsHeader = base64(new Uint8Array(headerBytes).fill(0x48));
+
+export function claimText(who: string): string {
+  return `{"token":"${who}"}\n`;
+}
+
+export function create(store: Store, name = image, token = 'token-1'): OpenFiles {
+  return store.createImage({ lsu, image: name, token, meta: `{"meta":"${token}"}`, claim: claimText(token), sumsHeader });
+}
+
+export function close(store: Store, files: OpenFiles): void {
+  store.closeFiles({ files: [files.data, files.sums, files.dir] });
+}
+
+/** Bytes through a slot into a file, and back: what the io lanes do. */
+export class Payload implements Disposable {
+  readonly #arena = addon.arenaOpen(slotBytes);
+
+  write(file: number, bytes: Uint8Array, offset: number): void {
+    addon.arenaPoke(this.#arena, 0, bytes);
+    const result = addon.writeSlot(file, this.#arena, 0, bytes.length, offset);
+    if (result !== bytes.length) throw new Error(`write answered ${result}`);
+  }
+
+  read(file: number, length: number, offset: number): Buffer {
+    const result = addon.readSlot(file, this.#arena, 0, length, offset);
+    if (result < 0) throw new Error(`read answered ${result}`);
+    const bytes = Buffer.alloc(result);
+    addon.arenaPeek(this.#arena, 0, bytes);
+    return bytes;
+  }
+
+  [Symbol.dispose](): void {
+    addon.arenaClose(this.#arena);
+  }
+}
+
+/** Bytes that tell where they belong. */
+export function pattern(length: number, seed: number): Buffer {
+  const bytes = Buffer.alloc(length);
+  for (let i = 0; i < length; i += 4) bytes.writeUInt32LE((Math.imul(i + 1, 2_654_435_761) ^ seed) >>> 0, i);
+  return bytes;
+}
+
+/** All names of an LSU, or all LSUs. */
+export function names(store: Store, of: string | null, meta = false, max = 3): { name: string; meta: string | null }[] {
+  const { list } = store.openNames({ lsu: of });
+  const all: { name: string; meta: string | null }[] = [];
+  for (;;) {
+    const page = store.nextNames({ list, lsu: of, max, meta }).names;
+    if (page.length > max) throw new Error(`${page.length} names were more than asked for`);
+    if (page.length === 0) break;
+    all.push(...page);
+  }
+  store.closeNames({ list });
+  return all;
+}
+
+/** Everything sweepList finds. */
+export function sweepAll(store: Store, max = 2): ReturnType<Store['sweepList']>['items'] {
+  const items: ReturnType<Store['sweepList']>['items'] = [];
+  let list = -1;
+  do {
+    const step = store.sweepList({ lsu, list, max });
+    items.push(...step.items);
+    list = step.list;
+  } while (list >= 0);
+  return items;
+}
