@@ -181,7 +181,7 @@ async function loadSums(ctx: Context, t: WriteTarget, first: string, chunks: num
     crcs = decodeSums(Buffer.from(more.crcs, 'base64'));
     if (crcs.length === 0) throw new Failed(status.EDAMAGED, `${key.what}: image.sums ends after ${at} of ${chunks} chunks`);
   }
-  const found = coverage.crcOfSums(meta.size, addon.crcBytes);
+  const found = coverage.crcOfSums(chunks * chunkBytes, addon.crcBytes);
   if (found !== meta.sums.crc64) {
     throw new Failed(status.EDAMAGED, `${key.what}: image.sums is damaged: its CRC differs from the one in image.meta`);
   }
