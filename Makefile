@@ -7,7 +7,7 @@ NATIVE := native/addon native/plugin native/host
 native: $(NATIVE)
 
 $(NATIVE):
-	@if [ -f $@/Makefile ]; then $(MAKE) --no-print-directory -C $@; else echo "$@: not there yet" >&2; fi
+	@$(MAKE) --no-print-directory -C $@
 
 clean:
 	@for dir in $(NATIVE); do $(MAKE) --no-print-directory -C $$dir clean || exit 1; done

@@ -241,7 +241,7 @@ static int refuse_connect(sts_session_t *session, const struct stsp__config *con
     return stsp__fail(session, STS_ENOMEM, "cannot make a socket for the engine at %s: %s", config->socket,
                       strerror_r(number, words, sizeof words));
   return stsp__fail(session, STS_ECONNECT,
-                    "no engine at socket %s after %u s (%s): start it with 'systemctl start vast-ost', or run "
+                    "no engine at socket %s after %u s (%s): start it with 'systemctl start vast-ostd', or run "
                     "'vast-ostd' with the same vast-ost.conf; [engine] socket and connect_wait_s are set there",
                     config->socket, (unsigned)config->connect_wait_s, strerror_r(number, words, sizeof words));
 }
