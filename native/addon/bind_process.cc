@@ -62,8 +62,13 @@ void call(napi_env env, napi_value, void* context, void* data) {
   napi_value receiver = nullptr;
   napi_get_reference_value(env, gone, &function);
   napi_get_undefined(env, &receiver);
-  napi_call_function(env, receiver, function, 0, nullptr, nullptr);
+  const napi_status status = napi_call_function(env, receiver, function, 0, nullptr, nullptr);
   napi_delete_reference(env, gone);
+  if (status != napi_pending_exception) return;
+  // Left pending, it would only become a warning: Node swallows exceptions here for modules of this API version.
+  napi_value exception = nullptr;
+  napi_get_and_clear_last_exception(env, &exception);
+  napi_fatal_exception(env, exception);
 }
 
 /** The environment ends: from here on the watching thread does not know it any more. */
