@@ -67,15 +67,16 @@ function enterName(lsu: number, fresh: string, image: string, arg: CreateArg): v
   const renamed = addon.renameFile(lsu, fresh, lsu, image, 0);
   if (renamed >= 0) return;
   const taken = [errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR].some((number) => renamed === -number);
-  // NFS may carry out a rename, lose the answer, and refuse its own repetition.
-  if ((taken || renamed === -errno.ENOENT) && claimTextOf(lsu, `${image}/${claimName(1)}`, path) === arg.claim) return;
+  // NFS may carry out a rename, lose the answer, and refuse its own repetition: the claim tells whose image is there.
+  if (claimTextOf(lsu, `${image}/${claimName(1)}`, path) === arg.claim) return;
   if (taken) fail('exists', path, -errno.EEXIST);
   fail('rename', path, renamed);
 }
 
 /** After a failure; what cannot be removed is left for the janitor. */
 function discard(lsu: number, fresh: string, files: OpenFiles): void {
-  if (files.dir >= 0) {
+  // Where it does not stand under its own name, the rename may have been carried out: an image is never taken apart.
+  if (files.dir >= 0 && addon.statAt(lsu, fresh, statOut) >= 0) {
     for (const name of [sumsName, dataName, metaName, claimName(1)]) addon.unlinkFile(files.dir, name, 0);
   }
   for (const file of [files.data, files.sums, files.dir]) if (file >= 0) addon.closeFile(file);
