@@ -10,7 +10,8 @@
   CALL(list_lsu) CALL(close_lsu_list) CALL(list_lsus) CALL(lsu_prop) CALL(create_lsu) CALL(label_lsu)               \
   CALL(create_image) CALL(open_image) CALL(write) CALL(write_bytes) CALL(read) CALL(flush) CALL(close)              \
   CALL(meta_write) CALL(meta_write_bytes) CALL(meta_read) CALL(prop) CALL(prop_byname) CALL(delete) CALL(copy)      \
-  CALL(open_image_list) CALL(list_image) CALL(close_image_list) CALL(list_images) CALL(crc) CALL(process)           \
+  CALL(open_image_list) CALL(list_image) CALL(close_image_list) CALL(list_images) CALL(images) CALL(repeat)           \
+  CALL(crc) CALL(process)                                                                                          \
   CALL(timer) CALL(fork) CALL(end_fork) CALL(fork_idle) CALL(die) CALL(exit) CALL(echo)
 
 #define SCRIPT_DECLARE(name) void script_##name(struct script *script, const struct words *words);

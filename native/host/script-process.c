@@ -83,7 +83,6 @@ void script_timer(struct script *script, const struct words *words) {
 void script_fork(struct script *script, const struct words *words) {
   (void)words;
   int wait_status = 0;
-  /* No flush: the answer's beginning stands in stdout's buffer, and each side goes on from its own copy. */
   pid_t pid = fork();
   if (pid < 0) {
     script_error(script, "fork: %s", strerror(errno));
@@ -106,8 +105,7 @@ void script_fork(struct script *script, const struct words *words) {
 
 static void leave(struct script *script, int code) {
   script_done(script);
-  json_close(&script->json, '}');
-  json_end(&script->json);
+  script_send(script);
   _exit(code);
 }
 

@@ -2,7 +2,8 @@
 #include "script-calls.h"
 
 #define DEF "policy schedule client opaque opaque_length"
-#define LINE(name, usage, options, least, most, help) {#name, usage, options, least, most, script_##name, help}
+#define LINE(name, usage, options, least, most, help) {#name, usage, options, least, most, false, script_##name, help}
+#define RAW_LINE(name, usage, help) {#name, usage, "", 0, 0, true, script_##name, help}
 
 const struct script_command script_commands[] = {
     LINE(init, "[CONF]", "abi error error_size", 0, 1, "stsp_init; error=null hands in no text buffer. Answers error"),
@@ -46,6 +47,12 @@ const struct script_command script_commands[] = {
     LINE(list_image, "LIST", "def", 1, 1, "stsp_list_image"),
     LINE(close_image_list, "LIST", "", 1, 1, "stsp_close_image_list"),
     LINE(list_images, "SERVER LSU [all|complete|pending|STATES]", "", 2, 3, "the three above in one line. Answers images and count"),
+    LINE(images, "SERVER LSU PREFIX FIRST COUNT LENGTH SEED|zero", "date", 7, 7,
+         "COUNT images named PREFIX and a number from FIRST on: create, write LENGTH (0: no write), close complete, up to "
+         "the first failure. Answers done and the microseconds of each: total_us, min_us, p50_us, p90_us, p99_us, max_us"),
+    RAW_LINE(repeat, "COUNT COMMAND…",
+             "runs a command COUNT times, up to the first failure; \"%d\" in it is the number of the run, from 0. Answers "
+             "what the last run answers, repeated (runs that succeeded) and the microseconds of the calls as images does"),
     LINE(crc, "SEED|zero OFFSET LENGTH", "", 3, 3, "CRC-32 of generated data, no call"),
     LINE(process, "", "", 0, 0, "pid, descriptors, mappings, threads, rss_kb of this process"),
     LINE(timer, "MS", "", 1, 1, "SIGALRM each MS milliseconds with an empty handler, so that waits meet EINTR; 0 ends it"),

@@ -4,8 +4,10 @@
  *
  *   script.c          the loop and the table of commands      script-reader.c   lines, shared with forked children
  *   script-words.c    words, strings, definitions             script-objects.c  handles by name
- *   script-library.c  init, session, server, process          script-lists.c    lists and LSUs
+ *   script-library.c  init, session, server                   script-lists.c    lists and LSUs
+ *   script-process.c  fork, die, signals                      script-table.c    the commands and their help
  *   script-images.c   create, open, close, properties         script-data.c     write, read, metadata
+ *   script-repeat.c   many calls in one line, with their times
  */
 #ifndef HOST_SCRIPT_H
 #define HOST_SCRIPT_H
@@ -57,7 +59,9 @@ struct words {
 struct script {
   const struct options *options;
   struct plugin plugin;
-  struct json json;
+  struct json json; /* into `answer`, a memory stream */
+  char *answer;
+  size_t answer_length; /* after a flush */
   struct reader *reader;
   bool answered; /* the line has its status */
   bool in_child;
@@ -65,7 +69,8 @@ struct script {
   struct object *objects;
   size_t objects_count;
   struct session_object *session; /* of the call under way, or NULL */
-  uint64_t began_ns;
+  uint64_t began_ns, took_ns; /* took_ns, status: of the last call that was answered */
+  int status;
   unsigned char *buffer; /* SCRIPT_BUFFER_MAX bytes and a page before and behind, see script-data.c */
 };
 
@@ -74,6 +79,7 @@ struct script_command {
   const char *usage;   /* arguments as --help shows them */
   const char *options; /* "key key …" that are allowed behind them */
   unsigned least, most;
+  bool raw; /* gets all behind its name as one word */
   void (*run)(struct script *script, const struct words *words);
   const char *help;
 };
@@ -91,6 +97,12 @@ void script_call_ended(struct script *script, int status);
 /* For lines that make several calls: nanoseconds since the last began, and the answer at the end. */
 uint64_t script_call_took(const struct script *script);
 void script_call_answer(struct script *script, int status, uint64_t ns);
+
+/* Runs one command from text, which is taken apart; its members go into the answer that is open. */
+void script_run(struct script *script, char *text);
+
+/* Closes the answer and writes it to standard output. */
+void script_send(struct script *script);
 
 /* Answers that the line was carried out, where no call of the API was made. */
 void script_done(struct script *script);

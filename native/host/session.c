@@ -47,7 +47,8 @@ bool host_start(struct host *host, const struct options *options, uint64_t strea
   }
   host->session.abi_version = STSP_ABI_VERSION;
   int length = stream == 0 ? snprintf(host->session.job, sizeof host->session.job, "%s", options->job)
-                           : snprintf(host->session.job, sizeof host->session.job, "%s.%" PRIu64, options->job, stream);
+                           : snprintf(host->session.job, sizeof host->session.job, "%s%sS%" PRIu64, options->job,
+                                    *options->job == '\0' ? "" : ".", stream);
   if (length < 0 || (size_t)length >= sizeof host->session.job) {
     return host_failed(host, HOST_FAILED, "the job's name %s is longer than %u bytes; shorten --job", options->job,
                        STS_MAX_JOB - 1);

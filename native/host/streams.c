@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -84,6 +85,7 @@ static bool start_all(const struct options *options, struct stream *streams, pid
     pids[i] = fork();
     if (pids[i] == 0) {
       sigprocmask(SIG_SETMASK, old_mask, NULL);
+      prctl(PR_SET_PDEATHSIG, SIGTERM); /* no stream outlives the program that was to report it */
       function(options, &streams[i]);
       streams[i].finished = true;
       fflush(NULL);

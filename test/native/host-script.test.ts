@@ -191,6 +191,47 @@ test('metadata by bytes and by seed', async () => {
   expect((await script.call('meta_write w 4294967295 1 4')).name).toBe('STS_EINVAL');
 });
 
+test('repeat runs a line many times with its number in it, up to the first failure, and tells the times', async () => {
+  using place = new FakePlace();
+  await using script = await opened(place, 'write 5 203');
+  await script.ok('repeat 3 create_image srv w%d default name%d 17');
+  expect((await script.ok('list_images srv default')).count).toBe(3);
+  const writes = await script.call('repeat 9 write w0 %d512 512 1');
+  expect(writes).toMatchObject({ status: 1, repeated: 1 }); // offset 1512 is no multiple of 512
+  expect(await script.call('repeat 9 write w1 512 512 1')).toMatchObject({ status: 203, repeated: 2 });
+  const times = await script.ok('repeat 20 prop w0');
+  expect(times).toMatchObject({ repeated: 20, image: 'name0' });
+  const { min_us, p50_us, p99_us, max_us, total_us } = times as unknown as Record<string, number>;
+  expect([min_us, p50_us, p99_us, max_us]).toEqual([min_us, p50_us, p99_us, max_us].sort((a, b) => a! - b!));
+  expect(total_us).toBeGreaterThanOrEqual(max_us!);
+  for (const line of ['repeat', 'repeat x prop w0', 'repeat 0 prop w0', 'repeat 2 die', 'repeat 2 repeat 2 prop w0']) {
+    expect((await script.call(line)).name, line).toBe('SCRIPT');
+  }
+});
+
+test('images makes many small images, and stops at the first failure with its text', async () => {
+  using place = new FakePlace();
+  await using script = await opened(place, 'write 6 203');
+  expect(await script.ok('images srv default n 0 5 4096 7')).toMatchObject({ done: 5 });
+  expect(await script.call('images srv default m 0 5 4096 7')).toMatchObject({
+    status: 203,
+    done: 0,
+    text: 'planted failure of write 6',
+  });
+  expect((await script.ok('list_images srv default pending')).count).toBe(1);
+  await script.ok('open_image srv r default n4 1 read');
+  expect(await script.ok('read r 0 8K expect=7:4096')).toMatchObject({ got: 4096, match: true });
+});
+
+test('no answer is lost while signals interrupt every wait', async () => {
+  using place = new FakePlace();
+  await using script = await opened(place);
+  await script.ok('images srv default n 0 1500 512 7');
+  await script.ok('timer 1');
+  for (let i = 0; i < 5; i++) expect((await script.ok('list_images srv default')).images).toHaveLength(1500);
+  await script.ok('timer 0');
+});
+
 test('lines that are wrong are answered, counted, and end in exit code 2', async () => {
   using place = new FakePlace();
   const lines = ['bogus', 'write w', 'read r 0 1 foo=1', 'crc x 0 1', 'close nobody 0', '# comment', '', 'echo end'];
