@@ -5,6 +5,7 @@ import { addon } from '../native/addon/index.ts';
 import { openLog } from './admin/log.ts';
 import { ConfigError, loadConfig } from './config.ts';
 import { Engine } from './coordinator/engine.ts';
+import { guardFileCalls } from './intake/file-guard.ts';
 import { ListenError, listen } from './intake/listener.ts';
 
 const exitUsage = 2;
@@ -26,11 +27,13 @@ function options(): { config: string | null } {
 
 async function main(): Promise<void> {
   const config = loadConfig(options().config, process.env);
+  const release = version();
   const log = await openLog({ level: config.logging.level, file: config.logging.file });
-  const engine = new Engine(config, log, version());
+  const engine = new Engine(config, log, release);
   const listener = await listen(config.engine.socket, config.engine.socketMode, engine);
+  guardFileCalls(addon, [config.logging.file]);
   await engine.start();
-  log.root.info({ socket: config.engine.socket, config: config.source, version: version() }, 'engine ready');
+  log.root.info({ socket: config.engine.socket, config: config.source, version: release }, 'engine ready');
   process.stdout.write(`${JSON.stringify({ ready: true, pid: process.pid, socket: config.engine.socket })}\n`);
 
   process.on('SIGHUP', () => void log.reopen());

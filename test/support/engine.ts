@@ -66,6 +66,8 @@ export class TestEngine {
   readonly socket: string;
   readonly store: string;
   child!: ChildProcess;
+  /** Of the engine itself, also below a wrapper. */
+  pid = 0;
   /** Standard error so far. */
   err = '';
   readonly #options: EngineOptions;
@@ -110,11 +112,9 @@ export class TestEngine {
       await this.#ended;
       throw new Error(`the engine did not come up: ${this.err}`);
     }
+    this.pid = (JSON.parse(first.value) as { pid: number }).pid;
   }
 
-  get pid(): number {
-    return this.child.pid as number;
-  }
 
   /** A process with the real plug-in: session s and server v are open. */
   async script(env: NodeJS.ProcessEnv = {}): Promise<HostScript> {
@@ -146,12 +146,12 @@ export class TestEngine {
   }
 
   async stop(): Promise<number | NodeJS.Signals> {
-    this.child.kill('SIGTERM');
+    process.kill(this.pid, 'SIGTERM');
     return this.ended();
   }
 
   async kill(): Promise<void> {
-    this.child.kill('SIGKILL');
+    process.kill(this.pid, 'SIGKILL');
     await this.ended();
   }
 
