@@ -19,6 +19,13 @@ const mountInfoBytesMax = 4 * 1024 * 1024;
 /** LSUs held open per lane: more are closed again, the one that waited longest first. */
 const lsusOpenMax = 64;
 
+/** What was seen of the marker, and what its file was then. */
+interface Marker {
+  storeId: string;
+  inode: number;
+  modifiedAt: number;
+}
+
 function notMounted(text: string): never {
   throw new StoreError({ errno: storeErrno.notMounted, step: 'marker', path: text });
 }
@@ -39,14 +46,14 @@ export class Root {
   readonly isNfs: boolean;
   /** Direct I/O is wanted, and the file system takes it. */
   readonly direct: boolean;
-  #markerInode = 0;
-  #markerModifiedAt = 0;
+  #marker: Marker;
   readonly #lsus = new Map<string, number>();
 
   private constructor(dir: number, arg: { root: string; requireMount: boolean; direct: boolean }) {
     this.dir = dir;
     const mount = checkMount(dir, arg.root, arg.requireMount);
-    const storeId = this.#readMarker();
+    this.#marker = readMarker(dir);
+    const { storeId } = this.#marker;
     const warnings = mount === null ? [] : warningsOf(mount);
     this.direct = arg.direct && takesDirect(dir);
     if (arg.direct && !this.direct) warnings.push(`${arg.root} has no direct I/O: the page cache is used`);
@@ -84,12 +91,11 @@ export class Root {
     const result = addon.statAt(this.dir, markerName, statOut);
     if (result === -errno.ENOENT) notMounted(`there is no ${markerName}`);
     must(result, 'stat', markerName);
-    const same =
-      statOut[statField.inode] === this.#markerInode && statOut[statField.modifiedAt] === this.#markerModifiedAt;
-    if (same) return;
-    const before = this.info.storeId;
-    const now = this.#readMarker();
-    if (now !== before) notMounted(`${markerName} names store ${now}, it was ${before}`);
+    const { inode, modifiedAt, storeId } = this.#marker;
+    if (statOut[statField.inode] === inode && statOut[statField.modifiedAt] === modifiedAt) return;
+    const now = readMarker(this.dir);
+    if (now.storeId !== storeId) notMounted(`${markerName} names store ${now.storeId}, it was ${storeId}`);
+    this.#marker = now;
   }
 
   capacity(): Capacity {
@@ -130,19 +136,17 @@ export class Root {
     if (dir !== undefined) addon.closeFile(dir);
     this.#lsus.delete(name);
   }
+}
 
-  #readMarker(): string {
-    const result = addon.statAt(this.dir, markerName, statOut);
-    if (result === -errno.ENOENT) notMounted(`there is no ${markerName}`);
-    must(result, 'stat', markerName);
-    const [inode, modifiedAt] = [statOut[statField.inode], statOut[statField.modifiedAt]];
-    const bytes = readWhole(this.dir, markerName, markerBytesMax, markerName);
-    const storeId = bytes === null ? null : storeIdOf(bytes.toString('utf8'));
-    if (storeId === null) return notMounted(`${markerName} is damaged`);
-    this.#markerInode = inode;
-    this.#markerModifiedAt = modifiedAt;
-    return storeId;
-  }
+function readMarker(dir: number): Marker {
+  const result = addon.statAt(dir, markerName, statOut);
+  if (result === -errno.ENOENT) notMounted(`there is no ${markerName}`);
+  must(result, 'stat', markerName);
+  const [inode, modifiedAt] = [statOut[statField.inode], statOut[statField.modifiedAt]];
+  const bytes = readWhole(dir, markerName, markerBytesMax, markerName);
+  const storeId = bytes === null ? null : storeIdOf(bytes.toString('utf8'));
+  if (storeId === null) return notMounted(`${markerName} is damaged`);
+  return { storeId, inode, modifiedAt };
 }
 
 function isRemoved(dir: number): boolean {
