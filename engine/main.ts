@@ -28,7 +28,7 @@ function options(): { config: string | null } {
 async function main(): Promise<void> {
   const config = loadConfig(options().config, process.env);
   const release = version();
-  const log = await openLog({ level: config.logging.level, file: config.logging.file });
+  const log = openLog({ level: config.logging.level, file: config.logging.file });
   const engine = new Engine(config, log, release);
   const listener = await listen(config.engine.socket, config.engine.socketMode, engine);
   guardFileCalls(addon, [config.logging.file]);
@@ -39,8 +39,8 @@ async function main(): Promise<void> {
   process.on('SIGHUP', () => void log.reopen());
   // What nobody caught leaves the coordinator in an unknown state: images stay pending, and resumable by a new engine.
   process.on('uncaughtException', (error) => {
+    log.direct();
     log.root.fatal({ err: error }, 'bug: the engine ends itself');
-    log.flush();
     addon.killSelf();
   });
   let stopping = false;
@@ -51,7 +51,7 @@ async function main(): Promise<void> {
     listener.close();
     const clean = await engine.stop(config.engine.drainS * 1000);
     log.root.info({ clean }, 'engine stopped');
-    log.flush();
+    await log.flush();
     // A lane that hangs in a system call makes every orderly exit hang too.
     if (!clean) addon.killSelf();
     process.exit(0);

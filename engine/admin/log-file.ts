@@ -5,7 +5,7 @@
  * Not pino.destination: its flushSync sleeps and tries again for ever on a full disk, and loses what is in flight when
  * the process kills itself afterwards; a reopen that failed makes the next one close a foreign descriptor.
  */
-import { close, open, openSync, write } from 'node:fs';
+import { close, open, openSync, write, writeSync } from 'node:fs';
 
 /** Bytes that may wait for the disk; lines beyond are dropped and counted. */
 export const logWaitingBytesMax = 8 * 1_048_576;
@@ -25,6 +25,7 @@ export class LogFile {
   #waitingBytes = 0;
   #busy = false;
   #reopenWanted = false;
+  #isDirect = false;
   /** A failed write may have left half a line. */
   #lineTorn = false;
   #idle: (() => void)[] = [];
@@ -38,6 +39,10 @@ export class LogFile {
   /** One line with its line feed. Never throws, never waits. */
   write(line: string): void {
     const bytes = Buffer.from(line, 'utf8');
+    if (this.#isDirect) {
+      this.#writeNow(bytes);
+      return;
+    }
     if (this.#waitingBytes + bytes.length > logWaitingBytesMax) {
       this.dropped++;
       return;
@@ -66,6 +71,24 @@ export class LogFile {
     const written = await Promise.race([done, late]);
     clearTimeout(timer);
     return written;
+  }
+
+  /**
+   * For the end after a bug, when this thread must not go back to its loop: what waits is written now, and so is each
+   * later line. May wait for the disk. A chunk that another thread is writing at this moment may be lost.
+   */
+  direct(): void {
+    this.#isDirect = true;
+    for (const bytes of this.#waiting.splice(0)) this.#writeNow(bytes);
+  }
+
+  #writeNow(bytes: Buffer): void {
+    try {
+      for (let at = 0; at < bytes.length; ) at += writeSync(this.#file, bytes, at);
+    } catch (error) {
+      this.dropped++;
+      this.failure = (error as Error).message;
+    }
   }
 
   #goOn(): void {

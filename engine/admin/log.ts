@@ -30,6 +30,8 @@ export interface EngineLog {
    * after two seconds. Never rejects.
    */
   flush(): Promise<boolean>;
+  /** The end after a bug: from now on lines are written at once, by this thread. Log the bug after it, then die. */
+  direct(): void;
   /** Lines that could not be written since start. */
   readonly dropped: number;
   /** Text of the last failure to write; null while it works. */
@@ -41,13 +43,15 @@ export function openLog({ level, file }: LogOptions): EngineLog {
   if (file === '-' && process.stderr.isTTY) {
     const stream = { write: (line: string) => process.stderr.write(terminalLine(line, true)) };
     const root = makeLogger(level, stream);
-    return { root, reopen: () => {}, flush: () => Promise.resolve(true), dropped: 0, failure: null };
+    const nothing = () => {};
+    return { root, reopen: nothing, direct: nothing, flush: () => Promise.resolve(true), dropped: 0, failure: null };
   }
   const place = new LogFile(file === '-' ? null : file);
   return {
     root: makeLogger(level, place),
     reopen: () => place.reopen(),
     flush: () => place.flush(flushMs),
+    direct: () => place.direct(),
     get dropped() {
       return place.dropped;
     },

@@ -151,12 +151,27 @@ describe('the log file', () => {
     closeSync(reader);
   });
 
-  test('what was logged right before SIGKILL by oneself is there after flush', async () => {
-    const path = join(dir, 'killed.log');
-    const child = fork(new URL('./log.child.ts', import.meta.url), [path]);
+  test.each(['flush', 'direct'])('what was logged right before SIGKILL by oneself is there: %s', async (how) => {
+    const path = join(dir, `killed-${how}.log`);
+    const child = fork(new URL('./log.child.ts', import.meta.url), [how, path]);
     const [, signal] = (await once(child, 'exit')) as [number | null, string | null];
     expect(signal).toBe('SIGKILL');
     expect(linesOf(path)).toHaveLength(1000);
+  });
+
+  test('direct writes what waits first, and survives a full disk', () => {
+    const path = join(dir, 'direct.log');
+    const place = new LogFile(path);
+    // The first is in another thread's hands; the rest waits for it.
+    for (const line of ['one\n', 'two\n', 'three\n']) place.write(line);
+    place.direct();
+    place.write('four\n');
+    const lines = readFileSync(path, 'utf8').split('\n');
+    expect(lines.filter((line) => line !== 'one')).toEqual(['two', 'three', 'four', '']);
+    const full = new LogFile('/dev/full');
+    full.direct();
+    full.write('x\n');
+    expect(full.dropped).toBe(1);
   });
 });
 
