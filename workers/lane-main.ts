@@ -10,7 +10,13 @@ import type { Store } from './store.ts';
 
 export default function serve(task: ServeTask): void {
   if (task.niceness !== 0) addon.threadNice(task.niceness);
-  serveOrders(task, makeStore(task));
+  const store = makeStore(task);
+  try {
+    serveOrders(task, store);
+  } finally {
+    // The addon's files are the process's, and outlive this thread.
+    if (store instanceof FileStore) store.close();
+  }
 }
 
 /** Only meta lanes have a store; payload needs none. */

@@ -32,6 +32,7 @@ export class Lane {
   readonly #record = new Int32Array(recordWords);
   #orderId = 0;
   #busy = false;
+  #stopping = false;
   #ended = false;
 
   constructor(
@@ -56,6 +57,7 @@ export class Lane {
 
   give(order: LaneOrder): void {
     assert(!this.#busy, 'a lane has one order at a time');
+    assert(!this.#stopping, 'a lane that was stopped gets no order');
     this.#orderId = (this.#orderId + 1) | 0;
     encodeOrder(this.#record, this.#area, this.#orderId, order);
     assert(this.#orders.tryWrite(this.#record), 'the ring of a free lane has room');
@@ -65,6 +67,8 @@ export class Lane {
 
   /** The lane ends behind what it works on. */
   stop(): void {
+    if (this.#stopping) return;
+    this.#stopping = true;
     this.#record.fill(0);
     this.#record[0] = op.stop;
     assert(this.#orders.tryWrite(this.#record), 'the ring has room for one order and one stop word');

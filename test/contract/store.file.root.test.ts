@@ -45,7 +45,7 @@ describe('storage that is not mounted', () => {
     const open = () => store.openRoot({ root, requireMount: false, direct: true });
     expect(failureOf(open)).toMatchObject(notMounted);
     // Nothing of the root that was open before is used any more.
-    expect(failureOf(() => store.capacity({}))).toMatchObject(notMounted);
+    expect(failureOf(() => store.capacity())).toMatchObject(notMounted);
   });
 
   it.each<[string, () => void]>([
@@ -61,7 +61,7 @@ describe('storage that is not mounted', () => {
       () => create(store, 'other~1', 'token-2'), () => commit(files, 4096),
       () => store.flushImage({ ...path, files, token: 'token-1', meta: '{}', sumsAt: -1, crcs: '' }),
       () => store.makeLsu({ lsu: 'weekly', text: '' }), () => store.labelLsu({ lsu, text: '', token: 't' }),
-      () => store.removeImage({ ...path, token: 'r' }), () => store.capacity({}),
+      () => store.removeImage({ ...path, token: 'r' }), () => store.capacity(),
       () => store.takeClaim({ ...path, n: 2, claim: 'c', token: 'c', over: [{ n: 1, text: claimText('token-1') }] }),
       () => store.reopenImage({ ...path, data: 'image.data', sums: true, wholeChunks: 0 }),
       () => store.replaceMeta({ ...path, dir: files.dir, token: 'token-1', meta: '{}' }),

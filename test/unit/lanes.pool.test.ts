@@ -1,0 +1,344 @@
+/** Pools with real threads: orders, stores, lanes that die, lanes that hang, and the end. */
+import { execFileSync } from 'node:child_process';
+import { closeSync, constants, mkdirSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { errno } from '../../engine/core/errors.ts';
+import { areaBytes, op } from '../../engine/core/order.ts';
+import { Pool, type PoolOptions } from '../../engine/lanes/pool.ts';
+import { sumsHeaderBytes as imageSumsHeaderBytes } from '../../engine/image/sums.ts';
+import { sumsEntryBytes, sumsHeaderBytes } from '../../engine/core/order.ts';
+import { addon, noDir } from '../../native/addon/index.ts';
+import { type StoreError, storeErrno } from '../../workers/store.ts';
+import { claimText, lsu, marker, openCounts, pattern, testRoot } from '../contract/store-kit.ts';
+
+let root: string;
+beforeEach(() => {
+  root = testRoot();
+  writeFileSync(join(root, '.vast-ost-store'), marker);
+});
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+function makePool(options: Partial<PoolOptions> = {}): Pool {
+  const pool = new Pool({
+    kind: 'io', lanesMax: 2, overdueMs: 60_000, niceness: 0, storeKind: 'file', now: () => performance.now(), ...options,
+  });
+  onTestFinished(async () => {
+    await pool.stop(10_000);
+  });
+  return pool;
+}
+
+async function makeMeta(options: Partial<PoolOptions> = {}): Promise<Pool> {
+  const meta = makePool({ kind: 'meta', lanesMax: 4, ...options });
+  await meta.call('openRoot', { root, requireMount: false, direct: true });
+  await meta.call('makeLsu', { lsu, text: '{}' });
+  return meta;
+}
+
+const createArg = (image: string, token: string) => ({
+  lsu, image, token, meta: '{}', claim: claimText(token), sumsHeader: null,
+});
+const failureOf = (call: Promise<unknown>) =>
+  call.then(
+    () => expect.fail('the call succeeded'),
+    (error: StoreError) => error.failure,
+  );
+
+function arenaOf(bytes: Uint8Array): number {
+  const arena = addon.arenaOpen(Math.ceil(bytes.length / 4096) * 4096);
+  addon.arenaPoke(arena, 0, bytes);
+  onTestFinished(() => void addon.arenaClose(arena));
+  return arena;
+}
+
+function openData(): number {
+  const file = addon.openFile(noDir, join(root, 'data'), constants.O_RDWR | constants.O_CREAT, 0o640);
+  onTestFinished(() => void addon.closeFile(file));
+  return file;
+}
+
+it('the lanes and the image format agree where sums stand', () => {
+  expect(sumsHeaderBytes).toBe(imageSumsHeaderBytes);
+});
+
+describe('orders', () => {
+  const chunkBytes = 65_536;
+  const bytes = pattern(3 * chunkBytes, 11);
+  const crcOf = (from: number, to: number) => addon.crcBytes(0n, bytes.subarray(from, to), to - from);
+
+  it('write, read with sums, digest, verify, populate and copy do what the addon does', async () => {
+    const io = makePool();
+    const digest = makePool({ kind: 'digest', lanesMax: 1, niceness: 5 });
+    const arena = arenaOf(bytes);
+    const back = arenaOf(new Uint8Array(bytes.length));
+    const file = openData();
+    const at = { arena, memoryOffset: 0, length: bytes.length };
+    expect(await io.run({ op: op.write, file, ...at, offset: 0 })).toMatchObject({ result: bytes.length, crcs: null, text: null });
+    const digested = await digest.run({ op: op.digest, ...at, offset: 0, align: chunkBytes, sha: 0 });
+    const expected = [0, 1, 2].map((i) => crcOf(i * chunkBytes, (i + 1) * chunkBytes));
+    expect([digested.result, [...digested.crcs!]]).toEqual([3, expected]);
+
+    const sums = addon.openFile(noDir, join(root, 'sums'), constants.O_RDWR | constants.O_CREAT, 0o640);
+    const entries = new Uint8Array(digested.crcs!.buffer);
+    addon.writeBytes(sums, entries, entries.length, sumsHeaderBytes);
+    const read = await io.run({
+      op: op.read, file, file2: sums, arena: back, memoryOffset: 0, length: chunkBytes + 4096, offset: chunkBytes, align: chunkBytes,
+    });
+    expect([read.result, [...read.crcs!]]).toEqual([chunkBytes + 4096, expected.slice(1)]);
+    addon.closeFile(sums);
+    expect(sumsEntryBytes).toBe(8);
+
+    const good = digest.run({ op: op.verify, ...at, align: chunkBytes, crcs: digested.crcs });
+    expect((await good).result).toBe(bytes.length);
+    const spoiled = BigUint64Array.from(expected);
+    spoiled[1] ^= 1n;
+    expect((await digest.run({ op: op.verify, ...at, align: chunkBytes, crcs: spoiled })).result).toBe(chunkBytes);
+
+    const pairs = BigUint64Array.from(expected.flatMap((crc) => [BigInt(chunkBytes), crc]));
+    const whole = { op: op.digestFile, file, offset: 0, length: bytes.length, pieces: 3, sha: 0 };
+    expect((await digest.run({ ...whole, crcs: pairs })).result).toBe(3);
+    const cuts = BigUint64Array.from([expected[0], 0n, 4096n, 4096n, BigInt(chunkBytes - 4096)]);
+    const split = await digest.run({ op: op.splitPiece, file, offset: 0, length: chunkBytes, crcs: cuts });
+    expect([split.result, [...split.crcs!]]).toEqual([1, [crcOf(0, 4096), crcOf(4096, chunkBytes)]]);
+
+    expect((await io.run({ op: op.populate, arena: back, memoryOffset: 0, length: 4096 })).result).toBeGreaterThanOrEqual(0);
+    const copy = addon.openFile(noDir, join(root, 'copy'), constants.O_RDWR | constants.O_CREAT, 0o640);
+    const copied = await io.run({ op: op.copyRange, file: copy, file2: file, offset: 0, length: bytes.length });
+    expect(copied.result).toBe(bytes.length);
+    await io.run({ op: op.writeEdge, file: copy, arena, memoryOffset: 0, length: 100, offset: 5, align: 512 });
+    expect((await io.run({ op: op.read, file: copy, arena: back, memoryOffset: 0, length: bytes.length, offset: 0 })).result).toBe(bytes.length);
+    const seen = Buffer.alloc(bytes.length);
+    addon.arenaPeek(back, 0, seen);
+    addon.closeFile(copy);
+    expect(seen.equals(Buffer.concat([bytes.subarray(0, 5), bytes.subarray(0, 100), bytes.subarray(105)]))).toBe(true);
+  });
+
+  it('tell failures as −errno, and bugs with a text, and go on', async () => {
+    const io = makePool({ lanesMax: 1 });
+    const arena = arenaOf(bytes);
+    const at = { arena, memoryOffset: 0, length: 4096, offset: 0 };
+    expect((await io.run({ op: op.write, file: 999_999, ...at })).result).toBe(-errno.EBADF);
+    expect(await io.run({ op: op.store, text: '{}' })).toMatchObject({ result: -errno.EINVAL, text: expect.stringContaining('meta lane') });
+    expect(await io.run({ op: 99 as never })).toMatchObject({ result: -errno.EINVAL, text: expect.stringContaining('99') });
+    await expect(io.run({ op: op.write, text: 'x' })).rejects.toThrow('only store orders carry text');
+    await expect(io.run({ op: op.store, text: 'x'.repeat(areaBytes + 1) })).rejects.toThrow('fits the area');
+    const file = openData();
+    expect((await io.run({ op: op.write, file, ...at })).result).toBe(4096);
+    expect(io.status()).toMatchObject({ lanes: 1, busy: 0, queued: 0, diedEver: 0 });
+  });
+
+  it('count time and answer all, many at once', async () => {
+    const io = makePool({ lanesMax: 3 });
+    const arena = arenaOf(bytes);
+    const file = openData();
+    const orders = Array.from({ length: 500 }, (_, i) =>
+      io.run({ op: op.write, file, arena, memoryOffset: 0, length: 4096 * (1 + (i % 4)), offset: 4096 * i }, i % 2, i % 7),
+    );
+    const results = await Promise.all(orders);
+    expect(results.map(({ result }) => result)).toEqual(orders.map((_, i) => 4096 * (1 + (i % 4))));
+    expect(results.every(({ cpuNs, wallNs }) => cpuNs > 0 && wallNs > 0)).toBe(true);
+    const status = io.status();
+    expect(status).toMatchObject({ lanes: 3, busy: 0, queued: 0, completed: 500 });
+    expect(status.cpuNs).toBe(results.reduce((sum, { cpuNs }) => sum + cpuNs, 0));
+    expect(io.idle).toBe(true);
+  });
+
+  it('that find the queue full are answered at once', async () => {
+    const io = makePool({ lanesMax: 1, queueMax: 2 });
+    const file = openData();
+    const arena = arenaOf(bytes);
+    const runs = Array.from({ length: 5 }, () => io.run({ op: op.write, file, arena, memoryOffset: 0, length: 4096, offset: 0 }));
+    expect(io.idle).toBe(false);
+    expect((await Promise.all(runs)).map(({ result }) => result)).toEqual([4096, 4096, 4096, -errno.EAGAIN, -errno.EAGAIN]);
+  });
+});
+
+describe('the store in meta lanes', () => {
+  it('every lane learns of the root by itself', async () => {
+    const meta = await makeMeta();
+    const files = await Promise.all(Array.from({ length: 40 }, (_, i) => meta.call('createImage', createArg(`image~${i}`, `t${i}`))));
+    expect(meta.status().lanes).toBe(4);
+    await meta.call('closeFiles', { files: files.flatMap(({ data, dir }) => [data, dir]) });
+    const { list } = await meta.call('openNames', { lsu });
+    const pages = [await meta.call('nextNames', { list, lsu, max: 25, meta: true }), await meta.call('nextNames', { list, lsu, max: 25, meta: true })];
+    expect(pages.flatMap(({ names }) => names)).toHaveLength(40);
+    await meta.call('closeNames', { list });
+  });
+
+  it('failures arrive as StoreError, whole', async () => {
+    const meta = await makeMeta();
+    await meta.call('createImage', createArg('image~1', 't1')).then(({ data, dir }) => meta.call('closeFiles', { files: [data, dir] }));
+    expect(await failureOf(meta.call('createImage', createArg('image~1', 't2')))).toEqual({
+      errno: -errno.EEXIST, step: 'exists', path: `${lsu}/image~1`,
+    });
+  });
+
+  it('a root that is gone is told by every lane, and found again once it is opened anew', async () => {
+    const meta = await makeMeta();
+    rmSync(join(root, '.vast-ost-store'));
+    const failed = await Promise.all(Array.from({ length: 8 }, () => failureOf(meta.call('capacity', {}))));
+    expect(new Set(failed.map((failure) => failure.errno))).toEqual(new Set([storeErrno.notMounted]));
+    expect(await failureOf(meta.call('openRoot', { root, requireMount: false, direct: true }))).toMatchObject({ errno: storeErrno.notMounted });
+    writeFileSync(join(root, '.vast-ost-store'), marker);
+    await meta.call('openRoot', { root, requireMount: false, direct: true });
+    await Promise.all(Array.from({ length: 8 }, () => meta.call('capacity', {})));
+  });
+
+  it('of many who take a claim at once, one wins', async () => {
+    const meta = await makeMeta();
+    for (let round = 0; round < 50; round++) {
+      const image = `image~${round}`;
+      const { data, dir } = await meta.call('createImage', createArg(image, `t${round}`));
+      await meta.call('closeFiles', { files: [data, dir] });
+      const over = [{ n: 1, text: claimText(`t${round}`) }];
+      const takers = Array.from({ length: 4 }, (_, i) => `taker-${i}`);
+      const won = await Promise.all(
+        takers.map((token) => meta.call('takeClaim', { lsu, image, n: 2, claim: claimText(token), token, over })),
+      );
+      const winners = takers.filter((_, i) => won[i].won);
+      expect(winners).toHaveLength(1);
+      const { claims } = await meta.call('claims', { lsu, image });
+      expect(claims).toEqual([{ n: 2, text: claimText(winners[0]) }]);
+    }
+  });
+
+  it('two who count differently never both win', async () => {
+    const meta = await makeMeta();
+    for (let round = 0; round < 50; round++) {
+      const image = `image~${round}`;
+      const { data, dir } = await meta.call('createImage', createArg(image, 'old'));
+      await meta.call('closeFiles', { files: [data, dir] });
+      const over = [{ n: 1, text: claimText('old') }];
+      await meta.call('dropClaim', { lsu, image, n: 1, claim: claimText('old') });
+      const take = (n: number, token: string) => meta.call('takeClaim', { lsu, image, n, claim: claimText(token), token, over });
+      const won = await Promise.all([take(2, 'slow'), take(1, 'quick'), take(2, 'other'), take(1, 'fourth')]);
+      expect(won.filter((answer) => answer.won).length).toBeLessThanOrEqual(1);
+    }
+  });
+
+  it('of memory lives in one lane', async () => {
+    const meta = await makeMeta({ storeKind: 'memory', lanesMax: 4 });
+    const files = await Promise.all(Array.from({ length: 20 }, (_, i) => meta.call('createImage', createArg(`image~${i}`, `t${i}`))));
+    expect(meta.status()).toMatchObject({ lanes: 1, lanesMax: 1 });
+    const io = makePool();
+    const arena = arenaOf(pattern(4096, 1));
+    expect((await io.run({ op: op.write, file: files[3].data, arena, memoryOffset: 0, length: 4096, offset: 0 })).result).toBe(4096);
+    expect(await meta.call('statImage', { lsu, image: 'image~3' })).toMatchObject({ dataSize: 4096 });
+    for (let i = 0; i < 20; i++) await meta.call('removeImage', { lsu, image: `image~${i}`, token: 'r' });
+    await meta.call('closeFiles', { files: files.map(({ data }) => data) });
+    await meta.call('sweepRemove', { lsu, items: [{ path: '.trash', claim: null }], max: 100 });
+  });
+});
+
+describe('lanes that die', () => {
+  const lanePath = new URL('../support/dying-lane.ts', import.meta.url).pathname;
+  const die = (arena: number, sha = 0) => ({ op: op.populate, arena, sha });
+
+  it('have their order given out again, to another', async () => {
+    process.env.VAST_OST_TEST_DIED = join(root, 'died');
+    const died: (Error | null)[] = [];
+    const io = makePool({ lanePath, lanesMax: 1, onDied: (error) => died.push(error) });
+    expect(await io.run(die(-2))).toMatchObject({ result: 0 });
+    expect(died).toHaveLength(1);
+    expect(io.status()).toMatchObject({ diedEver: 1, lanes: 1, completed: 1 });
+  });
+
+  it.each([-1, -3])('over an order twice fail it, and only it (%i)', async (arena) => {
+    const io = makePool({ lanePath, lanesMax: 1 });
+    const [bad, good] = await Promise.all([io.run(die(arena)), io.run(die(1))]);
+    expect(bad).toMatchObject({ result: -errno.EIO, text: expect.stringContaining('lane died') });
+    expect(good).toMatchObject({ result: 0 });
+    expect(io.status()).toMatchObject({ diedEver: 2, queued: 0, busy: 0 });
+  });
+
+  it('over an order that may not be repeated fail it at once', async () => {
+    const io = makePool({ lanePath, lanesMax: 1 });
+    expect(await io.run(die(-1, 7))).toMatchObject({ result: -errno.EIO });
+    expect(io.status().diedEver).toBe(1);
+  });
+
+  it('cannot even start: the order fails and nothing hangs', async () => {
+    const io = makePool({ lanePath: join(root, 'no-such-lane.ts'), lanesMax: 1 });
+    expect(await io.run(die(1))).toMatchObject({ result: -errno.EIO });
+    expect(await io.stop(5000)).toBe(true);
+  });
+});
+
+describe('lanes that hang in a system call', () => {
+  /** Opening a FIFO blocks until its other end is opened: a mount that does not answer. */
+  function hangingImage(name: string): { release(): void } {
+    mkdirSync(join(root, lsu, name), { recursive: true });
+    const fifo = join(root, lsu, name, 'image.data');
+    execFileSync('mkfifo', [fifo]);
+    let released = false;
+    const release = () => {
+      if (released) return;
+      released = true;
+      closeSync(openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK));
+    };
+    return { release };
+  }
+
+  function lossOf(options: Partial<PoolOptions>) {
+    const clock = { ms: 0 };
+    let lost: () => void = () => {};
+    const wasLost = new Promise<void>((resolve) => {
+      lost = resolve;
+    });
+    return { clock, wasLost, options: { ...options, overdueMs: 40, now: () => clock.ms, onLost: () => lost() } };
+  }
+
+  it('are lost, replaced, and come back with their answer', async () => {
+    const { clock, wasLost, options } = lossOf({ lanesMax: 1 });
+    const meta = await makeMeta(options);
+    await meta.call('openRoot', { root, requireMount: false, direct: false });
+    const hanging = hangingImage('hangs~1');
+    const stuck = meta.call('openImage', { lsu, image: 'hangs~1', data: ['image.data'], sums: false });
+    clock.ms = 40;
+    await wasLost;
+    expect(meta.status()).toMatchObject({ lost: 1, lostEver: 1, busy: 0 });
+    // One probe at a time reaches the storage, through the lane that replaces the lost one.
+    expect((await meta.call('capacity', {})).capacity).toBeGreaterThan(0);
+    expect(meta.status()).toMatchObject({ lanes: 2, lost: 1 });
+    hanging.release();
+    const files = await stuck;
+    expect(files.data).toBeGreaterThanOrEqual(0);
+    await meta.call('closeFiles', { files: [files.data, files.dir] });
+    expect(meta.status()).toMatchObject({ lanes: 1, lost: 0, lostEver: 1 });
+  });
+
+  it('do not hold up the end of the pool beyond its deadline', async () => {
+    const { options } = lossOf({ lanesMax: 1 });
+    const meta = await makeMeta({ ...options, now: () => performance.now(), overdueMs: 60_000 });
+    await meta.call('openRoot', { root, requireMount: false, direct: false });
+    const hanging = hangingImage('hangs~1');
+    const stuck = meta.call('openImage', { lsu, image: 'hangs~1', data: ['image.data'], sums: false });
+    const waiting = failureOf(meta.call('capacity', {}));
+    expect(await meta.stop(50)).toBe(false);
+    expect(await waiting).toMatchObject({ errno: -errno.ECANCELED });
+    expect(await failureOf(meta.call('capacity', {}))).toMatchObject({ errno: -errno.ECANCELED });
+    hanging.release();
+    const files = await stuck;
+    for (const file of [files.data, files.dir]) addon.closeFile(file);
+  });
+});
+
+describe('the end', () => {
+  it('waits for what is under way and what is queued', async () => {
+    const before = openCounts();
+    const io = makePool({ lanesMax: 1 });
+    const file = openData();
+    const arena = arenaOf(pattern(1_048_576, 1));
+    const runs = Array.from({ length: 20 }, (_, i) => io.run({ op: op.write, file, arena, memoryOffset: 0, length: 1_048_576, offset: i * 1_048_576 }));
+    expect(await io.stop(60_000)).toBe(true);
+    expect((await Promise.all(runs)).every(({ result }) => result === 1_048_576)).toBe(true);
+    expect((await io.run({ op: op.write, file, arena, memoryOffset: 0, length: 4096, offset: 0 })).result).toBe(-errno.ECANCELED);
+    expect([io.idle, await io.stop(1000)]).toEqual([false, true]);
+    expect(openCounts()[0]).toBe(before[0] + 1);
+  });
+
+  it('of a pool that never had an order comes at once', async () => {
+    expect(await makePool().stop(1000)).toBe(true);
+  });
+});
