@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { beforeAll, expect, test } from 'vitest';
 import { buildFake, FakePlace } from '../support/fake-plugin.ts';
-import { gen, HostScript, hostDirectory, pattern, runHost } from '../support/host-program.ts';
+import { gen, HostScript, hex, hostDirectory, pattern, runHost } from '../support/host-program.ts';
 
 beforeAll(buildFake, 300_000);
 
@@ -70,6 +70,25 @@ test.each(['file', 'pipe'])('an incomplete backup is resumed from a %s at its du
   expect(restore.out.equals(data)).toBe(true);
 });
 
+test.each([
+  '{"length":5}',
+  '{"length":1025}',
+  '{"length":18446744073709551616}',
+  '{"size":1000}',
+  '\x00{"length":1000}',
+])('metadata %j that is no length of this image is left alone: the whole image is restored', async (note) => {
+  using place = new FakePlace();
+  await using script = new HostScript(place.env);
+  for (const line of ['init', 'session s', 'open_server s srv VastData:x', 'create_image srv w default n 1']) {
+    await script.ok(line);
+  }
+  await script.ok('write w 0 1024 7');
+  await script.ok(`meta_write_bytes w 0 ${hex(note)}`);
+  await script.ok('close w complete');
+  const run = await runHost(['restore', '--image', 'n', '--date', '1'], place.env);
+  expect(run.out.equals(gen(7, 0, 1024))).toBe(true);
+});
+
 test('a resume whose input ended in the padding of the last durable block completes', async () => {
   using place = new FakePlace();
   const data = gen(5, 0, 1_000);
@@ -91,7 +110,7 @@ test('a resume with a shorter input is refused and the image stays pending', asy
 
 test('--flush-every makes what was written before --die-at durable', async () => {
   using place = new FakePlace();
-  const args = ['backup', ...image, '--generate', '4M', '--flush-every', '512K', '--die-at', '1280K'];
+  const args = ['backup', ...image, '--generate', '4M', '--flush-every', '512K', '--die-at', '1408K'];
   const dead = await place.run(args);
   expect(dead.signal).toBe('SIGKILL');
   expect((await place.run(['info', ...image])).json).toMatchObject({ state: 'pending', size: 1_048_576 });
@@ -165,6 +184,8 @@ test('one wrong bit is found by --verify-generated, --compare and random reads, 
       expect(bad.json).toMatchObject({ ok: false, name: 'HOST_MISMATCH' });
       expect(bad.err).toMatch(/image client_17_C1_F1 differs from .* at offset 654321/);
     }
+    const last = await place.run(['restore', ...image, '--discard', ...check], { fault: 'flip 1048575' });
+    expect(last.err).toContain('at offset 1048575');
   }
 });
 
