@@ -7,7 +7,7 @@ import { type Config, ConfigError, loadConfig, parseConfig } from '../../engine/
 import { configKeys, exampleConfig } from '../../engine/config-keys.ts';
 import { configText } from '../../engine/config-text.ts';
 import { cgroupLimit, machineFacts } from '../../engine/machine.ts';
-import { runs } from '../support/seed.ts';
+import { check } from '../support/property.ts';
 
 const mib = 1_048_576;
 const machine = { cores: 8, memoryBytes: 64 * 1024 * mib, cgroupBytes: Infinity };
@@ -201,14 +201,14 @@ describe('everything that is wrong is told at once', () => {
       '#',
       ...configKeys.flatMap(({ section, key, byDefault }) => [`[${section}]\n`, `${key} = `, byDefault]),
     );
-    fc.assert(
+    check(
       fc.property(fc.array(fc.oneof(word, fc.string({ maxLength: 4 })), { maxLength: 40 }), (words) => {
         for (const { line, text, remedy } of problemsOf(words.join(''))) {
           expect(line).toBeGreaterThanOrEqual(0);
           expect(text !== '' && remedy !== '').toBe(true);
         }
       }),
-      runs(1000),
+      1000,
     );
   });
 });

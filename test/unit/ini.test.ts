@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type IniFile, parseIni } from '../../engine/ini.ts';
-import { runs } from '../support/seed.ts';
+import { check } from '../support/property.ts';
 
 const vectors = new URL('../vectors/ini/', import.meta.url);
 const names = readdirSync(vectors)
@@ -54,7 +54,7 @@ describe('the parser', () => {
 
   test('whatever bytes come, it answers, and no line is named that is not there', () => {
     const piece = fc.constantFrom('[', ']', '=', '\n', '\r\n', '#', ';', ' ', '\t', 'a', 'general', '\0', '\xff', '\r');
-    fc.assert(
+    check(
       fc.property(fc.array(fc.oneof(piece, fc.string({ maxLength: 5 })), { maxLength: 60 }), (pieces) => {
         const text = Buffer.from(pieces.join('')).toString('latin1');
         const { sections, problems } = parseIni(text);
@@ -68,7 +68,7 @@ describe('the parser', () => {
           }
         }
       }),
-      runs(2000),
+      2000,
     );
   });
 
@@ -76,7 +76,7 @@ describe('the parser', () => {
     const name = fc.stringMatching(/^[A-Za-z0-9_.-]{1,12}$/);
     const value = fc.stringMatching(/^[!-~]{0,20}$/);
     const section = fc.tuple(name, fc.uniqueArray(fc.tuple(name, value), { selector: ([key]) => key, maxLength: 6 }));
-    fc.assert(
+    check(
       fc.property(fc.uniqueArray(section, { selector: ([one]) => one, maxLength: 5 }), (sections) => {
         const text = sections
           .map(([one, keys]) => `[${one}]\n${keys.map(([k, v]) => `${k}=${v}\n`).join('')}`)
@@ -85,7 +85,7 @@ describe('the parser', () => {
         expect(parsed.problems).toEqual([]);
         expect(sectionsOf(parsed)).toEqual(sections);
       }),
-      runs(300),
+      300,
     );
   });
 });

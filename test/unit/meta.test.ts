@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { creationDate, decodeMeta, encodeMeta, type ImageMeta, metaBytesMax } from '../../engine/image/meta.ts';
 import { crc64 } from '../support/crc64.ts';
 import { anyMeta, exampleMeta } from '../support/metas.ts';
-import { runs } from '../support/seed.ts';
+import { check } from '../support/property.ts';
 
 const encode = (meta: ImageMeta) => encodeMeta(meta, crc64);
 const decode = (text: string) => decodeMeta(text, crc64);
@@ -34,19 +34,19 @@ describe('image.meta', () => {
   });
 
   test('comes back as it was', () => {
-    fc.assert(
+    check(
       fc.property(anyMeta, (meta) => {
         const text = encode(meta);
         // biome-ignore lint/suspicious/noControlCharactersInRegex: the text has line feeds and nothing else below a blank
         expect(text).toMatch(/^[\u000a\u0020-\u007f]*$/);
         expect(decode(text)).toEqual({ ok: true, meta });
       }),
-      runs(300),
+      300,
     );
   });
 
   test('one changed byte is found, or changes nothing', () => {
-    fc.assert(
+    check(
       fc.property(anyMeta, fc.nat(), fc.integer({ min: 1, max: 255 }), (meta, place, flip) => {
         const bytes = Buffer.from(encode(meta), 'latin1');
         const at = place % bytes.length;
@@ -57,7 +57,7 @@ describe('image.meta', () => {
           else expect(decoded.field).not.toBe('');
         }
       }),
-      runs(1000),
+      1000,
     );
   });
 

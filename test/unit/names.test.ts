@@ -15,7 +15,7 @@ import {
   utf8Text,
 } from '../../engine/image/names.ts';
 import { byteString } from '../support/metas.ts';
-import { runs } from '../support/seed.ts';
+import { check } from '../support/property.ts';
 
 const basename = byteString(1, 1023);
 const date = fc.oneof(fc.nat(2_000_000_000), fc.maxSafeNat());
@@ -37,7 +37,7 @@ describe('names on storage', () => {
   });
 
   test('every byte survives, and no name is dangerous, hidden or too long', () => {
-    fc.assert(
+    check(
       fc.property(basename, date, (name, when) => {
         const key = imageKeyName(name, when);
         expect(parseImageKeyName(key)).toEqual({ basename: name, date: when });
@@ -47,29 +47,29 @@ describe('names on storage', () => {
         expect(dir.length).toBeLessThanOrEqual(200);
         expect(parseImageDirName(dir)).toEqual(key.length <= 200 ? { basename: name, date: when } : 'hashed');
       }),
-      runs(500),
+      500,
     );
   });
 
   test('LSU names: the same, without a date', () => {
-    fc.assert(
+    check(
       fc.property(byteString(1, 255), (lsu) => {
         const dir = lsuDirName(lsu);
         expect(dir).toMatch(harmless);
         expect(dir.length).toBeLessThanOrEqual(200);
         expect(parseLsuDirName(dir)).toEqual(escapeName(lsu).length <= 200 ? { lsu } : 'hashed');
       }),
-      runs(300),
+      300,
     );
   });
 
   test('two keys never share a directory', () => {
     const near = fc.tuple(byteString(1, 4), fc.nat(30));
-    fc.assert(
+    check(
       fc.property(near, near, ([a, dateA], [b, dateB]) => {
         expect(imageDirName(a, dateA) === imageDirName(b, dateB)).toBe(a === b && dateA === dateB);
       }),
-      runs(500),
+      500,
     );
     // Long names that differ behind the cut, or in the date only; one that imitates a hashed name.
     const long = 'x'.repeat(300);
@@ -79,14 +79,14 @@ describe('names on storage', () => {
   });
 
   test('a directory name is read back only in the form that is written', () => {
-    fc.assert(
+    check(
       fc.property(fc.string({ unit: 'binary-ascii', maxLength: 30 }), (dir) => {
         const parsed = parseImageDirName(dir);
         if (parsed !== null && parsed !== 'hashed') expect(imageDirName(parsed.basename, parsed.date)).toBe(dir);
         const lsu = parseLsuDirName(dir);
         if (lsu !== null && lsu !== 'hashed') expect(lsuDirName(lsu.lsu)).toBe(dir);
       }),
-      runs(2000),
+      2000,
     );
   });
 

@@ -5,7 +5,7 @@ import { decodeLsu, encodeLsu } from '../../engine/image/lsu.ts';
 import { decodeMarker, encodeMarker, newMarker } from '../../engine/image/marker.ts';
 import { lsuDirName } from '../../engine/image/names.ts';
 import { byteString } from '../support/metas.ts';
-import { runs } from '../support/seed.ts';
+import { check } from '../support/property.ts';
 
 const marker = { storeId: '0123456789abcdef0123456789abcdef', createdAt: '2026-01-02T03:04:05.678Z' };
 
@@ -32,13 +32,13 @@ describe('.vast-ost-store', () => {
 
 describe('.lsu', () => {
   test('comes back, and belongs to its directory only', () => {
-    fc.assert(
+    check(
       fc.property(byteString(1, 255), byteString(0, 255), (lsu, label) => {
         const text = encodeLsu({ lsu, label });
         expect(decodeLsu(lsuDirName(lsu), text)).toEqual({ ok: true, info: { lsu, label } });
         expect(decodeLsu('another', text)).toMatchObject({ ok: lsu === 'another' });
       }),
-      runs(200),
+      200,
     );
   });
 

@@ -15,7 +15,7 @@ import {
   wholeChunks,
 } from '../../engine/image/sums.ts';
 import { crc64 } from '../support/crc64.ts';
-import { runs } from '../support/seed.ts';
+import { check } from '../support/property.ts';
 
 const header = { chunkBytes: 1_048_576, imageId: '00112233445566778899aabbccddeeff' };
 
@@ -50,24 +50,24 @@ describe('image.sums', () => {
   });
 
   test('whatever bytes come, the decoder answers', () => {
-    fc.assert(
+    check(
       fc.property(fc.uint8Array({ maxLength: 80 }), (bytes) => {
         expect(decodeSumsHeader(bytes, crc64).ok).toBe(false);
         expect(decodeSums(bytes)).toHaveLength(Math.floor(bytes.length / 8));
       }),
-      runs(300),
+      300,
     );
   });
 
   test('entries and tail come back', () => {
     const crc = fc.bigInt({ min: 0n, max: 0xffff_ffff_ffff_ffffn });
-    fc.assert(
+    check(
       fc.property(fc.array(crc), crc, fc.nat(1_048_575), (crcs, last, length) => {
         expect([...decodeSums(encodeSums(crcs))]).toEqual(crcs);
         expect([...decodeSums(encodeSums(BigUint64Array.from(crcs)))]).toEqual(crcs);
         expect(decodeSumsTail(encodeSumsTail(last, length))).toEqual({ crc: last, length });
       }),
-      runs(200),
+      200,
     );
     expect(Buffer.from(encodeSums([0x0102030405060708n])).toString('hex')).toBe('0807060504030201');
     expect(() => decodeSumsTail(new Uint8Array(15))).toThrow(RangeError);
