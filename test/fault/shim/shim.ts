@@ -182,6 +182,10 @@ export class Shim {
     closeSync(this.#fd);
   }
 
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
   #at(slot: number): number {
     if (!Number.isInteger(slot) || slot < 0 || slot >= rulesMax) throw new RangeError(`no rule ${slot}`);
     return rulesAt + slot * ruleBytes;
