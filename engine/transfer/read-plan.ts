@@ -57,7 +57,7 @@ interface Piece {
 
 type SlotPhase = 'free' | 'filling' | 'stale' | 'full' | 'sent';
 
-const failureLess: ReadFailure = { status: status.OK, errno: 0, text: '' };
+const noFailure: ReadFailure = { status: status.OK, errno: 0, text: '' };
 
 export class ReadPlan {
   readonly #size: number;
@@ -121,7 +121,7 @@ export class ReadPlan {
     // Where nothing of a generation was sent (its READ failed), no DATA can be mistaken: it may begin elsewhere.
     const afresh = this.#position === this.#base && call.offset !== this.#base;
     if (call.generation > this.#generation || afresh) this.#jump(call);
-    if (call.offset >= this.#size) return [reply(call.callId, failureLess, this.#size)];
+    if (call.offset >= this.#size) return [reply(call.callId, noFailure, this.#size)];
     if (call.offset < this.#base || call.offset > this.#position) {
       return refuse(`READ at ${call.offset} leaves the stream ${this.#base}…${this.#position} of its generation`);
     }
@@ -240,8 +240,7 @@ export class ReadPlan {
 
   /** The stream ends at `offset`; what was read behind it is of no use. */
   #end(failure: ReadFailure, offset: number): void {
-    const { status, errno, text } = failure;
-    this.#stop = { status, errno, text, offset: this.#chunkAt(offset) };
+    this.#stop = { status: failure.status, errno: failure.errno, text: failure.text, offset: this.#chunkAt(offset) };
     for (const { slot, good } of this.#pieces) this.#phases[slot] = good >= 0 ? 'free' : 'stale';
     this.#pieces = [];
     this.#nextFill = this.#chunkAt(this.#position);
@@ -252,7 +251,7 @@ export class ReadPlan {
     if (this.#waiting === null) return;
     const { callId, offset } = this.#waiting;
     if (offset < this.#position) {
-      actions.push(reply(callId, failureLess, offset));
+      actions.push(reply(callId, noFailure, offset));
       this.#waiting = null;
     } else if (this.#stop !== null) {
       actions.push(reply(callId, this.#stop, this.#stop.offset));

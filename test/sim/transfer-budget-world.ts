@@ -59,7 +59,10 @@ export class BudgetWorld {
     const answer = this.budget.ask(handle.id, kind, want);
     this.handles.set(handle.id, handle);
     if (answer.kind === 'wait') {
-      expectTrue(waited || before < Math.min(slotMin, want.slotBytes), 'nobody waits while there is memory and no line');
+      expectTrue(
+        waited || before < Math.min(slotMin, want.slotBytes),
+        'nobody waits while there is memory and no line',
+      );
       handle.deadline = answer.deadline;
       this.lines[kind].push(handle.id);
     } else {
@@ -80,7 +83,10 @@ export class BudgetWorld {
     expectTrue(bytesOf(shape) <= Math.max(least, Math.floor(free / 4)), 'a grant leaves something for those behind');
     if (bytesOf(want) <= free / 4) expectEqual(handle.shape, want, 'with plenty everybody gets what is wanted');
     if (want.slots > 1 && shape.slots === 1) {
-      expectTrue(2 * least > Math.max(least, Math.floor(free / 4)) || shape.slotBytes === least, 'two slots where possible');
+      expectTrue(
+        2 * least > Math.max(least, Math.floor(free / 4)) || shape.slotBytes === least,
+        'two slots where possible',
+      );
     }
   }
 
@@ -104,7 +110,10 @@ export class BudgetWorld {
     const targets = this.budget.shrinkTargets();
     if (this.lines.read.length + this.lines.write.length === 0) expectEqual(targets, [], 'nobody shrinks for nobody');
     const target = targets[targets.length === 0 ? 0 : draw(targets.length)];
-    if (target === undefined) return false;
+    if (target === undefined) {
+      this.#checkShares();
+      return false;
+    }
     const handle = this.handles.get(target.id);
     expectTrue(handle !== undefined && handle.shape !== null, 'who shrinks holds memory');
     const shape = { slots: target.slots, slotBytes: target.slotBytes };
@@ -114,6 +123,19 @@ export class BudgetWorld {
     this.budget.shrunk(handle.id, shape);
     this.serve();
     return true;
+  }
+
+  /** With nobody left to shrink, nobody in a class where others wait has more than its share, or its smallest slot. */
+  #checkShares(): void {
+    for (const kind of ['read', 'write'] as const) {
+      if (this.lines[kind].length === 0) continue;
+      const holders = [...this.handles.values()].filter((handle) => handle.kind === kind && handle.shape !== null);
+      const share = (this.used(kind) + this.free(kind)) / (holders.length + this.lines[kind].length);
+      for (const { shape, want } of holders) {
+        const most = Math.max(share, Math.min(slotMin, want.slotBytes));
+        expectTrue(shape === null || bytesOf(shape) <= most, 'a holder above the fair share is asked to shrink');
+      }
+    }
   }
 
   release(handle: Handle): void {
@@ -139,7 +161,9 @@ export class BudgetWorld {
   }
 
   expire(): void {
-    const late = [...this.lines.read, ...this.lines.write].filter((id) => (this.handles.get(id)?.deadline ?? 0) <= this.now);
+    const late = [...this.lines.read, ...this.lines.write].filter(
+      (id) => (this.handles.get(id)?.deadline ?? 0) <= this.now,
+    );
     expectEqual(this.budget.expire().toSorted(), late.toSorted(), 'who waited too long');
     for (const id of late) this.handles.delete(id);
     for (const kind of ['read', 'write'] as const) {
@@ -182,7 +206,10 @@ function run(code: TransferCode, draw: Decisions): void {
 }
 
 export function checkBudget(code: TransferCode, runs: number): void {
-  check(fc.property(decisions(200), (draw) => run(code, draw)), runs);
+  check(
+    fc.property(decisions(200), (draw) => run(code, draw)),
+    runs,
+  );
 }
 
 /** 64 writers of 3 × 64 MiB within 2 GiB: arenas shrink until each has a slot; all at once, none waits for another's end. */
@@ -209,7 +236,9 @@ export function checkDuplications(code: TransferCode, runs: number): void {
       let ended = 0;
       for (let left = 20_000; ended < count; left -= 1) {
         expectTrue(left > 0, 'every duplication ends');
-        const ready = readers.filter((reader) => reader.shape !== null && !pairs.some((pair) => pair.reader === reader));
+        const ready = readers.filter(
+          (reader) => reader.shape !== null && !pairs.some((pair) => pair.reader === reader),
+        );
         const done = pairs.filter((pair) => pair.writer.shape !== null);
         const started = readers.length;
         const steps: (() => void)[] = [];
@@ -232,4 +261,23 @@ export function checkDuplications(code: TransferCode, runs: number): void {
     }),
     runs,
   );
+}
+
+/** Readers that took the common half give it back when writers have nothing left to shrink. */
+export function checkOtherClass(code: TransferCode): void {
+  const world = new BudgetWorld(code, 64 * mib);
+  const reader = world.ask('read', { slots: 1, slotBytes: slotMin });
+  for (let slots = 2; slots <= 12; slots += 1) world.grow(reader, { slots, slotBytes: slotMin });
+  while (world.lines.write.length === 0) world.ask('write', { slots: 1, slotBytes: slotMin });
+  expectTrue(world.used('read') > slotMin, 'the reader has more than its smallest slot');
+  expectEqual(
+    world.budget.shrinkTargets().map(({ id }) => id),
+    [reader.id],
+    'who is asked to shrink',
+  );
+  expectTrue(
+    world.shrink(() => 0),
+    'the reader shrinks',
+  );
+  expectEqual(world.lines.write, [], 'nobody waits any more');
 }

@@ -10,12 +10,28 @@ import * as shaFrontier from '../../engine/transfer/sha-frontier.ts';
 import * as writePlan from '../../engine/transfer/write-plan.ts';
 
 export const shipped = {
-  ...budget, ...coverage, ...durable, ...ledger, ...readPlan, ...retry, ...scheduler, ...shaFrontier, ...writePlan,
+  ...budget,
+  ...coverage,
+  ...durable,
+  ...ledger,
+  ...readPlan,
+  ...retry,
+  ...scheduler,
+  ...shaFrontier,
+  ...writePlan,
 };
 export type TransferCode = typeof shipped;
 
 const files = [
-  'budget', 'coverage', 'durable', 'ledger', 'read-plan', 'retry', 'scheduler', 'sha-frontier', 'write-plan',
+  'budget',
+  'coverage',
+  'durable',
+  'ledger',
+  'read-plan',
+  'retry',
+  'scheduler',
+  'sha-frontier',
+  'write-plan',
 ];
 
 /** The same from a copy; `base` is the URL of a directory that holds engine/. */

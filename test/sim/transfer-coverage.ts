@@ -126,8 +126,14 @@ function run(code: TransferCode, draw: Decisions, pages: number, sums: boolean):
 }
 
 export function checkCoverage(code: TransferCode, runs: number): void {
-  check(fc.property(decisions(200), fc.boolean(), (draw, sums) => run(code, draw, 0, sums)), runs);
-  check(fc.property(decisions(40), (draw) => run(code, draw, 2, true)), Math.ceil(runs / 20));
+  check(
+    fc.property(decisions(200), fc.boolean(), (draw, sums) => run(code, draw, 0, sums)),
+    runs,
+  );
+  check(
+    fc.property(decisions(40), (draw) => run(code, draw, 2, true)),
+    Math.ceil(runs / 20),
+  );
 }
 
 /** What a client that scatters its writes over a petabyte may cost: looked at by steps, not by time. */

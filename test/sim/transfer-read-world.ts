@@ -82,7 +82,9 @@ class World {
   }
 
   get #settled(): boolean {
-    return this.#want === null && this.#fills.length === 0 && this.#toEngine.length === 0 && this.#toClient.length === 0;
+    return (
+      this.#want === null && this.#fills.length === 0 && this.#toEngine.length === 0 && this.#toClient.length === 0
+    );
   }
 
   /** One event; with decisions used up, whatever there is to do goes on in a fixed order. */
@@ -194,7 +196,11 @@ class World {
   }
 
   #copy(held: Held, want: { offset: number; end: number }): void {
-    expectEqual((this.#memory[held.slot] ?? -1) + held.slotOffset, held.offset, 'a slot that the client holds keeps its bytes');
+    expectEqual(
+      (this.#memory[held.slot] ?? -1) + held.slotOffset,
+      held.offset,
+      'a slot that the client holds keeps its bytes',
+    );
     const to = Math.min(held.end, want.end);
     for (let at = want.offset; at < to; at += 1) {
       if (this.#damaged.has(Math.floor(at / chunkBytes))) throw new Error(`damaged byte ${at} was sent`);
@@ -259,7 +265,10 @@ class World {
 }
 
 export function checkReadWorld(code: TransferCode, runs: number): void {
-  check(fc.property(decisions(300), (draw) => new World(code, draw).run()), runs);
+  check(
+    fc.property(decisions(300), (draw) => new World(code, draw).run()),
+    runs,
+  );
 }
 
 /** A reader that jumps each time is read no more than the chunks that it touches, and stays without read-ahead. */
@@ -293,4 +302,22 @@ export function checkRandomReader(code: TransferCode, runs: number): void {
     }),
     runs,
   );
+}
+
+/** A lane that hangs pins its slot, and so the arena; a READ elsewhere still gets the slot that is free. */
+export function checkHungLane(code: TransferCode): void {
+  const plan = new code.ReadPlan({ size: 10_000, slots: 2, slotBytes: 4 * chunkBytes, chunkBytes });
+  const kinds = (actions: readonly Action[]): string[] => actions.map((action) => action.kind);
+  const first = plan.read({ callId: 1, offset: 0, length: 8 * chunkBytes, generation: 1 });
+  expectEqual(kinds(first), ['fill', 'fill'], 'two fills, of which the second one hangs');
+  expectEqual(kinds(plan.filled(0, 4 * chunkBytes)), ['data', 'reply'], 'the first READ is answered');
+  expectEqual(plan.hold(true), [], 'held');
+  const actions = plan.read({ callId: 2, offset: 20 * chunkBytes, length: 1, generation: 2 });
+  expectEqual(plan.canReplace, false, 'the arena cannot be replaced');
+  expectEqual(
+    actions,
+    [{ kind: 'fill', slot: 0, offset: 20 * chunkBytes, length: chunkBytes }],
+    'the other slot is filled',
+  );
+  expectEqual(kinds(plan.filled(0, chunkBytes)), ['data', 'reply'], 'the READ is answered');
 }

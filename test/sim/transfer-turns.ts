@@ -56,7 +56,11 @@ function run(code: TransferCode, draw: Decisions): void {
       bounds.set(key(pool, mount), bound);
     } else {
       scheduler.remove(source);
-      for (const [name, line] of lines) lines.set(name, line.filter((waits) => waits.source !== source));
+      for (const [name, line] of lines)
+        lines.set(
+          name,
+          line.filter((waits) => waits.source !== source),
+        );
     }
     expectEqual(scheduler.waiting(pool), lines.get(pool)?.length, 'how many wait');
     expectEqual(scheduler.inFlight(pool, mount), flying(pool, mount), 'orders in flight');
@@ -64,15 +68,23 @@ function run(code: TransferCode, draw: Decisions): void {
 }
 
 export function checkScheduler(code: TransferCode, runs: number): void {
-  check(fc.property(decisions(300), (draw) => run(code, draw)), runs);
+  check(
+    fc.property(decisions(300), (draw) => run(code, draw)),
+    runs,
+  );
 }
 
 export function checkBackoff(code: TransferCode, runs: number): void {
   const limits = fc.record({
-    tries: fc.nat({ max: 12 }), baseMs: fc.integer({ min: 1, max: 1000 }), factor: fc.integer({ min: 1, max: 64 }),
+    tries: fc.nat({ max: 12 }),
+    baseMs: fc.integer({ min: 1, max: 1000 }),
+    factor: fc.integer({ min: 1, max: 64 }),
     withinMs: fc.option(fc.integer({ min: 0, max: 20_000 }), { nil: undefined }),
   });
-  const chances = fc.array(fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), { minLength: 20, maxLength: 20 });
+  const chances = fc.array(fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), {
+    minLength: 20,
+    maxLength: 20,
+  });
   check(
     fc.property(limits, chances, ({ tries, baseMs, factor, withinMs }, chance) => {
       let now = 0;

@@ -12,29 +12,16 @@ import * as fc from 'fast-check';
 import { check, combineSums, type Decisions, decisions, sumOf } from '../support/property.ts';
 import { expectEqual, expectTrue } from './expect.ts';
 import type { TransferCode } from './transfer-code.ts';
+import { checkBeside, type Task, type WorldBlock } from './transfer-lanes.ts';
+import { hostileSubmit } from './transfer-ledger.ts';
+import { crcsOf, FakeSha } from './transfer-sums.ts';
 
 const chunkBytes = 4096;
 const unit = 512;
 const sector = 2048;
 const size = 8 * chunkBytes;
 
-interface WorldBlock {
-  slot: number;
-  slotOffset: number;
-  offset: number;
-  length: number;
-  sequence: number;
-  crcs: BigUint64Array | null;
-  parts: number;
-}
 type Piece = NonNullable<ReturnType<InstanceType<TransferCode['WritePlan']>['next']>>;
-
-interface Task {
-  from: number;
-  to: number;
-  what: string;
-  finish(): void;
-}
 
 class World {
   readonly #code: TransferCode;
@@ -55,8 +42,7 @@ class World {
   /** Bytes below the durable size as they were made durable. */
   readonly #promised = new Uint8Array(size);
   #sumsFile: bigint[] = [];
-  /** The addon's SHA state: a sum over what it was fed. */
-  #hash = { sum: 0n, length: 0 };
+  readonly #hash = new FakeSha();
   readonly #held: number[] = [];
   #tasks: Task[] = [];
   #sequence = 0;
@@ -75,21 +61,19 @@ class World {
     for (let at = 0; at < start; at += 1) this.#storage[at] = this.#wanted[at] = at % 251;
     this.#promised.set(this.#storage);
     this.#durable = new code.Durable({ size: start, reopened: start > 0, chunkBytes });
-    this.#plan = new code.WritePlan({ blocksInFlight: this.#blocksInFlight, align: draw.oneIn(4) ? 1 : sector, end: start });
+    this.#plan = new code.WritePlan({
+      blocksInFlight: this.#blocksInFlight,
+      align: draw.oneIn(4) ? 1 : sector,
+      end: start,
+    });
     this.#coverage = new code.Coverage({ crcCombine: combineSums, sums, chunkBytes });
-    const place = start > 0 && draw.oneIn(2) ? { offset: start, state: this.#stateOf(start) } : undefined;
+    const place =
+      start > 0 && draw.oneIn(2)
+        ? { offset: start, state: FakeSha.stateOf(this.#storage.subarray(0, start)) }
+        : undefined;
     this.#sha = new code.ShaFrontier({ chunkBytes, spacingBytes: chunkBytes, ...(place ? { start: place } : {}) });
-    if (place) this.#hash = { sum: sumOf(this.#storage, 0, start), length: start };
+    if (place) this.#hash.feed(this.#storage.subarray(0, start));
     this.#resume(start);
-  }
-
-  /** A state that tells of how many bytes, and which, it was made. */
-  #stateOf(length: number): Uint8Array {
-    const state = new Uint8Array(32);
-    const view = new DataView(state.buffer);
-    view.setBigUint64(0, sumOf(this.#storage, 0, length));
-    view.setUint32(8, length);
-    return state;
   }
 
   #resume(start: number): void {
@@ -120,7 +104,7 @@ class World {
     if (choice < 2) this.#credit();
     else if (choice < 4) this.#submit();
     else if (choice < 7) this.#finishOne();
-    else if (this.#draw.oneIn(8)) this.#flush();
+    else if (this.#draw.oneIn(3)) this.#flush();
     else if (this.#draw.oneIn(16)) this.#giveUp();
     else if (this.#draw.oneIn(2)) this.#hostile();
     this.#pump();
@@ -142,7 +126,12 @@ class World {
     const room = Math.min(this.#slotBytes - 4096, size - offset);
     const length = this.#draw.oneIn(3) ? unit * (1 + this.#draw.below(4)) : room;
     const block = {
-      slot, slotOffset: offset % 4096, offset, length: Math.min(length, room), sequence: this.#sequence + 1, crcs: null,
+      slot,
+      slotOffset: offset % 4096,
+      offset,
+      length: Math.min(length, room),
+      sequence: this.#sequence + 1,
+      crcs: null,
       parts: 0,
     };
     const missing = this.#durable.firstWrite(offset);
@@ -166,16 +155,15 @@ class World {
   /** A SUBMIT that must be refused, and change nothing. */
   #hostile(): void {
     const slot = this.#held[0] ?? -1;
-    const good = { arena: 7, slot, slotOffset: 512, length: 1024, offset: 4608, sequence: this.#sequence + 1 };
-    const free = this.#ledger.nextFree();
-    const bad = this.#draw.pick([
-      { arena: 8 }, { slot: -1 }, { slot: this.#slots }, { slot: 0.5 }, { slot: free }, { slotOffset: 0 }, { slotOffset: -512 },
-      { slotOffset: this.#slotBytes }, { length: 0 }, { length: 513 }, { length: this.#slotBytes }, { length: -512 },
-      { offset: 4600 }, { offset: -512 }, { offset: 2 ** 50 - 512 + 4096 }, { offset: 2 ** 60 }, { offset: Number.NaN },
-      { sequence: this.#sequence }, { sequence: this.#sequence + 2 }, { length: Number.NaN }, { slotOffset: 2 ** 53 },
-    ]);
+    const submit = hostileSubmit(this.#draw, {
+      slot,
+      free: this.#ledger.nextFree(),
+      slots: this.#slots,
+      slotBytes: this.#slotBytes,
+      sequence: this.#sequence,
+    });
     const before = this.#ledger.counts();
-    expectTrue(this.#ledger.submit({ ...good, ...bad }) !== null, `SUBMIT with ${JSON.stringify(bad)} is refused`);
+    expectTrue(this.#ledger.submit(submit) !== null, `${JSON.stringify(submit)} is refused`);
     expectEqual(this.#ledger.counts(), before, 'a refused SUBMIT changes nothing');
     expectEqual(this.#ledger.sequence, this.#sequence, 'a refused SUBMIT does not count');
   }
@@ -203,7 +191,10 @@ class World {
       expectEqual(this.#tasks.length, 0, 'before a prepare nothing is under way');
       this.#prepare(block);
       this.#tasks.push({
-        from: -1, to: -1, what: 'prepare',
+        from: -1,
+        to: -1,
+        what: 'prepare',
+        block,
         finish: () => {
           this.#ended(block, this.#plan.prepared(block));
         },
@@ -213,20 +204,16 @@ class World {
     const align = piece.kind === 'write' ? 1 : sector;
     const from = Math.floor(piece.offset / align) * align;
     const to = Math.ceil((piece.offset + piece.length) / align) * align;
-    const writes = this.#tasks.filter((task) => task.what === 'write' || task.what === 'edge');
-    for (const other of writes) expectTrue(to <= other.from || other.to <= from, 'writes in flight share no sector');
-    if (piece.kind === 'edge') expectEqual(writes.length, 0, 'an edge is alone');
-    expectTrue(writes.every((task) => task.what === 'write'), 'nothing is beside an edge');
-    expectTrue(!this.#tasks.some((task) => task.what === 'prepare'), 'nothing is written behind a prepare');
+    checkBeside(this.#tasks, { from, to, what: piece.kind, block }, this.#blocksInFlight);
     expectTrue(piece.offset >= this.#durable.size, 'nothing is written below the durable size');
-    const blocks = new Set(this.#tasks.filter((task) => task.what === 'write').map((task) => (task as Task & { block: object }).block));
-    blocks.add(block);
-    expectTrue(blocks.size <= this.#blocksInFlight, 'blocks in flight are bounded');
     const bytes = this.#storage.slice(from, Math.min(to, size));
     const memory = this.#memory[block.slot] ?? new Uint8Array();
     bytes.set(memory.subarray(piece.slotOffset, piece.slotOffset + piece.length), piece.offset - from);
-    const task = {
-      from, to, what: piece.kind as string, block,
+    const task: Task = {
+      from,
+      to,
+      what: piece.kind,
+      block,
       finish: () => {
         this.#storage.set(bytes, from);
         this.#ended(block, this.#plan.written(piece));
@@ -240,23 +227,11 @@ class World {
     if (lower !== null) this.#durable.lowered(lower);
     const back = this.#sha.rewind(block.offset);
     if (back !== null) {
-      this.#restore(back);
+      this.#hash.restore(back, this.#storage);
       this.#setBorder();
       this.#cut(this.#sha.frontier, 0);
     }
     this.#cut(block.offset, block.length);
-  }
-
-  #restore(place: { offset: number; state: Uint8Array | null }): void {
-    if (place.state === null) {
-      expectEqual(place.offset, 0, 'without a state SHA begins anew');
-      this.#hash = { sum: 0n, length: 0 };
-      return;
-    }
-    const view = new DataView(place.state.buffer);
-    this.#hash = { sum: view.getBigUint64(0), length: view.getUint32(8) };
-    expectEqual(this.#hash.length, place.offset, 'a state belongs to its offset');
-    expectEqual(this.#hash.sum, sumOf(this.#storage, 0, place.offset), 'a saved state has seen what is on storage');
   }
 
   #cut(offset: number, length: number): void {
@@ -286,9 +261,12 @@ class World {
     const memory = this.#memory[block.slot] ?? new Uint8Array();
     const bytes = memory.slice(block.slotOffset, block.slotOffset + block.length);
     this.#tasks.push({
-      from: -1, to: -1, what: 'digest',
+      from: -1,
+      to: -1,
+      what: 'digest',
+      block,
       finish: () => {
-        block.crcs = this.#sums ? crcsOf(bytes, block.offset) : null;
+        block.crcs = this.#sums ? crcsOf(bytes, block.offset, chunkBytes) : null;
         if (withSha) this.#feed(bytes);
         this.#ended(block, this.#plan.digested(block));
       },
@@ -296,14 +274,10 @@ class World {
   }
 
   #feed(bytes: Uint8Array): void {
-    this.#hash = { sum: combineSums(this.#hash.sum, sumOf(bytes), bytes.length), length: this.#hash.length + bytes.length };
+    this.#hash.feed(bytes);
     this.#sha.advance(this.#hash.length);
     this.#setBorder();
-    if (!this.#sha.wantsSave) return;
-    const state = new Uint8Array(32);
-    new DataView(state.buffer).setBigUint64(0, this.#hash.sum);
-    new DataView(state.buffer).setUint32(8, this.#hash.length);
-    this.#sha.save(state);
+    if (this.#sha.wantsSave) this.#sha.save(this.#hash.save());
   }
 
   #readBack(from: number, to: number): void {
@@ -354,9 +328,13 @@ class World {
     if (this.#sums) {
       const view = new DataView(this.#coverage.sumsBytes(from, chunks - from).buffer);
       this.#sumsFile.length = from;
-      for (let chunk = from; chunk < chunks; chunk += 1) this.#sumsFile.push(view.getBigUint64((chunk - from) * 8, true));
+      for (let chunk = from; chunk < chunks; chunk += 1)
+        this.#sumsFile.push(view.getBigUint64((chunk - from) * 8, true));
       // Sums may be appended before the flush that makes them durable fails.
-      if (this.#draw.oneIn(4)) return this.#durable.appended(chunks);
+      if (this.#draw.oneIn(4)) {
+        this.#durable.appended(chunks);
+        return;
+      }
       for (let chunk = 0; chunk < chunks; chunk += 1) {
         const sum = sumOf(this.#storage, chunk * chunkBytes, (chunk + 1) * chunkBytes);
         expectEqual(this.#sumsFile[chunk], sum, `durable sum of chunk ${chunk}`);
@@ -366,7 +344,6 @@ class World {
     expectTrue(place.offset <= end, 'a saved SHA state is not ahead of the durable size');
     this.#durable.flushed(end);
     this.#promised.set(this.#storage);
-    return undefined;
   }
 
   #giveUp(): void {
@@ -392,29 +369,27 @@ class World {
       this.#readBack(step.from, step.to);
       step = this.#sha.catchUp(end, this.#coverage.coveredTo(this.#sha.frontier));
     }
-    expectEqual(this.#hash, { sum: sumOf(this.#storage, 0, end), length: end }, 'SHA has seen the whole image');
+    expectEqual(this.#hash.length, end, 'SHA has seen all bytes');
+    expectEqual(this.#hash.sum, sumOf(this.#storage, 0, end), 'SHA has seen the last ones');
     if (this.#sums) expectEqual(this.#coverage.imageCrc(end), sumOf(this.#storage, 0, end), 'CRC of the image');
   }
 
   #checkSlots(): void {
     const counts = this.#ledger.counts();
-    expectEqual(counts, { free: this.#slots - this.#held.length, client: this.#held.length, queued: 0, working: 0 }, 'slots');
+    expectEqual(
+      counts,
+      { free: this.#slots - this.#held.length, client: this.#held.length, queued: 0, working: 0 },
+      'slots',
+    );
     this.#ledger.clientGone();
     expectTrue(this.#ledger.allFree, 'with the client gone all slots are free');
     expectTrue(this.#code.phase.free === 'free', 'phases have names');
   }
 }
 
-function crcsOf(bytes: Uint8Array, offset: number): BigUint64Array {
-  const crcs: bigint[] = [];
-  for (let at = 0; at < bytes.length; ) {
-    const next = Math.min(bytes.length, (Math.floor((offset + at) / chunkBytes) + 1) * chunkBytes - offset);
-    crcs.push(sumOf(bytes, at, next));
-    at = next;
-  }
-  return BigUint64Array.from(crcs);
-}
-
 export function checkWriteWorld(code: TransferCode, runs: number): void {
-  check(fc.property(decisions(240), fc.boolean(), (draw, sums) => new World(code, draw, sums).run()), runs);
+  check(
+    fc.property(decisions(240), fc.boolean(), (draw, sums) => new World(code, draw, sums).run()),
+    runs,
+  );
 }

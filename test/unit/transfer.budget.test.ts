@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { checkBudget, checkDuplications, checkManyWriters } from '../sim/transfer-budget-world.ts';
+import { checkBudget, checkDuplications, checkManyWriters, checkOtherClass } from '../sim/transfer-budget-world.ts';
 import { shipped } from '../sim/transfer-code.ts';
 import { seed } from '../support/property.ts';
 
@@ -17,19 +17,16 @@ describe('memory budget', () => {
       const answer = budget.ask(1, 'write', { slots: 3, slotBytes: 64 * mib });
       if (answer.kind === 'grant') shapes.push([answer.slots, answer.slotBytes / mib]);
     }
-    expect(shapes).toEqual([[3, 64], [2, 64], [3, 32], [3, 8], [2, 4]]);
+    expect(shapes).toEqual([
+      [3, 64],
+      [2, 64],
+      [3, 32],
+      [3, 8],
+      [2, 4],
+    ]);
   });
 
-  it('asks the other class when its own has nothing to give', () => {
-    const budget = new shipped.Budget({ totalBytes: 64 * mib, clock: () => 0, waitMs: 1 });
-    budget.ask(100, 'read', { slots: 1, slotBytes: 4 * mib });
-    for (let more = 2; more <= 12; more += 1) budget.grow(100, { slots: more, slotBytes: 4 * mib });
-    for (let id = 1; budget.ask(id, 'write', { slots: 1, slotBytes: 4 * mib }).kind === 'grant'; ) id += 1;
-    expect(budget.used('read')).toBeGreaterThan(4 * mib);
-    const [target, ...more] = budget.shrinkTargets();
-    expect(more).toEqual([]);
-    expect(target?.id).toBe(100);
-  });
+  it('asks the other class when its own has nothing to give', () => checkOtherClass(shipped));
 
   it('refuses more handles than there is memory for', () => {
     expect(shipped.Budget.handlesFit(2048 * mib, 512)).toBe(true);

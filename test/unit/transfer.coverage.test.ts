@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { checkCoverage, checkHugeHole } from '../sim/transfer-coverage.ts';
 import { shipped } from '../sim/transfer-code.ts';
+import { checkCoverage, checkHugeHole } from '../sim/transfer-coverage.ts';
 import { combineSums, seed } from '../support/property.ts';
 
 describe('coverage', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { shipped } from '../sim/transfer-code.ts';
-import { checkRandomReader, checkReadWorld } from '../sim/transfer-read-world.ts';
+import { checkHungLane, checkRandomReader, checkReadWorld } from '../sim/transfer-read-world.ts';
 import { seed } from '../support/property.ts';
 
 const { ReadPlan } = shipped;
@@ -9,6 +9,8 @@ const mib = 1024 * 1024;
 describe('read plan', () => {
   it(`gives an honest client its bytes, whatever crosses (seed ${seed})`, () => checkReadWorld(shipped, 1000));
   it(`reads no more than a random reader touches (seed ${seed})`, () => checkRandomReader(shipped, 200));
+
+  it('goes on beside a lane that hangs, with another arena to come', () => checkHungLane(shipped));
 
   it('turns read-ahead on with the second sequential READ, and fills every slot', () => {
     const plan = new ReadPlan({ size: 100 * mib, slots: 2, slotBytes: 4 * mib });

@@ -27,11 +27,21 @@ describe('retry', () => {
   it(`waits within its bounds, and not for ever (seed ${seed})`, () => checkBackoff(shipped, 300));
 
   it.each([
-    ['ENOSPC', 'failed', 'ENOSPC'], ['EDQUOT', 'failed', 'ENOSPC'], ['EROFS', 'failed', 'EPERM'],
-    ['EACCES', 'failed', 'EPERM'], ['EPERM', 'failed', 'EPERM'], ['ENOENT', 'failed', 'ENOENT'],
-    ['EEXIST', 'failed', 'EEXIST'], ['EIO', 'failed', 'ESYSTEM'], ['ENODATA', 'failed', 'EDAMAGED'],
-    ['ESTALE', 'again', 'ESYSTEM'], ['EAGAIN', 'again', 'ESYSTEM'], ['ETIMEDOUT', 'again', 'ESYSTEM'],
-    ['EMFILE', 'again', 'EBUSY'], ['ENOMEM', 'again', 'ENOMEM'], ['EBADF', 'bug', 'EINTERNAL'],
+    ['ENOSPC', 'failed', 'ENOSPC'],
+    ['EDQUOT', 'failed', 'ENOSPC'],
+    ['EROFS', 'failed', 'EPERM'],
+    ['EACCES', 'failed', 'EPERM'],
+    ['EPERM', 'failed', 'EPERM'],
+    ['ENOENT', 'failed', 'ENOENT'],
+    ['EEXIST', 'failed', 'EEXIST'],
+    ['EIO', 'failed', 'ESYSTEM'],
+    ['ENODATA', 'failed', 'EDAMAGED'],
+    ['ESTALE', 'again', 'ESYSTEM'],
+    ['EAGAIN', 'again', 'ESYSTEM'],
+    ['ETIMEDOUT', 'again', 'ESYSTEM'],
+    ['EMFILE', 'again', 'EBUSY'],
+    ['ENOMEM', 'again', 'ENOMEM'],
+    ['EBADF', 'bug', 'EINTERNAL'],
     ['EFAULT', 'bug', 'EINTERNAL'],
   ] as const)('%s is %s and told as %s', (name, kind, told) => {
     for (const value of [errno[name], -errno[name]]) {
@@ -52,7 +62,12 @@ describe('retry', () => {
   });
 
   it('has words for a number that nobody knows', () => {
-    expect(classify(-999)).toEqual({ kind: 'failed', status: status.ESYSTEM, errno: 999, text: 'the storage failed (errno 999)' });
+    expect(classify(-999)).toEqual({
+      kind: 'failed',
+      status: status.ESYSTEM,
+      errno: 999,
+      text: 'the storage failed (errno 999)',
+    });
     expect(() => classify(0)).toThrow('a success is not classified');
   });
 });
@@ -75,8 +90,16 @@ describe('numbers of failures', () => {
 
   it('have names', () => {
     expect([errnoName(5), errnoName(-5), errnoName(storeErrno.notMounted), statusName(207)]).toEqual([
-      'EIO', 'EIO', 'not mounted', 'EDAMAGED',
+      'EIO',
+      'EIO',
+      'not mounted',
+      'EDAMAGED',
     ]);
-    expect(new Failed(status.ENOSPC, 'full', -28)).toMatchObject({ status: 203, errno: 28, text: 'full', message: 'full' });
+    expect(new Failed(status.ENOSPC, 'full', -28)).toMatchObject({
+      status: 203,
+      errno: 28,
+      text: 'full',
+      message: 'full',
+    });
   });
 });

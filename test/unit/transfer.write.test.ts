@@ -1,36 +1,28 @@
 import { describe, expect, it } from 'vitest';
 import { shipped } from '../sim/transfer-code.ts';
+import { checkLedgerMoves } from '../sim/transfer-ledger.ts';
 import { checkWriteWorld } from '../sim/transfer-write-world.ts';
 import { seed } from '../support/property.ts';
 
-const { Ledger, WritePlan, ShaFrontier, Durable } = shipped;
+const { WritePlan, ShaFrontier, Durable } = shipped;
 
 describe('the write side', () => {
   it(`keeps every promise with lanes that finish in any order (seed ${seed})`, { timeout: 120_000 }, () =>
-    checkWriteWorld(shipped, 300));
+    checkWriteWorld(shipped, 300),
+  );
 });
 
 describe('ledger', () => {
-  it('stops at each illegal move', () => {
-    const ledger = new Ledger({ arena: 1, slots: 2, slotBytes: 8192 });
-    expect(() => ledger.begin(0)).toThrow('slot 0 is free, not working');
-    expect(() => ledger.settle(0)).toThrow('slot 0 is free, and is to be settled');
-    ledger.credit(0);
-    expect(() => ledger.credit(0)).toThrow('slot 0 cannot go from client to client');
-    expect(ledger.submit({ arena: 1, slot: 0, slotOffset: 0, length: 512, offset: 0, sequence: 1 })).toBeNull();
-    ledger.begin(0);
-    expect(() => ledger.settle(0)).toThrow('with 1 parts under way');
-    ledger.end(0);
-    expect(() => ledger.end(0)).toThrow('has no part under way');
-    ledger.settle(0);
-    expect(ledger.allFree).toBe(true);
-    expect(() => ledger.phaseOf(2)).toThrow('slot 2 is none of 2');
-  });
+  it('stops at each illegal move', () => checkLedgerMoves(shipped));
 });
 
 describe('write plan', () => {
   const block = (sequence: number, offset: number, length: number) => ({
-    slot: sequence, slotOffset: offset % 4096, offset, length, sequence,
+    slot: sequence,
+    slotOffset: offset % 4096,
+    offset,
+    length,
+    sequence,
   });
 
   it('splits a block into head edge, interior and tail edge', () => {
@@ -41,7 +33,11 @@ describe('write plan', () => {
       seen.push([piece.kind, piece.offset, piece.length, piece.slotOffset]);
       plan.written(piece);
     }
-    expect(seen).toEqual([['edge', 512, 3584, 512], ['write', 4096, 8192, 4096], ['edge', 12288, 512, 12288]]);
+    expect(seen).toEqual([
+      ['edge', 512, 3584, 512],
+      ['write', 4096, 8192, 4096],
+      ['edge', 12288, 512, 12288],
+    ]);
   });
 
   it('overlaps as many aligned blocks as it may, and no more', () => {
@@ -84,7 +80,11 @@ describe('SHA frontier', () => {
   it('reads back no more than one order may take', () => {
     const sha = new ShaFrontier();
     const far = 3 * shipped.readBackMax + 512;
-    expect(sha.next({ offset: far, length: 512 }, far)).toEqual({ kind: 'read-back', from: 0, to: shipped.readBackMax });
+    expect(sha.next({ offset: far, length: 512 }, far)).toEqual({
+      kind: 'read-back',
+      from: 0,
+      to: shipped.readBackMax,
+    });
     expect(sha.catchUp(far, far)).toEqual({ from: 0, to: shipped.readBackMax });
   });
 });
