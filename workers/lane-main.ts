@@ -3,8 +3,8 @@
  */
 import type { ServeTask } from '../engine/core/order.ts';
 import { addon } from '../native/addon/index.ts';
-import { serveOrders } from './lane-loop.ts';
 import { FileStore } from './file/file-store.ts';
+import { serveOrders } from './lane-loop.ts';
 import { MemStore } from './mem/mem-store.ts';
 import type { Store } from './store.ts';
 

@@ -1,6 +1,7 @@
 /** One order: the switch over what a lane can do. Every case is one call of the addon, or one of the store. */
-import { joinWords, op, orderWord, sumsEntryBytes, sumsHeaderBytes } from '../engine/core/order.ts';
+
 import { errno } from '../engine/core/errors.ts';
+import { joinWords, op, orderWord, sumsEntryBytes, sumsHeaderBytes } from '../engine/core/order.ts';
 import { addon } from '../native/addon/index.ts';
 import type { LaneArea } from './lane-area.ts';
 import type { Store } from './store.ts';

@@ -10,10 +10,31 @@ import { type Store, type StoreAnswer, StoreError, type StoreMethod, type StoreR
 type Request = StoreRequest & { root?: Parameters<Store['openRoot']>[0] };
 
 const methods: Readonly<Record<StoreMethod, true>> = {
-  openRoot: true, initRoot: true, capacity: true, makeLsu: true, labelLsu: true, readLsu: true, openNames: true,
-  nextNames: true, closeNames: true, createImage: true, openImage: true, statImage: true, claims: true,
-  takeClaim: true, dropClaim: true, reopenImage: true, readSums: true, flushImage: true, replaceMeta: true,
-  appendSums: true, commitImage: true, removeImage: true, sweepList: true, sweepRemove: true, closeFiles: true,
+  openRoot: true,
+  initRoot: true,
+  capacity: true,
+  makeLsu: true,
+  labelLsu: true,
+  readLsu: true,
+  openNames: true,
+  nextNames: true,
+  closeNames: true,
+  createImage: true,
+  openImage: true,
+  statImage: true,
+  claims: true,
+  takeClaim: true,
+  dropClaim: true,
+  reopenImage: true,
+  readSums: true,
+  flushImage: true,
+  replaceMeta: true,
+  appendSums: true,
+  commitImage: true,
+  removeImage: true,
+  sweepList: true,
+  sweepRemove: true,
+  closeFiles: true,
 };
 
 /** Returns 1 when the root was opened, by this call or on the way to it; else 0. Failures are in the answer's text. */

@@ -114,12 +114,19 @@ export interface Store {
 
   /** DESIGN §6 create. EEXIST when the name is taken. `sumsHeader`: base64, null with `sums = false`. */
   createImage(arg: {
-    lsu: string; image: string; token: string; meta: string; claim: string; sumsHeader: string | null;
+    lsu: string;
+    image: string;
+    token: string;
+    meta: string;
+    claim: string;
+    sumsHeader: string | null;
   }): OpenFiles;
   /** For reading: meta text, data and sums opened. ENOENT when there is no such image; meta null when it has none. */
-  openImage(arg: { lsu: string; image: string; data: string[]; sums: boolean }): OpenFiles & ImageStat & {
-    meta: string | null; dataFiles: number[];
-  };
+  openImage(arg: { lsu: string; image: string; data: string[]; sums: boolean }): OpenFiles &
+    ImageStat & {
+      meta: string | null;
+      dataFiles: number[];
+    };
   /** Only the meta and sizes. */
   statImage(arg: { lsu: string; image: string }): ImageStat & { meta: string | null; claims: Claim[] };
   claims(arg: { lsu: string; image: string }): { claims: Claim[] };
@@ -138,8 +145,13 @@ export interface Store {
    * For write after the claim was won: opens, fences late writes of a killed engine (changeMode to the same mode, then
    * the size again), reads the sums below `wholeChunks`, at most `crcsPerCall` of them: the rest by readSums.
    */
-  reopenImage(arg: { lsu: string; image: string; data: string; sums: boolean; wholeChunks: number }): OpenFiles &
-    ImageStat & { crcs: string };
+  reopenImage(arg: {
+    lsu: string;
+    image: string;
+    data: string;
+    sums: boolean;
+    wholeChunks: number;
+  }): OpenFiles & ImageStat & { crcs: string };
   /** Reads `count` CRCs of `sums` from chunk `first`: base64, short at the end and at `crcsPerCall`. */
   readSums(arg: { sums: number; first: number; count: number }): { crcs: string };
 
@@ -169,7 +181,8 @@ export interface Store {
    * how many of `items` are there still.
    */
   sweepRemove(arg: { lsu: string; items: { path: string; claim: string | null }[]; max: number }): {
-    removed: string[]; left: number;
+    removed: string[];
+    left: number;
   };
 
   closeFiles(arg: { files: number[] }): void;

@@ -49,11 +49,32 @@ export const op = {
 export type Op = (typeof op)[keyof typeof op];
 
 export const orderWord = {
-  op: 0, id: 1, file: 2, file2: 3, arena: 4, memoryLow: 5, memoryHigh: 6, length: 7, offsetLow: 8, offsetHigh: 9,
-  sha: 10, align: 11, pieces: 12, binary: 13,
+  op: 0,
+  id: 1,
+  file: 2,
+  file2: 3,
+  arena: 4,
+  memoryLow: 5,
+  memoryHigh: 6,
+  length: 7,
+  offsetLow: 8,
+  offsetHigh: 9,
+  sha: 10,
+  align: 11,
+  pieces: 12,
+  binary: 13,
 } as const;
 export const completionWord = {
-  op: 0, id: 1, resultLow: 2, resultHigh: 3, cpuLow: 4, cpuHigh: 5, wallLow: 6, wallHigh: 7, text: 8, crcs: 9,
+  op: 0,
+  id: 1,
+  resultLow: 2,
+  resultHigh: 3,
+  cpuLow: 4,
+  cpuHigh: 5,
+  wallLow: 6,
+  wallHigh: 7,
+  text: 8,
+  crcs: 9,
 } as const;
 
 /** Where a chunk's CRC stands in image.sums; the lanes read them there. engine/image/sums.ts has the whole format. */

@@ -2,7 +2,16 @@
 import type { StoreMethod } from '../../workers/store.ts';
 import { assert } from '../core/assert.ts';
 import {
-  areaBinaryBytes, areaBytes, areaTextBytes, completionWord, highWord, joinWords, lowWord, type Op, op, orderWord,
+  areaBinaryBytes,
+  areaBytes,
+  areaTextBytes,
+  completionWord,
+  highWord,
+  joinWords,
+  lowWord,
+  type Op,
+  op,
+  orderWord,
 } from '../core/order.ts';
 
 /** What a lane is to do. Fields that an operation does not use stay away; which ones it uses: engine/core/order.ts. */
@@ -111,7 +120,12 @@ export function failedResult(errno: number, text: string): LaneResult {
 
 /** Store calls that neither change anything nor hand out files. */
 const repeatableMethods: ReadonlySet<StoreMethod> = new Set([
-  'openRoot', 'capacity', 'readLsu', 'statImage', 'claims', 'readSums',
+  'openRoot',
+  'capacity',
+  'readLsu',
+  'statImage',
+  'claims',
+  'readSums',
 ]);
 
 /**

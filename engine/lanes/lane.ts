@@ -2,7 +2,7 @@
  * One lane as the coordinator holds it: a ring each way, the area, and at most one order. The thread behind it is
  * started by `start`, which runs the lane's one long task.
  */
-import { RingReader, RingWriter, createRing } from 'sharedarraybuffer-ring';
+import { createRing, RingReader, RingWriter } from 'sharedarraybuffer-ring';
 import { assert } from '../core/assert.ts';
 import { completionWord, op, recordWords, type ServeTask } from '../core/order.ts';
 import { Area, decodeResult, encodeOrder, type LaneOrder, type LaneResult } from './lane-order.ts';

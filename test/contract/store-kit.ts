@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { addon } from '../../native/addon/index.ts';
 import { FileStore } from '../../workers/file/file-store.ts';
 import { MemStore } from '../../workers/mem/mem-store.ts';
-import { type OpenFiles, type Store, StoreError, type StoreFailure } from '../../workers/store.ts';
+import { type FlushArg, type OpenFiles, type Store, StoreError, type StoreFailure } from '../../workers/store.ts';
 
 export const lsu = 'daily';
 export const image = 'client_1_F1~1700000000';
@@ -84,7 +84,25 @@ export function claimText(who: string): string {
 }
 
 export function create(store: Store, name = image, token = 'token-1'): OpenFiles {
-  return store.createImage({ lsu, image: name, token, meta: `{"meta":"${token}"}`, claim: claimText(token), sumsHeader });
+  return store.createImage({
+    lsu,
+    image: name,
+    token,
+    meta: `{"meta":"${token}"}`,
+    claim: claimText(token),
+    sumsHeader,
+  });
+}
+
+/** A flush of `image` that leaves its sums alone. */
+export function flushArg(files: OpenFiles, meta: string): FlushArg {
+  return { ...path, files, token: 'token-1', meta, sumsAt: -1, crcs: '' };
+}
+
+/** Completes `image` at this size, with the sum of one chunk. */
+export function commitArg(files: OpenFiles, size: number): Parameters<Store['commitImage']>[0] {
+  const sums = { sumsAt: headerBytes, crcs: crcs(0, 1) };
+  return { ...flushArg(files, '{"complete":1}'), ...sums, size, claim: claimText('token-1'), claimN: 1 };
 }
 
 export function close(store: Store, files: OpenFiles): void {

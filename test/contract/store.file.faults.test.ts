@@ -10,7 +10,19 @@ import type { FileStore } from '../../workers/file/file-store.ts';
 import type { StoreFailure } from '../../workers/store.ts';
 import { AddonCalls, type Fault } from '../support/addon-calls.ts';
 import {
-  claimText, close, create, crcs, failureOf, fileKit, headerBytes, image, lsu, openCounts, path, pattern, Payload,
+  claimText,
+  close,
+  crcs,
+  create,
+  failureOf,
+  fileKit,
+  headerBytes,
+  image,
+  lsu,
+  openCounts,
+  Payload,
+  path,
+  pattern,
 } from './store-kit.ts';
 
 type Files = ReturnType<typeof create>;
@@ -25,7 +37,12 @@ interface Step {
 
 const old = '{"flushed":1}';
 const flushArg = (files: Files) => ({
-  ...path, files, token: 'token-1', meta: '{"flushed":2}', sumsAt: headerBytes, crcs: crcs(0, 2),
+  ...path,
+  files,
+  token: 'token-1',
+  meta: '{"flushed":2}',
+  sumsAt: headerBytes,
+  crcs: crcs(0, 2),
 });
 const steps: Record<string, Step> = {
   create: { run: (store) => create(store, 'fresh~1', 'token-2'), metas: [old], fresh: 'fresh~1' },
@@ -47,7 +64,10 @@ const steps: Record<string, Step> = {
     },
     metas: [old],
   },
-  reopen: { run: (store) => store.reopenImage({ ...path, data: 'image.data', sums: true, wholeChunks: 2 }), metas: [old] },
+  reopen: {
+    run: (store) => store.reopenImage({ ...path, data: 'image.data', sums: true, wholeChunks: 2 }),
+    metas: [old],
+  },
   open: { run: (store) => store.openImage({ ...path, data: ['image.data'], sums: true }), metas: [old] },
   stat: { run: (store) => void store.statImage(path), metas: [old] },
   label: { run: (store) => void store.labelLsu({ lsu, text: 'new', token: 't' }), metas: [old] },
@@ -78,7 +98,9 @@ function prepared(): { kit: ReturnType<typeof fileKit>; files: Files } {
 
 /** Names below the LSU that no finished step leaves. */
 function temporaries(root: string): string[] {
-  return (readdirSync(join(root, lsu), { recursive: true }) as string[]).filter((name) => /(^|\/)\.(new|meta|claim|lsu)-/.test(name));
+  return (readdirSync(join(root, lsu), { recursive: true }) as string[]).filter((name) =>
+    /(^|\/)\.(new|meta|claim|lsu)-/.test(name),
+  );
 }
 
 function countCalls(step: Step): number {
@@ -93,7 +115,10 @@ function countCalls(step: Step): number {
 }
 
 /** Runs the step with one fault. Answers its failure, or null where the store could do without that call. */
-function spoiled(step: Step, fault: Fault): { failure: StoreFailure | null; failed: string; later: string[]; leaks: number[] } {
+function spoiled(
+  step: Step,
+  fault: Fault,
+): { failure: StoreFailure | null; failed: string; later: string[]; leaks: number[] } {
   const { kit, files } = prepared();
   using calls = new AddonCalls();
   const before = openCounts();
@@ -129,7 +154,10 @@ function checkState(step: Step, kit: ReturnType<typeof fileKit>, clean: boolean)
   // A temporary may stay only where making it was carried out and the answer lost, or where removing it failed.
   if (clean) expect(temporaries(root)).toEqual([]);
   if (step.fresh !== undefined && names.includes(step.fresh)) {
-    expect(store.statImage({ lsu, image: step.fresh })).toMatchObject({ meta: '{"meta":"token-2"}', claims: [{ n: 1 }] });
+    expect(store.statImage({ lsu, image: step.fresh })).toMatchObject({
+      meta: '{"meta":"token-2"}',
+      claims: [{ n: 1 }],
+    });
   }
 }
 
@@ -161,10 +189,12 @@ describe.each(Object.entries(steps))('%s', (_, step) => {
     }
   });
 
-  it.each(['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'ESTALE'] as const)('passes %s on', (name) => {
+  it('passes on whatever the storage says', () => {
+    const codes = [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.ESTALE];
     for (const at of all) {
-      const { failure, failed } = spoiled(step, { at, errno: errno[name], when: 'before' });
-      if (failed !== 'unlinkFile') expect(failure, `call ${at}, ${failed}`).toMatchObject({ errno: -errno[name] });
+      const code = codes[at % codes.length];
+      const { failure, failed } = spoiled(step, { at, errno: code, when: 'before' });
+      if (failed !== 'unlinkFile') expect(failure, `call ${at}, ${failed}`).toMatchObject({ errno: -code });
     }
   });
 });
@@ -177,7 +207,9 @@ describe('answers lost by the network', () => {
     ['remove', 'renameFile', errno.ENOENT],
   ] as const)('%s knows its own repeated %s', (name, call, code) => {
     const { kit, files } = prepared();
-    kit.store.removeImage({ lsu, image: (close(kit.store, create(kit.store, 'gone~1', 't9')), 'gone~1'), token: 'r0' });
+    // .trash is there already: remove's first rename is then the one that counts.
+    close(kit.store, create(kit.store, 'gone~1', 't9'));
+    kit.store.removeImage({ lsu, image: 'gone~1', token: 'r0' });
     const step = steps[name];
     const at = (() => {
       const other = prepared();

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { MemStore } from '../../workers/mem/mem-store.ts';
-import { close, create, crcs, headerBytes, memKit, path, pattern, Payload } from './store-kit.ts';
 import { storeSuite } from './store.suite.ts';
+import { close, crcs, create, headerBytes, memKit, Payload, path, pattern } from './store-kit.ts';
 
 describe('memory store', () => {
   storeSuite(memKit, () => new MemStore());
@@ -16,7 +16,11 @@ describe('memory store', () => {
     payload.write(files.data, pattern(8192, 2), 8192);
     store.appendSums({ sums: files.sums, at: headerBytes + 8, crcs: crcs(1, 1) });
     store.losePower();
-    expect(store.statImage(path)).toMatchObject({ dataSize: 8192, sumsSize: headerBytes + 8, meta: '{"durable":8192}' });
+    expect(store.statImage(path)).toMatchObject({
+      dataSize: 8192,
+      sumsSize: headerBytes + 8,
+      meta: '{"durable":8192}',
+    });
     const again = store.reopenImage({ ...path, data: 'image.data', sums: true, wholeChunks: 1 });
     expect(payload.read(again.data, 8192, 0).equals(pattern(8192, 1))).toBe(true);
     close(store, again);

@@ -6,9 +6,28 @@ import { type Addon, addon } from '../../native/addon/index.ts';
 
 /** Calls that are file-system calls. Closing is left out: it is no step of any protocol. */
 const names = [
-  'openFile', 'makeDir', 'renameFile', 'linkFile', 'unlinkFile', 'syncFile', 'syncData', 'truncateFile', 'changeMode',
-  'statFile', 'statAt', 'statFileSystem', 'writeBytes', 'readBytes', 'lockFile', 'openList', 'nextNames', 'writeSlot',
-  'readSlot', 'writeEdge', 'cloneFile', 'copyRange',
+  'openFile',
+  'makeDir',
+  'renameFile',
+  'linkFile',
+  'unlinkFile',
+  'syncFile',
+  'syncData',
+  'truncateFile',
+  'changeMode',
+  'statFile',
+  'statAt',
+  'statFileSystem',
+  'writeBytes',
+  'readBytes',
+  'lockFile',
+  'openList',
+  'nextNames',
+  'writeSlot',
+  'readSlot',
+  'writeEdge',
+  'cloneFile',
+  'copyRange',
 ] as const satisfies readonly (keyof Addon)[];
 type CallName = (typeof names)[number];
 

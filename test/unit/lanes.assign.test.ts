@@ -7,7 +7,12 @@ import { runs, seed } from '../support/seed.ts';
 function pool(options: Partial<ConstructorParameters<typeof Assign>[0]> = {}) {
   const clock = { ms: 0 };
   const assign = new Assign<string>({
-    lanesMax: 2, perMountMax: 2, queueMax: 100, overdueMs: 60, now: () => clock.ms, ...options,
+    lanesMax: 2,
+    perMountMax: 2,
+    queueMax: 100,
+    overdueMs: 60,
+    now: () => clock.ms,
+    ...options,
   });
   const giveAll = () => {
     const all: Given<string>[] = [];
@@ -73,7 +78,10 @@ describe('assigning orders to lanes', () => {
     const { assign, giveAll } = pool();
     for (const payload of ['a', 'b', 'c']) assign.submit(payload, 0, 0, true);
     const given = giveAll();
-    expect(given.map(({ lane, start }) => [lane, start])).toEqual([[1, true], [2, true]]);
+    expect(given.map(({ lane, start }) => [lane, start])).toEqual([
+      [1, true],
+      [2, true],
+    ]);
     expect(assign.idle).toBe(false);
     assign.finished(2);
     expect(giveAll()).toMatchObject([{ lane: 2, start: false, ticket: { payload: 'c' } }]);
@@ -90,7 +98,12 @@ describe('assigning orders to lanes', () => {
 
   it('bounds the orders of one mount, and serves the others meanwhile', () => {
     const { assign, payloads } = pool({ lanesMax: 3, perMountMax: 1 });
-    for (const [payload, mount] of [['a1', 1], ['a2', 1], ['b1', 2]] as const) assign.submit(payload, mount, 0, true);
+    for (const [payload, mount] of [
+      ['a1', 1],
+      ['a2', 1],
+      ['b1', 2],
+    ] as const)
+      assign.submit(payload, mount, 0, true);
     expect(payloads()).toEqual(['a1', 'b1']);
     expect([assign.idle, assign.idleFor(1), assign.idleFor(3)]).toEqual([true, false, true]);
     assign.finished(1);
@@ -203,53 +216,66 @@ describe('assigning orders to lanes', () => {
 
   it(`answers every order exactly once, whatever happens to the lanes (seed ${seed})`, () => {
     const step = fc.oneof(
-      { weight: 4, arbitrary: fc.record({ do: fc.constant('submit' as const), mount: fc.nat(2), key: fc.nat(3), repeatable: fc.boolean() }) },
+      {
+        weight: 4,
+        arbitrary: fc.record({
+          do: fc.constant('submit' as const),
+          mount: fc.nat(2),
+          key: fc.nat(3),
+          repeatable: fc.boolean(),
+        }),
+      },
       { weight: 4, arbitrary: fc.record({ do: fc.constantFrom('finish' as const, 'die' as const), pick: fc.nat(99) }) },
       { weight: 1, arbitrary: fc.record({ do: fc.constant('wait' as const), ms: fc.nat(40) }) },
     );
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 300 }), fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 3 }), (steps, lanesMax, perMountMax) => {
-        const { clock, assign } = pool({ lanesMax, perMountMax });
-        const working = new Map<number, string>();
-        const answers = new Map<string, number>();
-        const lost = new Set<number>();
-        let submitted = 0;
-        const answer = (lane: number, payload: string) => {
-          expect(working.get(lane)).toBe(payload);
-          answers.set(payload, (answers.get(payload) ?? 0) + 1);
-        };
-        const settle = () => {
-          for (const { lane } of assign.overdue()) lost.add(lane);
-          for (let given = assign.give(); given !== null; given = assign.give()) {
-            expect(working.has(given.lane)).toBe(false);
-            working.set(given.lane, given.ticket.payload);
+      fc.property(
+        fc.array(step, { maxLength: 300 }),
+        fc.integer({ min: 1, max: 4 }),
+        fc.integer({ min: 1, max: 3 }),
+        (steps, lanesMax, perMountMax) => {
+          const { clock, assign } = pool({ lanesMax, perMountMax });
+          const working = new Map<number, string>();
+          const answers = new Map<string, number>();
+          const lost = new Set<number>();
+          let submitted = 0;
+          const answer = (lane: number, payload: string) => {
+            expect(working.get(lane)).toBe(payload);
+            answers.set(payload, (answers.get(payload) ?? 0) + 1);
+          };
+          const settle = () => {
+            for (const { lane } of assign.overdue()) lost.add(lane);
+            for (let given = assign.give(); given !== null; given = assign.give()) {
+              expect(working.has(given.lane)).toBe(false);
+              working.set(given.lane, given.ticket.payload);
+            }
+            expect(working.size - lost.size).toBeLessThanOrEqual(lanesMax);
+            expect(working.size).toBeLessThanOrEqual(2 * lanesMax);
+          };
+          const end = (lane: number, died: boolean) => {
+            if (died) {
+              const { ticket, again } = assign.died(lane);
+              if (!again) answer(lane, ticket!.payload);
+            } else answer(lane, assign.finished(lane).ticket.payload);
+            working.delete(lane);
+            lost.delete(lane);
+          };
+          for (const what of steps) {
+            if (what.do === 'submit') {
+              if (assign.submit(`o${submitted}`, what.mount, what.key, what.repeatable)) submitted++;
+            } else if (what.do === 'wait') clock.ms += what.ms;
+            else if (working.size > 0) end([...working.keys()][what.pick % working.size], what.do === 'die');
+            settle();
           }
-          expect(working.size - lost.size).toBeLessThanOrEqual(lanesMax);
-          expect(working.size).toBeLessThanOrEqual(2 * lanesMax);
-        };
-        const end = (lane: number, died: boolean) => {
-          if (died) {
-            const { ticket, again } = assign.died(lane);
-            if (!again) answer(lane, ticket!.payload);
-          } else answer(lane, assign.finished(lane).ticket.payload);
-          working.delete(lane);
-          lost.delete(lane);
-        };
-        for (const what of steps) {
-          if (what.do === 'submit') {
-            if (assign.submit(`o${submitted}`, what.mount, what.key, what.repeatable)) submitted++;
-          } else if (what.do === 'wait') clock.ms += what.ms;
-          else if (working.size > 0) end([...working.keys()][what.pick % working.size], what.do === 'die');
-          settle();
-        }
-        while (working.size > 0) {
-          end([...working.keys()][0], false);
-          settle();
-        }
-        expect(answers.size).toBe(submitted);
-        expect([...answers.values()].every((times) => times === 1)).toBe(true);
-        expect(assign.status()).toMatchObject({ busy: 0, lost: 0, queued: 0 });
-      }),
+          while (working.size > 0) {
+            end([...working.keys()][0], false);
+            settle();
+          }
+          expect(answers.size).toBe(submitted);
+          expect([...answers.values()].every((times) => times === 1)).toBe(true);
+          expect(assign.status()).toMatchObject({ busy: 0, lost: 0, queued: 0 });
+        },
+      ),
       runs(300),
     );
   });

@@ -1,49 +1,16 @@
-/** Pools with real threads: orders, stores, lanes that die, lanes that hang, and the end. */
-import { execFileSync } from 'node:child_process';
-import { closeSync, constants, mkdirSync, openSync, rmSync, writeFileSync } from 'node:fs';
+/** Pools with real threads: orders, stores and the end. */
+import { constants, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { errno } from '../../engine/core/errors.ts';
-import { areaBytes, op } from '../../engine/core/order.ts';
-import { Pool, type PoolOptions } from '../../engine/lanes/pool.ts';
+import { areaBytes, op, sumsEntryBytes, sumsHeaderBytes } from '../../engine/core/order.ts';
 import { sumsHeaderBytes as imageSumsHeaderBytes } from '../../engine/image/sums.ts';
-import { sumsEntryBytes, sumsHeaderBytes } from '../../engine/core/order.ts';
 import { addon, noDir } from '../../native/addon/index.ts';
-import { type StoreError, storeErrno } from '../../workers/store.ts';
-import { claimText, lsu, marker, openCounts, pattern, testRoot } from '../contract/store-kit.ts';
+import { storeErrno } from '../../workers/store.ts';
+import { claimText, lsu, marker, openCounts, pattern } from '../contract/store-kit.ts';
+import { createArg, failureOf, makeMeta, makePool, rootPerTest } from '../support/pool-kit.ts';
 
-let root: string;
-beforeEach(() => {
-  root = testRoot();
-  writeFileSync(join(root, '.vast-ost-store'), marker);
-});
-afterEach(() => rmSync(root, { recursive: true, force: true }));
-
-function makePool(options: Partial<PoolOptions> = {}): Pool {
-  const pool = new Pool({
-    kind: 'io', lanesMax: 2, overdueMs: 60_000, niceness: 0, storeKind: 'file', now: () => performance.now(), ...options,
-  });
-  onTestFinished(async () => {
-    await pool.stop(10_000);
-  });
-  return pool;
-}
-
-async function makeMeta(options: Partial<PoolOptions> = {}): Promise<Pool> {
-  const meta = makePool({ kind: 'meta', lanesMax: 4, ...options });
-  await meta.call('openRoot', { root, requireMount: false, direct: true });
-  await meta.call('makeLsu', { lsu, text: '{}' });
-  return meta;
-}
-
-const createArg = (image: string, token: string) => ({
-  lsu, image, token, meta: '{}', claim: claimText(token), sumsHeader: null,
-});
-const failureOf = (call: Promise<unknown>) =>
-  call.then(
-    () => expect.fail('the call succeeded'),
-    (error: StoreError) => error.failure,
-  );
+const root = rootPerTest();
 
 function arenaOf(bytes: Uint8Array): number {
   const arena = addon.arenaOpen(Math.ceil(bytes.length / 4096) * 4096);
@@ -53,7 +20,7 @@ function arenaOf(bytes: Uint8Array): number {
 }
 
 function openData(): number {
-  const file = addon.openFile(noDir, join(root, 'data'), constants.O_RDWR | constants.O_CREAT, 0o640);
+  const file = addon.openFile(noDir, join(root.path, 'data'), constants.O_RDWR | constants.O_CREAT, 0o640);
   onTestFinished(() => void addon.closeFile(file));
   return file;
 }
@@ -74,16 +41,27 @@ describe('orders', () => {
     const back = arenaOf(new Uint8Array(bytes.length));
     const file = openData();
     const at = { arena, memoryOffset: 0, length: bytes.length };
-    expect(await io.run({ op: op.write, file, ...at, offset: 0 })).toMatchObject({ result: bytes.length, crcs: null, text: null });
+    expect(await io.run({ op: op.write, file, ...at, offset: 0 })).toMatchObject({
+      result: bytes.length,
+      crcs: null,
+      text: null,
+    });
     const digested = await digest.run({ op: op.digest, ...at, offset: 0, align: chunkBytes, sha: 0 });
     const expected = [0, 1, 2].map((i) => crcOf(i * chunkBytes, (i + 1) * chunkBytes));
     expect([digested.result, [...digested.crcs!]]).toEqual([3, expected]);
 
-    const sums = addon.openFile(noDir, join(root, 'sums'), constants.O_RDWR | constants.O_CREAT, 0o640);
+    const sums = addon.openFile(noDir, join(root.path, 'sums'), constants.O_RDWR | constants.O_CREAT, 0o640);
     const entries = new Uint8Array(digested.crcs!.buffer);
     addon.writeBytes(sums, entries, entries.length, sumsHeaderBytes);
     const read = await io.run({
-      op: op.read, file, file2: sums, arena: back, memoryOffset: 0, length: chunkBytes + 4096, offset: chunkBytes, align: chunkBytes,
+      op: op.read,
+      file,
+      file2: sums,
+      arena: back,
+      memoryOffset: 0,
+      length: chunkBytes + 4096,
+      offset: chunkBytes,
+      align: chunkBytes,
     });
     expect([read.result, [...read.crcs!]]).toEqual([chunkBytes + 4096, expected.slice(1)]);
     addon.closeFile(sums);
@@ -102,12 +80,16 @@ describe('orders', () => {
     const split = await digest.run({ op: op.splitPiece, file, offset: 0, length: chunkBytes, crcs: cuts });
     expect([split.result, [...split.crcs!]]).toEqual([1, [crcOf(0, 4096), crcOf(4096, chunkBytes)]]);
 
-    expect((await io.run({ op: op.populate, arena: back, memoryOffset: 0, length: 4096 })).result).toBeGreaterThanOrEqual(0);
-    const copy = addon.openFile(noDir, join(root, 'copy'), constants.O_RDWR | constants.O_CREAT, 0o640);
+    expect(
+      (await io.run({ op: op.populate, arena: back, memoryOffset: 0, length: 4096 })).result,
+    ).toBeGreaterThanOrEqual(0);
+    const copy = addon.openFile(noDir, join(root.path, 'copy'), constants.O_RDWR | constants.O_CREAT, 0o640);
     const copied = await io.run({ op: op.copyRange, file: copy, file2: file, offset: 0, length: bytes.length });
     expect(copied.result).toBe(bytes.length);
     await io.run({ op: op.writeEdge, file: copy, arena, memoryOffset: 0, length: 100, offset: 5, align: 512 });
-    expect((await io.run({ op: op.read, file: copy, arena: back, memoryOffset: 0, length: bytes.length, offset: 0 })).result).toBe(bytes.length);
+    expect(
+      (await io.run({ op: op.read, file: copy, arena: back, memoryOffset: 0, length: bytes.length, offset: 0 })).result,
+    ).toBe(bytes.length);
     const seen = Buffer.alloc(bytes.length);
     addon.arenaPeek(back, 0, seen);
     addon.closeFile(copy);
@@ -119,8 +101,14 @@ describe('orders', () => {
     const arena = arenaOf(bytes);
     const at = { arena, memoryOffset: 0, length: 4096, offset: 0 };
     expect((await io.run({ op: op.write, file: 999_999, ...at })).result).toBe(-errno.EBADF);
-    expect(await io.run({ op: op.store, text: '{}' })).toMatchObject({ result: -errno.EINVAL, text: expect.stringContaining('meta lane') });
-    expect(await io.run({ op: 99 as never })).toMatchObject({ result: -errno.EINVAL, text: expect.stringContaining('99') });
+    expect(await io.run({ op: op.store, text: '{}' })).toMatchObject({
+      result: -errno.EINVAL,
+      text: expect.stringContaining('meta lane'),
+    });
+    expect(await io.run({ op: 99 as never })).toMatchObject({
+      result: -errno.EINVAL,
+      text: expect.stringContaining('99'),
+    });
     await expect(io.run({ op: op.write, text: 'x' })).rejects.toThrow('only store orders carry text');
     await expect(io.run({ op: op.store, text: 'x'.repeat(areaBytes + 1) })).rejects.toThrow('fits the area');
     const file = openData();
@@ -133,7 +121,11 @@ describe('orders', () => {
     const arena = arenaOf(bytes);
     const file = openData();
     const orders = Array.from({ length: 500 }, (_, i) =>
-      io.run({ op: op.write, file, arena, memoryOffset: 0, length: 4096 * (1 + (i % 4)), offset: 4096 * i }, i % 2, i % 7),
+      io.run(
+        { op: op.write, file, arena, memoryOffset: 0, length: 4096 * (1 + (i % 4)), offset: 4096 * i },
+        i % 2,
+        i % 7,
+      ),
     );
     const results = await Promise.all(orders);
     expect(results.map(({ result }) => result)).toEqual(orders.map((_, i) => 4096 * (1 + (i % 4))));
@@ -148,45 +140,66 @@ describe('orders', () => {
     const io = makePool({ lanesMax: 1, queueMax: 2 });
     const file = openData();
     const arena = arenaOf(bytes);
-    const runs = Array.from({ length: 5 }, () => io.run({ op: op.write, file, arena, memoryOffset: 0, length: 4096, offset: 0 }));
+    const runs = Array.from({ length: 5 }, () =>
+      io.run({ op: op.write, file, arena, memoryOffset: 0, length: 4096, offset: 0 }),
+    );
     expect(io.idle).toBe(false);
-    expect((await Promise.all(runs)).map(({ result }) => result)).toEqual([4096, 4096, 4096, -errno.EAGAIN, -errno.EAGAIN]);
+    expect((await Promise.all(runs)).map(({ result }) => result)).toEqual([
+      4096,
+      4096,
+      4096,
+      -errno.EAGAIN,
+      -errno.EAGAIN,
+    ]);
   });
 });
 
 describe('the store in meta lanes', () => {
   it('every lane learns of the root by itself', async () => {
-    const meta = await makeMeta();
-    const files = await Promise.all(Array.from({ length: 40 }, (_, i) => meta.call('createImage', createArg(`image~${i}`, `t${i}`))));
+    const meta = await makeMeta(root.path);
+    const files = await Promise.all(
+      Array.from({ length: 40 }, (_, i) => meta.call('createImage', createArg(`image~${i}`, `t${i}`))),
+    );
     expect(meta.status().lanes).toBe(4);
     await meta.call('closeFiles', { files: files.flatMap(({ data, dir }) => [data, dir]) });
     const { list } = await meta.call('openNames', { lsu });
-    const pages = [await meta.call('nextNames', { list, lsu, max: 25, meta: true }), await meta.call('nextNames', { list, lsu, max: 25, meta: true })];
+    const pages = [
+      await meta.call('nextNames', { list, lsu, max: 25, meta: true }),
+      await meta.call('nextNames', { list, lsu, max: 25, meta: true }),
+    ];
     expect(pages.flatMap(({ names }) => names)).toHaveLength(40);
     await meta.call('closeNames', { list });
   });
 
   it('failures arrive as StoreError, whole', async () => {
-    const meta = await makeMeta();
-    await meta.call('createImage', createArg('image~1', 't1')).then(({ data, dir }) => meta.call('closeFiles', { files: [data, dir] }));
+    const meta = await makeMeta(root.path);
+    await meta
+      .call('createImage', createArg('image~1', 't1'))
+      .then(({ data, dir }) => meta.call('closeFiles', { files: [data, dir] }));
     expect(await failureOf(meta.call('createImage', createArg('image~1', 't2')))).toEqual({
-      errno: -errno.EEXIST, step: 'exists', path: `${lsu}/image~1`,
+      errno: -errno.EEXIST,
+      step: 'exists',
+      path: `${lsu}/image~1`,
     });
   });
 
   it('a root that is gone is told by every lane, and found again once it is opened anew', async () => {
-    const meta = await makeMeta();
-    rmSync(join(root, '.vast-ost-store'));
+    const meta = await makeMeta(root.path);
+    rmSync(join(root.path, '.vast-ost-store'));
     const failed = await Promise.all(Array.from({ length: 8 }, () => failureOf(meta.call('capacity', {}))));
     expect(new Set(failed.map((failure) => failure.errno))).toEqual(new Set([storeErrno.notMounted]));
-    expect(await failureOf(meta.call('openRoot', { root, requireMount: false, direct: true }))).toMatchObject({ errno: storeErrno.notMounted });
-    writeFileSync(join(root, '.vast-ost-store'), marker);
-    await meta.call('openRoot', { root, requireMount: false, direct: true });
+    expect(
+      await failureOf(meta.call('openRoot', { root: root.path, requireMount: false, direct: true })),
+    ).toMatchObject({
+      errno: storeErrno.notMounted,
+    });
+    writeFileSync(join(root.path, '.vast-ost-store'), marker);
+    await meta.call('openRoot', { root: root.path, requireMount: false, direct: true });
     await Promise.all(Array.from({ length: 8 }, () => meta.call('capacity', {})));
   });
 
   it('of many who take a claim at once, one wins', async () => {
-    const meta = await makeMeta();
+    const meta = await makeMeta(root.path);
     for (let round = 0; round < 50; round++) {
       const image = `image~${round}`;
       const { data, dir } = await meta.call('createImage', createArg(image, `t${round}`));
@@ -204,123 +217,35 @@ describe('the store in meta lanes', () => {
   });
 
   it('two who count differently never both win', async () => {
-    const meta = await makeMeta();
+    const meta = await makeMeta(root.path);
     for (let round = 0; round < 50; round++) {
       const image = `image~${round}`;
       const { data, dir } = await meta.call('createImage', createArg(image, 'old'));
       await meta.call('closeFiles', { files: [data, dir] });
       const over = [{ n: 1, text: claimText('old') }];
       await meta.call('dropClaim', { lsu, image, n: 1, claim: claimText('old') });
-      const take = (n: number, token: string) => meta.call('takeClaim', { lsu, image, n, claim: claimText(token), token, over });
+      const take = (n: number, token: string) =>
+        meta.call('takeClaim', { lsu, image, n, claim: claimText(token), token, over });
       const won = await Promise.all([take(2, 'slow'), take(1, 'quick'), take(2, 'other'), take(1, 'fourth')]);
       expect(won.filter((answer) => answer.won).length).toBeLessThanOrEqual(1);
     }
   });
 
   it('of memory lives in one lane', async () => {
-    const meta = await makeMeta({ storeKind: 'memory', lanesMax: 4 });
-    const files = await Promise.all(Array.from({ length: 20 }, (_, i) => meta.call('createImage', createArg(`image~${i}`, `t${i}`))));
+    const meta = await makeMeta(root.path, { storeKind: 'memory', lanesMax: 4 });
+    const files = await Promise.all(
+      Array.from({ length: 20 }, (_, i) => meta.call('createImage', createArg(`image~${i}`, `t${i}`))),
+    );
     expect(meta.status()).toMatchObject({ lanes: 1, lanesMax: 1 });
     const io = makePool();
     const arena = arenaOf(pattern(4096, 1));
-    expect((await io.run({ op: op.write, file: files[3].data, arena, memoryOffset: 0, length: 4096, offset: 0 })).result).toBe(4096);
+    expect(
+      (await io.run({ op: op.write, file: files[3].data, arena, memoryOffset: 0, length: 4096, offset: 0 })).result,
+    ).toBe(4096);
     expect(await meta.call('statImage', { lsu, image: 'image~3' })).toMatchObject({ dataSize: 4096 });
     for (let i = 0; i < 20; i++) await meta.call('removeImage', { lsu, image: `image~${i}`, token: 'r' });
     await meta.call('closeFiles', { files: files.map(({ data }) => data) });
     await meta.call('sweepRemove', { lsu, items: [{ path: '.trash', claim: null }], max: 100 });
-  });
-});
-
-describe('lanes that die', () => {
-  const lanePath = new URL('../support/dying-lane.ts', import.meta.url).pathname;
-  const die = (arena: number, sha = 0) => ({ op: op.populate, arena, sha });
-
-  it('have their order given out again, to another', async () => {
-    process.env.VAST_OST_TEST_DIED = join(root, 'died');
-    const died: (Error | null)[] = [];
-    const io = makePool({ lanePath, lanesMax: 1, onDied: (error) => died.push(error) });
-    expect(await io.run(die(-2))).toMatchObject({ result: 0 });
-    expect(died).toHaveLength(1);
-    expect(io.status()).toMatchObject({ diedEver: 1, lanes: 1, completed: 1 });
-  });
-
-  it.each([-1, -3])('over an order twice fail it, and only it (%i)', async (arena) => {
-    const io = makePool({ lanePath, lanesMax: 1 });
-    const [bad, good] = await Promise.all([io.run(die(arena)), io.run(die(1))]);
-    expect(bad).toMatchObject({ result: -errno.EIO, text: expect.stringContaining('lane died') });
-    expect(good).toMatchObject({ result: 0 });
-    expect(io.status()).toMatchObject({ diedEver: 2, queued: 0, busy: 0 });
-  });
-
-  it('over an order that may not be repeated fail it at once', async () => {
-    const io = makePool({ lanePath, lanesMax: 1 });
-    expect(await io.run(die(-1, 7))).toMatchObject({ result: -errno.EIO });
-    expect(io.status().diedEver).toBe(1);
-  });
-
-  it('cannot even start: the order fails and nothing hangs', async () => {
-    const io = makePool({ lanePath: join(root, 'no-such-lane.ts'), lanesMax: 1 });
-    expect(await io.run(die(1))).toMatchObject({ result: -errno.EIO });
-    expect(await io.stop(5000)).toBe(true);
-  });
-});
-
-describe('lanes that hang in a system call', () => {
-  /** Opening a FIFO blocks until its other end is opened: a mount that does not answer. */
-  function hangingImage(name: string): { release(): void } {
-    mkdirSync(join(root, lsu, name), { recursive: true });
-    const fifo = join(root, lsu, name, 'image.data');
-    execFileSync('mkfifo', [fifo]);
-    let released = false;
-    const release = () => {
-      if (released) return;
-      released = true;
-      closeSync(openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK));
-    };
-    return { release };
-  }
-
-  function lossOf(options: Partial<PoolOptions>) {
-    const clock = { ms: 0 };
-    let lost: () => void = () => {};
-    const wasLost = new Promise<void>((resolve) => {
-      lost = resolve;
-    });
-    return { clock, wasLost, options: { ...options, overdueMs: 40, now: () => clock.ms, onLost: () => lost() } };
-  }
-
-  it('are lost, replaced, and come back with their answer', async () => {
-    const { clock, wasLost, options } = lossOf({ lanesMax: 1 });
-    const meta = await makeMeta(options);
-    await meta.call('openRoot', { root, requireMount: false, direct: false });
-    const hanging = hangingImage('hangs~1');
-    const stuck = meta.call('openImage', { lsu, image: 'hangs~1', data: ['image.data'], sums: false });
-    clock.ms = 40;
-    await wasLost;
-    expect(meta.status()).toMatchObject({ lost: 1, lostEver: 1, busy: 0 });
-    // One probe at a time reaches the storage, through the lane that replaces the lost one.
-    expect((await meta.call('capacity', {})).capacity).toBeGreaterThan(0);
-    expect(meta.status()).toMatchObject({ lanes: 2, lost: 1 });
-    hanging.release();
-    const files = await stuck;
-    expect(files.data).toBeGreaterThanOrEqual(0);
-    await meta.call('closeFiles', { files: [files.data, files.dir] });
-    expect(meta.status()).toMatchObject({ lanes: 1, lost: 0, lostEver: 1 });
-  });
-
-  it('do not hold up the end of the pool beyond its deadline', async () => {
-    const { options } = lossOf({ lanesMax: 1 });
-    const meta = await makeMeta({ ...options, now: () => performance.now(), overdueMs: 60_000 });
-    await meta.call('openRoot', { root, requireMount: false, direct: false });
-    const hanging = hangingImage('hangs~1');
-    const stuck = meta.call('openImage', { lsu, image: 'hangs~1', data: ['image.data'], sums: false });
-    const waiting = failureOf(meta.call('capacity', {}));
-    expect(await meta.stop(50)).toBe(false);
-    expect(await waiting).toMatchObject({ errno: -errno.ECANCELED });
-    expect(await failureOf(meta.call('capacity', {}))).toMatchObject({ errno: -errno.ECANCELED });
-    hanging.release();
-    const files = await stuck;
-    for (const file of [files.data, files.dir]) addon.closeFile(file);
   });
 });
 
@@ -330,10 +255,14 @@ describe('the end', () => {
     const io = makePool({ lanesMax: 1 });
     const file = openData();
     const arena = arenaOf(pattern(1_048_576, 1));
-    const runs = Array.from({ length: 20 }, (_, i) => io.run({ op: op.write, file, arena, memoryOffset: 0, length: 1_048_576, offset: i * 1_048_576 }));
+    const runs = Array.from({ length: 20 }, (_, i) =>
+      io.run({ op: op.write, file, arena, memoryOffset: 0, length: 1_048_576, offset: i * 1_048_576 }),
+    );
     expect(await io.stop(60_000)).toBe(true);
     expect((await Promise.all(runs)).every(({ result }) => result === 1_048_576)).toBe(true);
-    expect((await io.run({ op: op.write, file, arena, memoryOffset: 0, length: 4096, offset: 0 })).result).toBe(-errno.ECANCELED);
+    expect((await io.run({ op: op.write, file, arena, memoryOffset: 0, length: 4096, offset: 0 })).result).toBe(
+      -errno.ECANCELED,
+    );
     expect([io.idle, await io.stop(1000)]).toEqual([false, true]);
     expect(openCounts()[0]).toBe(before[0] + 1);
   });

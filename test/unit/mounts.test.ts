@@ -14,7 +14,10 @@ const entries = parseMountInfo(text);
 describe('mountinfo', () => {
   it('gives place, type and all options of each mount', () => {
     expect(entries.map(({ mountPoint, fsType }) => [mountPoint, fsType])).toEqual([
-      ['/', 'ext4'], ['/mnt/vast', 'nfs'], ['/mnt/with blank', 'nfs4'], ['/mnt/vast', 'nfs'],
+      ['/', 'ext4'],
+      ['/mnt/vast', 'nfs'],
+      ['/mnt/with blank', 'nfs4'],
+      ['/mnt/vast', 'nfs'],
     ]);
     expect(entries[0].options).toBe('rw,relatime,rw,discard');
   });
@@ -37,7 +40,10 @@ describe('mountinfo', () => {
   it('warns of attribute caching and of small requests', () => {
     expect(warningsOf(entries[0])).toEqual([]);
     expect(warningsOf(entries[1])).toEqual([expect.stringContaining('acregmax=60, acdirmax=60')]);
-    expect(warningsOf(entries[2])).toEqual([expect.stringContaining('rsize=262144'), expect.stringContaining('wsize=65536')]);
+    expect(warningsOf(entries[2])).toEqual([
+      expect.stringContaining('rsize=262144'),
+      expect.stringContaining('wsize=65536'),
+    ]);
     expect(warningsOf(entries[3])).toEqual([]);
     const one = { mountPoint: '/m', fsType: 'nfs', options: 'acregmax=0,acdirmax=30' };
     expect(warningsOf(one)).toEqual([expect.stringContaining('(acdirmax=30)')]);

@@ -18,7 +18,10 @@ export function claimTextOf(dir: number, name: string, path: string): string | n
 
 /** The claims among `names`, highest first. `at` is the image's directory relative to `dir`, with its slash, or ''. */
 export function readClaims(dir: number, at: string, names: readonly string[], path: string): Claim[] {
-  const numbers = names.map(claimNumber).filter((n) => n > 0).sort((a, b) => b - a);
+  const numbers = names
+    .map(claimNumber)
+    .filter((n) => n > 0)
+    .sort((a, b) => b - a);
   const claims: Claim[] = [];
   for (const n of numbers.slice(0, claimsMax)) {
     const text = claimTextOf(dir, at + claimName(n), `${path}/${claimName(n)}`);

@@ -2,13 +2,32 @@
 import { errno } from '../../engine/core/errors.ts';
 import { addon } from '../../native/addon/index.ts';
 import {
-  checkName, checkToken, claimName, createPrefix, dataName, dirMode, metaName, sumsName, trashName,
+  checkName,
+  checkToken,
+  claimName,
+  createPrefix,
+  dataName,
+  dirMode,
+  metaName,
+  sumsName,
+  trashName,
 } from '../layout.ts';
 import type { OpenFiles, Store } from '../store.ts';
-import { claimTextOf } from './claims.ts';
 import {
-  fail, must, O_CREAT, O_EXCL, O_RDWR, openDir, openFile, removeDirFlag, statOut, syncFile, writeBytes, writeWhole,
+  fail,
+  must,
+  O_CREAT,
+  O_EXCL,
+  O_RDWR,
+  openDir,
+  openFile,
+  removeDirFlag,
+  statOut,
+  syncFile,
+  writeBytes,
+  writeWhole,
 } from './calls.ts';
+import { claimTextOf } from './claims.ts';
 import { openData } from './data-file.ts';
 import type { Root } from './root.ts';
 

@@ -1,6 +1,15 @@
 /** Flush and complete (DESIGN §6): the order of the syncs is the promise. */
 import { addon, statField } from '../../native/addon/index.ts';
-import { checkClaimNumber, checkName, checkToken, claimName, dataName, metaName, metaPrefix, sumsName } from '../layout.ts';
+import {
+  checkClaimNumber,
+  checkName,
+  checkToken,
+  claimName,
+  dataName,
+  metaName,
+  metaPrefix,
+  sumsName,
+} from '../layout.ts';
 import { type FlushArg, type Store, storeErrno } from '../store.ts';
 import { fail, must, replaceWhole, statOut, syncData, syncFile, writeBytes } from './calls.ts';
 import type { Root } from './root.ts';

@@ -2,7 +2,16 @@
 import { errno } from '../../engine/core/errors.ts';
 import { addon, noDir } from '../../native/addon/index.ts';
 import { markerName } from '../layout.ts';
-import { type Capacity, type Claim, type FlushArg, type OpenFiles, type RootInfo, type Store, StoreError, storeErrno } from '../store.ts';
+import {
+  type Capacity,
+  type Claim,
+  type FlushArg,
+  type OpenFiles,
+  type RootInfo,
+  type Store,
+  StoreError,
+  storeErrno,
+} from '../store.ts';
 import { must, O_DIRECTORY, O_EXCL, O_RDONLY, syncFile, writeWhole } from './calls.ts';
 import { dropClaim, listClaims, takeClaim } from './claims.ts';
 import { createImage, removeImage } from './create.ts';

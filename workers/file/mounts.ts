@@ -16,13 +16,17 @@ export function parseMountInfo(text: string): MountEntry[] {
     const before = left.split(' ');
     const [fsType, , fsOptions = ''] = right.split(' ');
     if (before.length < 6) continue;
-    entries.push({ mountPoint: unescape(before[4]), fsType, options: [before[5], fsOptions].filter(Boolean).join(',') });
+    entries.push({
+      mountPoint: unescapeOctal(before[4]),
+      fsType,
+      options: [before[5], fsOptions].filter(Boolean).join(','),
+    });
   }
   return entries;
 }
 
 /** Blanks, tabs, newlines and backslashes of a path are octal there. */
-function unescape(text: string): string {
+function unescapeOctal(text: string): string {
   return text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
 }
 

@@ -5,7 +5,16 @@ import { checkName, checkToken, dirMode, labelPrefix, lsuFileName, metaName } fr
 import { answerBytesGood, entryBytes } from '../meta-text.ts';
 import type { Store } from '../store.ts';
 import {
-  fail, must, O_EXCL, openDir, readWhole, removeDirFlag, replaceWhole, statOut, syncFile, writeWhole,
+  fail,
+  must,
+  O_EXCL,
+  openDir,
+  readWhole,
+  removeDirFlag,
+  replaceWhole,
+  statOut,
+  syncFile,
+  writeWhole,
 } from './calls.ts';
 import { readMeta } from './open.ts';
 import type { Root } from './root.ts';

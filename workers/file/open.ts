@@ -6,7 +6,18 @@ import { checkDataName, checkName, fileMode, isDataName, metaName, sumsName } fr
 import { metaText } from '../meta-text.ts';
 import { crcsPerCall, type ImageStat, metaBytesMax, type OpenFiles, type Store } from '../store.ts';
 import {
-  fail, isErrno, listNames, must, O_RDONLY, O_RDWR, openDir, openFile, openIfThere, readBytes, readWhole, statOut,
+  fail,
+  isErrno,
+  listNames,
+  must,
+  O_RDONLY,
+  O_RDWR,
+  openDir,
+  openFile,
+  openIfThere,
+  readBytes,
+  readWhole,
+  statOut,
 } from './calls.ts';
 import { imageNamesMax, readClaims } from './claims.ts';
 import { openData } from './data-file.ts';

@@ -10,7 +10,16 @@ import { addon, fsField, fsFields, noDir, statField } from '../../native/addon/i
 import { checkName, markerName } from '../layout.ts';
 import { type Capacity, type RootInfo, StoreError, storeErrno } from '../store.ts';
 import {
-  fail, isErrno, must, O_DIRECT, O_DIRECTORY, O_RDONLY, openDir, readBytes, readWhole, statOut,
+  fail,
+  isErrno,
+  must,
+  O_DIRECT,
+  O_DIRECTORY,
+  O_RDONLY,
+  openDir,
+  readBytes,
+  readWhole,
+  statOut,
 } from './calls.ts';
 import { findMount, isNfs, type MountEntry, parseMountInfo, refusal, warningsOf } from './mounts.ts';
 

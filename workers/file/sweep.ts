@@ -2,7 +2,14 @@
 import { errno } from '../../engine/core/errors.ts';
 import { addon, statField } from '../../native/addon/index.ts';
 import {
-  checkSweepPath, claimName, claimNumber, claimPrefix, createPrefix, labelPrefix, metaPrefix, trashName,
+  checkSweepPath,
+  claimName,
+  claimNumber,
+  claimPrefix,
+  createPrefix,
+  labelPrefix,
+  metaPrefix,
+  trashName,
 } from '../layout.ts';
 import { answerBytesGood, jsonBytes } from '../meta-text.ts';
 import type { Store, SweepItem } from '../store.ts';

@@ -5,11 +5,29 @@
  */
 import { errno } from '../../engine/core/errors.ts';
 import { sumsEntryBytes, sumsHeaderBytes } from '../../engine/core/order.ts';
-import { checkClaimNumber, checkDataName, checkName, checkSweepPath, checkToken, claimName, claimNumber, dataName, trashName } from '../layout.ts';
+import {
+  checkClaimNumber,
+  checkDataName,
+  checkName,
+  checkSweepPath,
+  checkToken,
+  claimName,
+  claimNumber,
+  dataName,
+  trashName,
+} from '../layout.ts';
 import { answerBytesGood, entryBytes, metaText } from '../meta-text.ts';
 import {
-  type Capacity, type Claim, crcsPerCall, type FlushArg, type ImageStat, type OpenFiles, type RootInfo, type Store,
-  StoreError, storeErrno,
+  type Capacity,
+  type Claim,
+  crcsPerCall,
+  type FlushArg,
+  type ImageStat,
+  type OpenFiles,
+  type RootInfo,
+  type Store,
+  StoreError,
+  storeErrno,
 } from '../store.ts';
 import { MemFile } from './mem-file.ts';
 
@@ -126,7 +144,10 @@ export class MemStore implements Store {
     const image = this.#image(arg);
     const dataFiles = arg.data.map((name) => this.#use(image.data.get(checkDataName(name))));
     const sums = arg.sums ? this.#use(image.sums) : -1;
-    const stat = statOf(dataFiles.map((id) => this.#files.get(id)), this.#files.get(sums));
+    const stat = statOf(
+      dataFiles.map((id) => this.#files.get(id)),
+      this.#files.get(sums),
+    );
     const meta = metaText(Buffer.from(image.meta));
     return { data: dataFiles[0] ?? -1, sums, dir: -1, align: 1, dataFiles, meta, ...stat };
   }

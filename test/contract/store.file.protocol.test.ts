@@ -1,0 +1,215 @@
+/** The order of system calls and syncs of each step, and what the janitor finds when a step was cut short. */
+import { existsSync, lstatSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { FileStore } from '../../workers/file/file-store.ts';
+import { AddonCalls } from '../support/addon-calls.ts';
+import {
+  claimText,
+  close,
+  commitArg,
+  crcs,
+  create,
+  fileKit,
+  headerBytes,
+  image,
+  lsu,
+  Payload,
+  path,
+  pattern,
+  sweepAll,
+} from './store-kit.ts';
+
+let kit: ReturnType<typeof fileKit>;
+let store: FileStore;
+let root: string;
+
+beforeEach(() => {
+  kit = fileKit();
+  ({ store, root } = kit);
+});
+afterEach(() => kit[Symbol.dispose]());
+
+describe('the protocol', () => {
+  const fileNames = (calls: AddonCalls) =>
+    calls.calls.map(({ name, args }) => {
+      const text = args.filter((arg) => typeof arg === 'string').join(' → ');
+      return text === '' ? name : `${name} ${text}`;
+    });
+
+  it('of create syncs claim, meta and directory before the rename, and the LSU behind it', () => {
+    create(store, 'warm~1', 'token-0');
+    using calls = new AddonCalls();
+    const files = create(store);
+    expect(fileNames(calls)).toEqual([
+      'statAt .vast-ost-store',
+      'makeDir .new-token-1',
+      'openFile .new-token-1',
+      'openFile claim.1',
+      'writeBytes',
+      'syncFile',
+      'openFile image.meta',
+      'writeBytes',
+      'syncFile',
+      'openFile image.data',
+      'statFile',
+      'openFile image.sums',
+      'writeBytes',
+      'syncFile',
+      `renameFile .new-token-1 → ${image}`,
+      'syncFile',
+    ]);
+    close(store, files);
+  });
+
+  it('of complete syncs data, sums, meta and directory in this order, with the size looked at between', () => {
+    using payload = new Payload();
+    const files = create(store);
+    payload.write(files.data, pattern(8192, 1), 0);
+    using calls = new AddonCalls();
+    store.commitImage(commitArg(files, 5120));
+    expect(fileNames(calls)).toEqual([
+      'statAt .vast-ost-store',
+      'statFile',
+      'truncateFile',
+      'syncData',
+      'writeBytes',
+      'truncateFile',
+      'syncFile',
+      'statFile',
+      'openFile .meta-token-1',
+      'writeBytes',
+      'syncFile',
+      'renameFile .meta-token-1 → image.meta',
+      'syncFile',
+      'unlinkFile claim.1',
+    ]);
+    const synced = calls.calls.filter(({ name }) => name.startsWith('sync')).map(({ args }) => args[0]);
+    expect([synced[0], synced[1], synced[3]]).toEqual([files.data, files.sums, files.dir]);
+    close(store, files);
+  });
+
+  it('of flush syncs data before sums before meta', () => {
+    const files = create(store);
+    using calls = new AddonCalls();
+    store.flushImage({ ...path, files, token: 'token-1', meta: '{}', sumsAt: headerBytes, crcs: crcs(0, 1) });
+    expect(fileNames(calls)).toEqual([
+      'statAt .vast-ost-store',
+      'syncData',
+      'writeBytes',
+      'truncateFile',
+      'syncFile',
+      'openFile .meta-token-1',
+      'writeBytes',
+      'syncFile',
+      'renameFile .meta-token-1 → image.meta',
+      'syncFile',
+    ]);
+    expect([calls.calls[1].args[0], calls.calls[4].args[0], calls.calls[9].args[0]]).toEqual([
+      files.data,
+      files.sums,
+      files.dir,
+    ]);
+    close(store, files);
+  });
+
+  it('of reopening waits for late writes before it believes the size', () => {
+    close(store, create(store));
+    using calls = new AddonCalls();
+    const again = store.reopenImage({ ...path, data: 'image.data', sums: true, wholeChunks: 1 });
+    const { names: order } = calls;
+    expect(order.indexOf('changeMode')).toBeGreaterThan(0);
+    expect(order.indexOf('changeMode')).toBeLessThan(order.lastIndexOf('statFile'));
+    close(store, again);
+  });
+
+  it('takes at most 32 calls for create, 4 KiB and complete', () => {
+    using payload = new Payload();
+    create(store, 'warm~1', 'token-0');
+    using calls = new AddonCalls();
+    const files = create(store);
+    payload.write(files.data, pattern(4096, 1), 0);
+    store.commitImage(commitArg(files, 4096));
+    expect(calls.calls.length).toBeLessThanOrEqual(32);
+    close(store, files);
+  });
+});
+
+describe('what a killed engine leaves', () => {
+  const at = (...parts: string[]) => join(root, lsu, ...parts);
+  const file = (text: string, ...parts: string[]) => writeFileSync(at(...parts), text);
+
+  beforeEach(() => {
+    close(store, create(store));
+    mkdirSync(at('.new-dead'));
+    file('claim of dead', '.new-dead', 'claim.1');
+    file('', '.new-dead', 'image.data');
+    mkdirSync(at('.new-bare'));
+    file('{', '.lsu-lab');
+    file('{', image, '.meta-m1');
+    file('claim of c1', image, '.claim-c1');
+    mkdirSync(at('.snapshot'));
+  });
+
+  const found = () =>
+    sweepAll(store)
+      .map(({ path: where, kind, token, claim, claims }) => ({ where, kind, token, claim, claims: claims.length }))
+      .sort((a, b) => (a.where < b.where ? -1 : 1));
+
+  it('is found, with the claim that tells its owner', () => {
+    const own = claimText('token-1');
+    expect(found()).toEqual([
+      { where: '.lsu-lab', kind: 'labelTemporary', token: 'lab', claim: null, claims: 0 },
+      { where: '.new-bare', kind: 'create', token: 'bare', claim: null, claims: 0 },
+      { where: '.new-dead', kind: 'create', token: 'dead', claim: 'claim of dead', claims: 0 },
+      { where: `${image}/.claim-c1`, kind: 'claimTemporary', token: 'c1', claim: 'claim of c1', claims: 1 },
+      { where: `${image}/.meta-m1`, kind: 'metaTemporary', token: 'm1', claim: null, claims: 1 },
+      { where: `${image}/claim.1`, kind: 'claim', token: '', claim: own, claims: 1 },
+    ]);
+    for (const item of sweepAll(store)) expect(Math.abs(item.modifiedAt - Date.now() / 1000)).toBeLessThan(3600);
+  });
+
+  it('is removed when it is condemned, and only that', () => {
+    const items = sweepAll(store)
+      .filter(({ kind }) => kind !== 'claim')
+      .map(({ path: where, claim }) => ({ path: where, claim }));
+    const { removed, left } = store.sweepRemove({ lsu, items, max: 100 });
+    expect([removed.sort(), left]).toEqual([items.map((item) => item.path).sort(), 0]);
+    expect(found().map(({ where }) => where)).toEqual([`${image}/claim.1`]);
+    expect(readdirSync(at()).sort()).toEqual(['.lsu', '.snapshot', image].sort());
+    expect(store.statImage(path).meta).toBe('{"meta":"token-1"}');
+  });
+
+  it('stays where its owner changed since', () => {
+    file('claim of somebody else', '.new-dead', 'claim.1');
+    const items = [{ path: '.new-dead', claim: 'claim of dead' }];
+    expect(store.sweepRemove({ lsu, items, max: 100 })).toEqual({ removed: [], left: 1 });
+    expect(existsSync(at('.new-dead', 'image.data'))).toBe(true);
+  });
+
+  it('goes in steps of the size that was asked for', () => {
+    for (let i = 0; i < 10; i++) {
+      close(store, create(store, `old-${i}~1`, `t${i}`));
+      store.removeImage({ lsu, image: `old-${i}~1`, token: `r${i}` });
+    }
+    const items = [{ path: '.trash', claim: null }];
+    const first = store.sweepRemove({ lsu, items, max: 12 });
+    expect(first.left).toBe(1);
+    expect(first.removed.length).toBeGreaterThan(0);
+    expect(readdirSync(at('.trash')).length).toBe(10 - first.removed.length);
+    for (let i = 0; i < 20 && store.sweepRemove({ lsu, items, max: 12 }).left > 0; i++);
+    expect(readdirSync(at('.trash'))).toEqual([]);
+    expect(found().some(({ kind }) => kind === 'trash')).toBe(false);
+  });
+
+  it('directories in the trash that hold more than files are left, and harm nobody', () => {
+    close(store, create(store, 'odd~1', 'odd'));
+    mkdirSync(at('odd~1', 'sub'));
+    store.removeImage({ lsu, image: 'odd~1', token: 'r' });
+    expect(store.sweepRemove({ lsu, items: [{ path: '.trash', claim: null }], max: 100 })).toEqual({
+      removed: [],
+      left: 1,
+    });
+    expect(lstatSync(at('.trash', 'r', 'sub')).isDirectory()).toBe(true);
+  });
+});
