@@ -7,9 +7,6 @@
 #include "../wire/wire.h"
 #include "include/stsp.h"
 
-/* Offsets above this are refused: the engine counts bytes in doubles, exact up to 2^53. */
-#define STSP_OFFSET_MAX (UINT64_C(1) << 53)
-
 /* Copies a name of 1 … size − 1 bytes, zero-filled behind. Status; `what` names it in the text. */
 int stsp__check_name(sts_session_t *session, const char *what, const char *name, char *out, size_t size);
 

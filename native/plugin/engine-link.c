@@ -258,7 +258,7 @@ int stsp__link_open(const struct stsp__config *config, sts_session_t *session, c
     link->session = session;
     link->pid = getpid();
     link->passed[0] = -1;
-    link->action = "opening";
+    link->action = "the opening";
     link->advice = "try again when it runs";
     memcpy(link->socket, config->socket, sizeof link->socket);
     stsp__printable(link->subject, sizeof link->subject, server);

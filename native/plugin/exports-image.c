@@ -65,7 +65,7 @@ STSP_API int stsp_write_image(sts_image_t *handle, const void *stat, const void 
   if (written) *written = 0;
   int status = image_of(handle, &image);
   if (status == STS_EOK) status = want_mode(image, true);
-  if (status == STS_EOK) status = check_range(image, buffer, length, offset, STSP_OFFSET_MAX);
+  if (status == STS_EOK) status = check_range(image, buffer, length, offset, WIRE_IMAGE_MAX);
   if (status != STS_EOK) return status;
   if (length % STS_BLOCK_SIZE != 0 || offset % STS_BLOCK_SIZE != 0)
     return stsp__fail(image->session, STS_EINVAL,

@@ -11,6 +11,10 @@
 #include "handle.h"
 #include "log.h"
 
+#ifndef STSP_VERSION /* the Makefile takes it from package.json */
+#define STSP_VERSION "0.0.0"
+#endif
+
 int stsp__wrong_process(sts_session_t *session) {
   return stsp__fail(session, STS_ESTATE, "the handle was made by another process: after a fork, the child opens its own");
 }

@@ -74,7 +74,7 @@ int stsp__image_read(struct stsp__image *image, unsigned char *buffer, uint64_t 
                      uint64_t *got) {
   uint64_t size = image->opened.size;
   uint64_t done = 0;
-  image->link->action = "reading";
+  image->link->action = "a read";
   image->host_wait_ns += stsp__now() - image->left_ns;
   if (offset >= size) length = 0;
   else if (length > size - offset) length = size - offset;
@@ -117,7 +117,7 @@ static const char *data(struct stsp__image *image, const struct wire_data *frame
 const char *stsp__reader_sink(struct stsp__image *image, const struct wire_header *frame, int *fd) {
   switch (frame->type) {
     case WIRE_ARENA:
-      image->reader.held_slots = 0; /* the engine replaces an arena only when we hold none */
+      if (image->reader.held_slots) return "an arena in place of one whose slots are held";
       return stsp__image_arena(image, frame, fd);
     case WIRE_DATA: return data(image, (const struct wire_data *)frame);
     default: return "a frame for a writer";

@@ -102,7 +102,7 @@ static int write_all(struct stsp__image *image, const unsigned char *buffer, uin
 }
 
 int stsp__image_write(struct stsp__image *image, const unsigned char *buffer, uint64_t length, uint64_t offset) {
-  image->link->action = "writing";
+  image->link->action = "a write";
   image->host_wait_ns += stsp__now() - image->left_ns;
   int status = stsp__writer_failure(image);
   if (status == STS_EOK) {
@@ -120,11 +120,13 @@ int stsp__image_write(struct stsp__image *image, const unsigned char *buffer, ui
 static const char *slot_free(struct stsp__image *image, const struct wire_slot_free *frame) {
   struct stsp__writer *writer = &image->writer;
   if (frame->header.length != sizeof *frame) return "a credit of the wrong length";
-  if (!image->arena.base || frame->arena != image->arena.id) return NULL; /* of an arena that was replaced meanwhile */
+  if (!image->arena.base || frame->arena != image->arena.id) return "a credit in an arena that is not there";
   if (frame->slot >= image->arena.slots) return "a credit for a slot that is not there";
   if (writer->free_slots & UINT64_C(1) << frame->slot) return "a credit for a slot that is free";
   if (writer->block.open && writer->block.slot == frame->slot) return "a credit for the slot that is being filled";
-  if (writer->submitted[frame->slot] != frame->sequence) return "a credit for another block";
+  /* after a failure the engine drops blocks, and only the slot counts */
+  if (writer->failure == STS_EOK && writer->submitted[frame->slot] != frame->sequence)
+    return "a credit for another block";
   writer->submitted[frame->slot] = 0;
   writer->free_slots |= UINT64_C(1) << frame->slot;
   return NULL;
@@ -141,13 +143,11 @@ static const char *failed(struct stsp__image *image, const struct wire_failed *f
 
 const char *stsp__writer_sink(struct stsp__image *image, const struct wire_header *frame, int *fd) {
   switch (frame->type) {
-    case WIRE_ARENA: {
-      /* crossed with our filling of a slot: what is in it goes first, from the old arena, which the engine still has */
-      if (image->arena.base && stsp__writer_submit(image) != STS_EOK) return NULL; /* the link is dead, and says so */
+    case WIRE_ARENA:
+      if (image->writer.block.open || image->writer.free_slots) return "an arena in place of one whose slots are out";
+      /* blocks whose credit did not come back are done: their slots are free, and go with the arena */
       memset(image->writer.submitted, 0, sizeof image->writer.submitted);
-      image->writer.free_slots = 0;
       return stsp__image_arena(image, frame, fd);
-    }
     case WIRE_SLOT_FREE: return slot_free(image, (const struct wire_slot_free *)frame);
     case WIRE_FAILED: return failed(image, (const struct wire_failed *)frame);
     default: return "a frame for a reader";

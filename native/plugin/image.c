@@ -98,7 +98,7 @@ int stsp__image_open(const struct stsp__server *server, const char *lsu_name, co
     struct stsp__link *link = image->link;
     link->sink = sink;
     link->owner = image;
-    link->action = create ? "creating" : "opening";
+    link->action = create ? "the creation" : "the opening";
     link->advice = create ? "the image may be there, pending: open it for write when the engine runs" : advice_read;
     stsp__describe(link->subject, sizeof link->subject, &wire_def, lsu);
     status = call_open(image, lsu, &wire_def, create);
@@ -139,7 +139,7 @@ const char *stsp__image_arena(struct stsp__image *image, const struct wire_heade
 /* ---- flush, close ------------------------------------------------------------------------------------------------------ */
 
 int stsp__image_flush(struct stsp__image *image) {
-  image->link->action = "flush";
+  image->link->action = "the flush";
   int status = stsp__writer_failure(image);
   if (status != STS_EOK) return status;
   status = stsp__writer_submit(image);
@@ -179,7 +179,7 @@ static int close_writer(struct stsp__image *image, bool complete) {
 }
 
 int stsp__image_close(struct stsp__image *image, bool complete) {
-  image->link->action = "close";
+  image->link->action = "the close";
   image->host_wait_ns += stsp__now() - image->left_ns;
   int status = image->writable ? close_writer(image, complete) : call_close(image, false);
   if (status == STS_EOK) stsp__log(image->session, STS_LOG_DEBUG, "closed %s", image->link->subject);
@@ -219,14 +219,14 @@ int stsp__image_prop(struct stsp__image *image, sts_image_info_t *info) {
 
 int stsp__image_meta_write(struct stsp__image *image, const void *buffer, uint32_t length, uint32_t offset) {
   struct wire_metadata frame = {.offset = offset, .length = length};
-  image->link->action = "writing metadata";
+  image->link->action = "a metadata write";
   return stsp__link_call(image->link, WIRE_METADATA_WRITE, &frame, sizeof frame, buffer, length, 0, false, NULL);
 }
 
 int stsp__image_meta_read(struct stsp__image *image, void *buffer, uint32_t length, uint32_t offset, uint32_t *got) {
   struct wire_metadata frame = {.offset = offset, .length = length};
   struct stsp__reply reply;
-  image->link->action = "reading metadata";
+  image->link->action = "a metadata read";
   int status = stsp__link_call(image->link, WIRE_METADATA_READ, &frame, sizeof frame, NULL, 0,
                                sizeof(struct wire_metadata_read), true, &reply);
   if (status != STS_EOK) return status;

@@ -26,7 +26,7 @@ static int opened(struct stsp__server *server, const void *handle, size_t page_b
 int stsp__lsu_list_open(struct stsp__server *server, const void *handle, struct stsp__list **list) {
   struct wire_header frame;
   struct stsp__reply reply;
-  server->link->action = "listing";
+  server->link->action = "the listing";
   stsp__printable(server->link->subject, sizeof server->link->subject, "the LSUs");
   int status = stsp__link_call(server->link, WIRE_LSU_LIST_OPEN, &frame, sizeof frame, NULL, 0,
                                sizeof(struct wire_list_opened), false, &reply);
@@ -44,7 +44,7 @@ int stsp__image_list_open(struct stsp__server *server, const void *handle, const
   int status = stsp__check_name(server->link->session, "the LSU's name", lsu, frame.lsu, sizeof frame.lsu);
   if (status != STS_EOK) return status;
   frame.states = states;
-  server->link->action = "listing";
+  server->link->action = "the listing";
   stsp__printable(server->link->subject, sizeof server->link->subject, frame.lsu);
   status = stsp__link_call(server->link, WIRE_IMAGE_LIST_OPEN, &frame, sizeof frame, NULL, 0,
                            sizeof(struct wire_list_opened), false, &reply);
@@ -59,7 +59,7 @@ static int want_entry(struct stsp__server *server, struct stsp__list *list, uint
   if (!list->ended) {
     struct wire_list frame = {.list = list->id};
     struct stsp__reply reply;
-    server->link->action = "listing";
+    server->link->action = "the listing";
     int status = stsp__link_call(server->link, type, &frame, sizeof frame, NULL, 0, sizeof(struct wire_image_page), true,
                                  &reply);
     if (status != STS_EOK) return status;
@@ -98,7 +98,7 @@ int stsp__list_close(struct stsp__server *server, struct stsp__list *list) {
   int status = STS_EOK;
   if (server) {
     struct wire_list frame = {.list = list->id};
-    server->link->action = "closing a list";
+    server->link->action = "the end of a listing";
     status = stsp__link_call(server->link, WIRE_LIST_CLOSE, &frame, sizeof frame, NULL, 0, 0, false, NULL);
   }
   free(list);

@@ -33,16 +33,19 @@ void stsp__server_close(struct stsp__server *server) {
   free(server);
 }
 
-/* What the next call does and to what, for texts. */
-static void begin(struct stsp__server *server, const char *action, const char *subject) {
+/* What the next call does and to which LSU, for texts. */
+static void begin_lsu(struct stsp__server *server, const char *action, const char *lsu) {
+  char name[WIRE_LSU_MAX];
   server->link->action = action;
-  stsp__printable(server->link->subject, sizeof server->link->subject, subject);
+  stsp__printable(name, sizeof name, lsu);
+  snprintf(server->link->subject, sizeof server->link->subject, "LSU %s", name);
 }
 
 int stsp__server_prop(struct stsp__server *server, sts_server_info_t *info) {
   struct wire_header frame;
   struct stsp__reply reply;
-  begin(server, "the properties", server->name);
+  server->link->action = "the properties";
+  stsp__printable(server->link->subject, sizeof server->link->subject, server->name);
   int status = stsp__link_call(server->link, WIRE_SERVER_PROP, &frame, sizeof frame, NULL, 0,
                                sizeof(struct wire_server_info), false, &reply);
   if (status != STS_EOK) return status;
@@ -67,7 +70,7 @@ int stsp__lsu_prop(struct stsp__server *server, const char *lsu, sts_lsu_info_t 
   struct stsp__reply reply;
   int status = stsp__check_name(server->link->session, "the LSU's name", lsu, frame.lsu, sizeof frame.lsu);
   if (status != STS_EOK) return status;
-  begin(server, "the properties of LSU", frame.lsu);
+  begin_lsu(server, "the properties", frame.lsu);
   status = stsp__link_call(server->link, WIRE_LSU_PROP, &frame, sizeof frame, NULL, 0, sizeof(struct wire_lsu_info),
                            false, &reply);
   if (status != STS_EOK) return status;
@@ -87,7 +90,7 @@ int stsp__lsu_create(struct stsp__server *server, const char *lsu) {
   struct wire_lsu frame;
   int status = stsp__check_name(server->link->session, "the LSU's name", lsu, frame.lsu, sizeof frame.lsu);
   if (status != STS_EOK) return status;
-  begin(server, "creating LSU", frame.lsu);
+  begin_lsu(server, "the creation", frame.lsu);
   return stsp__link_call(server->link, WIRE_LSU_CREATE, &frame, sizeof frame, NULL, 0, 0, false, NULL);
 }
 
@@ -97,7 +100,7 @@ int stsp__lsu_label(struct stsp__server *server, const char *lsu, const char *la
   int status = stsp__check_name(session, "the LSU's name", lsu, frame.lsu, sizeof frame.lsu);
   if (status == STS_EOK) status = stsp__check_name(session, "the label", label, frame.label, sizeof frame.label);
   if (status != STS_EOK) return status;
-  begin(server, "labelling LSU", frame.lsu);
+  begin_lsu(server, "the labelling", frame.lsu);
   return stsp__link_call(server->link, WIRE_LSU_LABEL, &frame, sizeof frame, NULL, 0, 0, false, NULL);
 }
 
@@ -127,7 +130,7 @@ int stsp__image_prop_byname(struct stsp__server *server, const char *lsu, const 
 
 int stsp__image_delete(struct stsp__server *server, const char *lsu, const sts_image_def_t *def) {
   struct wire_image_byname frame;
-  int status = fill_byname(server, "deletion", lsu, def, &frame);
+  int status = fill_byname(server, "the deletion", lsu, def, &frame);
   if (status != STS_EOK) return status;
   return stsp__link_call(server->link, WIRE_IMAGE_DELETE, &frame, sizeof frame, NULL, 0, 0, false, NULL);
 }

@@ -44,6 +44,7 @@
 #define WIRE_TOKEN_BYTES 16u      /* writer token, image id, engine instance */
 #define WIRE_BLOCK_BYTES 512u     /* offsets of writes and their lengths are multiples of this (STS_BLOCK_SIZE) */
 #define WIRE_SLOT_ALIGN 4096u     /* image offset and slot offset of a block are equal modulo this: O_DIRECT needs it */
+#define WIRE_IMAGE_MAX (UINT64_C(1) << 50) /* bytes of an image: sums and offsets stay far inside what a double holds */
 #define WIRE_SLOTS_MAX 64u        /* slots of one arena */
 #define WIRE_LISTS_MAX 16u        /* lists open on one server connection */
 #define WIRE_LIST_PAGE_MAX 20u    /* image definitions in one page; a page of LSU names holds at most 128 */
@@ -361,8 +362,8 @@ struct wire_reply { /* followed by text_length bytes of text, then body_length b
   uint32_t body_length;
 };
 /*
- * One descriptor comes with it. An ARENA replaces the one before when the engine knows of no block under way; a SUBMIT
- * from the old arena may cross it and is taken until ARENA_DROPPED comes. It gets no SLOT_FREE.
+ * One descriptor comes with it. It replaces the arena before only while no slot of that one is credited, under way, or
+ * held by a reader: the client then unmaps, says ARENA_DROPPED, and no frame names the old one any more.
  */
 struct wire_arena {
   struct wire_header header;

@@ -1,0 +1,39 @@
+# Tests of the plug-in: its sources compiled together with the harness, so that inner parts can be looked at, and system
+# calls wrapped (shim.h). One build directory for each sanitizer.
+SUITES := $(sort $(wildcard test/test-*.c))
+HARNESS := test/harness.c test/shim.c test/fake.c test/model.c
+TEST_HEADERS := $(HEADERS) $(wildcard test/*.h)
+WRAP := -Wl,--wrap=poll,--wrap=clock_gettime,--wrap=nanosleep,--wrap=connect,--wrap=recvmsg,--wrap=sendmsg
+TEST_FLAGS := $(STRICT) -DSTSP_VERSION='"$(VERSION)"' -g -pthread
+
+plain_flags := -O1
+asan_flags := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+tsan_flags := -O1 -fno-omit-frame-pointer -fsanitize=thread
+
+define suite
+build/$(1)/%.o: %.c $$(TEST_HEADERS) Makefile test/test.mk
+	@mkdir -p $$(@D)
+	$$(CC) $$(TEST_FLAGS) $$($(1)_flags) -c -o $$@ $$<
+
+build/$(1)/harness: $$(patsubst %.c,build/$(1)/%.o,$$(SOURCES) $$(HARNESS) $$(filter-out test/test-load.c,$$(SUITES)))
+	$$(CC) $$(TEST_FLAGS) $$($(1)_flags) $$(WRAP) -o $$@ $$^
+endef
+$(foreach kind,plain asan tsan,$(eval $(call suite,$(kind))))
+
+build/plain/load: $(patsubst %.c,build/plain/%.o,test/harness.c test/fake.c test/test-load.c)
+	$(CC) $(TEST_FLAGS) -o $@ $^ -ldl
+
+build/ini-print: test/ini-print.c ini.c ini.h
+	$(CC) $(TEST_FLAGS) -fsanitize=address,undefined -fno-sanitize-recover=all -o $@ test/ini-print.c ini.c
+
+test: all build/plain/harness build/plain/load build/ini-print
+	build/plain/harness
+	STSP_LIBRARIES=$(CURDIR)/build build/plain/load
+
+asan: build/asan/harness
+	ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 build/asan/harness
+
+tsan: build/tsan/harness
+	TSAN_OPTIONS=halt_on_error=1:die_after_fork=0 build/tsan/harness
+
+.PHONY: test asan tsan
