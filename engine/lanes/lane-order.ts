@@ -1,5 +1,5 @@
 /** Orders and results as the coordinator sees them, and their way into and out of a lane's record and area. */
-import type { StoreMethod } from '../../workers/store.ts';
+
 import { assert } from '../core/assert.ts';
 import {
   areaBinaryBytes,
@@ -13,6 +13,7 @@ import {
   op,
   orderWord,
 } from '../core/order.ts';
+import type { StoreMethod } from '../core/store.ts';
 
 /** What a lane is to do. Fields that an operation does not use stay away; which ones it uses: engine/core/order.ts. */
 export interface LaneOrder {

@@ -5,9 +5,9 @@
  */
 import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
-import { type Store, type StoreAnswer, StoreError, type StoreMethod } from '../../workers/store.ts';
 import { errno } from '../core/errors.ts';
 import { op, type ServeTask } from '../core/order.ts';
+import { type Store, type StoreAnswer, StoreError, type StoreMethod } from '../core/store.ts';
 import { Assign, type AssignStatus } from './assign.ts';
 import { Countdown, within } from './drain.ts';
 import { Lane } from './lane.ts';

@@ -164,3 +164,14 @@ export function sweepAll(store: Store, max = 2): ReturnType<Store['sweepList']>[
   } while (list >= 0);
   return items;
 }
+
+/** What a test of the suite works with: fresh for each. */
+export interface SuiteContext {
+  kit: StoreKit;
+  store: Store;
+  payload: Payload;
+  /** A store that has no root open. */
+  makeClosed(): Store;
+  /** Makes an image of these bytes that is complete, its sums 1000, 1001 … */
+  complete(name: string, bytes: Buffer, token?: string): void;
+}

@@ -104,8 +104,9 @@ function temporaries(root: string): string[] {
 }
 
 function countCalls(step: Step): number {
+  using calls = new AddonCalls({ skipSyncs: true });
   const { kit, files } = prepared();
-  using calls = new AddonCalls();
+  calls.reset();
   const opened = step.run(kit.store, files);
   const count = calls.calls.length;
   if (opened) close(kit.store, opened);
@@ -119,8 +120,8 @@ function spoiled(
   step: Step,
   fault: Fault,
 ): { failure: StoreFailure | null; failed: string; later: string[]; leaks: number[] } {
+  using calls = new AddonCalls({ skipSyncs: true });
   const { kit, files } = prepared();
-  using calls = new AddonCalls();
   const before = openCounts();
   calls.reset(fault);
   let failure: StoreFailure | null = null;

@@ -1,7 +1,7 @@
 /** Claims, and what the janitor does with what was left. A part of the suite: store.suite.ts. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { errno } from '../../engine/core/errors.ts';
-import type { SuiteContext } from './store.suite.ts';
+import type { SuiteContext } from './store-kit.ts';
 import { claimText, close, create, failureOf, image, lsu, path, pattern, sweepAll } from './store-kit.ts';
 
 export function claimsSuite(t: SuiteContext): void {

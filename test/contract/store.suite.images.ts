@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { errno } from '../../engine/core/errors.ts';
 import { crcsPerCall, metaBytesMax, storeErrno } from '../../workers/store.ts';
-import type { SuiteContext } from './store.suite.ts';
+import type { SuiteContext } from './store-kit.ts';
 import {
   base64,
   chunkBytes,

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { errno } from '../../engine/core/errors.ts';
 import { storeErrno } from '../../workers/store.ts';
-import type { SuiteContext } from './store.suite.ts';
+import type { SuiteContext } from './store-kit.ts';
 import { claimText, close, create, failureOf, image, lsu, names, path, sumsHeader } from './store-kit.ts';
 
 export function namesSuite(t: SuiteContext): void {

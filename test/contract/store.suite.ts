@@ -15,18 +15,8 @@ import {
   openCounts,
   Payload,
   type StoreKit,
+  type SuiteContext,
 } from './store-kit.ts';
-
-/** What a test of the suite works with: fresh for each. */
-export interface SuiteContext {
-  kit: StoreKit;
-  store: Store;
-  payload: Payload;
-  /** A store that has no root open. */
-  makeClosed(): Store;
-  /** Makes an image of these bytes that is complete, its sums 1000, 1001 … */
-  complete(name: string, bytes: Buffer, token?: string): void;
-}
 
 export function storeSuite(makeKit: () => StoreKit, makeClosed: () => Store): void {
   // Filled before each test.
