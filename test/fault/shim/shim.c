@@ -40,7 +40,10 @@ static int open_any(int dir, const char *path, int flags, mode_t mode) {
   return (int)shim_leave(&call);
 }
 
-static mode_t mode_of(int flags, va_list rest) { return (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(rest, mode_t) : 0; }
+static mode_t mode_of(int flags, va_list rest) {
+  const bool makes = (flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE;
+  return makes ? va_arg(rest, mode_t) : 0;
+}
 
 API int open(const char *path, int flags, ...) {
   va_list rest;
@@ -93,7 +96,8 @@ API int renameat2(int from_dir, const char *from, int to_dir, const char *to, un
     return (int)pass(SYS_renameat2, from_dir, P(from), to_dir, P(to), flags, 0);
   }
   struct call call = {
-      .name = "rename", .kind = kind_name, .fd = from_dir, .path = from, .fd2 = to_dir, .path2 = to, .flags = (int)flags};
+      .name = "rename", .kind = kind_name, .fd = from_dir, .path = from, .fd2 = to_dir, .path2 = to,
+      .flags = (int)flags};
   if (shim_enter(&call)) call.result = raw(SYS_renameat2, from_dir, P(from), to_dir, P(to), flags, 0);
   return (int)shim_leave(&call);
 }
@@ -274,7 +278,7 @@ static ssize_t list(int fd, void *out, size_t length) {
 
 API ssize_t getdents64(int fd, void *out, size_t length) { return list(fd, out, length); }
 
-/* The addon lists through syscall(); all others pass, with whatever stands in their arguments' places. */
+/* The addon lists and libuv looks through this. All else passes, with whatever stands in its arguments' places. */
 API long syscall(long number, ...) {
   va_list rest;
   va_start(rest, number);
@@ -282,5 +286,8 @@ API long syscall(long number, ...) {
   for (int i = 0; i < 6; i++) a[i] = va_arg(rest, long);
   va_end(rest);
   if (number == SYS_getdents64) return list((int)a[0], (void *)(intptr_t)a[1], (size_t)a[2]);
+  if (number == SYS_statx) {
+    return statx((int)a[0], (const char *)(intptr_t)a[1], (int)a[2], (unsigned)a[3], (struct statx *)(intptr_t)a[4]);
+  }
   return pass(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }

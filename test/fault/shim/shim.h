@@ -47,7 +47,7 @@ struct rule {
   uint64_t release; /* ≠ 0: held threads go on, new ones are not held */
   uint64_t reserved[7];
   char names[names_max]; /* "write,fsync"; "@change", "@sync", "@name", "@read" for kinds; empty: all counted ones */
-  char path[glob_max];   /* fnmatch pattern without FNM_PATHNAME on the path below the root, either of two; empty: all */
+  char path[glob_max];   /* fnmatch pattern, '*' takes '/' too, on the path below the root, either of two; empty: all */
 };
 
 /* 512 bytes, then the rules. */
