@@ -266,7 +266,7 @@ class World {
 
 export function checkReadWorld(code: TransferCode, runs: number): void {
   check(
-    fc.property(decisions(300), (draw) => new World(code, draw).run()),
+    fc.property(decisions(500), (draw) => new World(code, draw).run()),
     runs,
   );
 }

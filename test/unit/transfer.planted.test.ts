@@ -17,7 +17,7 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 const planted = join(root, 'test/planted');
 const patches = readdirSync(planted).filter((name) => name.startsWith('transfer-') && name.endsWith('.patch'));
 
-const writeWorld = (code: TransferCode): void => checkWriteWorld(code, 300);
+const writeWorld = (code: TransferCode): void => checkWriteWorld(code, 150);
 
 /** The properties that must see a bug planted in a module; the second word of a patch's name says which. */
 const properties: Readonly<Record<string, (code: TransferCode) => void>> = {
@@ -26,7 +26,7 @@ const properties: Readonly<Record<string, (code: TransferCode) => void>> = {
     writeWorld(code);
   },
   plan: writeWorld,
-  coverage: (code) => checkCoverage(code, 400),
+  coverage: (code) => checkCoverage(code, 200),
   sha: writeWorld,
   durable: writeWorld,
   read: (code) => {

@@ -8,7 +8,7 @@ const { WritePlan, ShaFrontier, Durable } = shipped;
 
 describe('the write side', () => {
   it(`keeps every promise with lanes that finish in any order (seed ${seed})`, { timeout: 120_000 }, () =>
-    checkWriteWorld(shipped, 300),
+    checkWriteWorld(shipped, 200),
   );
 });
 
