@@ -3,6 +3,7 @@
  *
  *   engine/core, engine/ring   rest on nothing of ours
  *   engine/<room>              core and ring, never a sibling; coordinator and main.ts may import all of engine/
+ *   engine/coordinator         besides: workers/store.ts, the store contract that it speaks
  *   workers/                   workers, engine/core, engine/ring, native/addon
  *   engine/*.ts                one room, the configuration; only main.ts stands above all
  *   cli/                       cli, the configuration, engine/core, engine/image, native/addon
@@ -31,10 +32,12 @@ export function importGraph(files: Source[]): Map<string, string[]> {
 }
 
 const configuration = 'engine/*.ts';
+const storeContract = 'workers/store.ts';
 
 /** The room of a file: 'engine/core', 'engine/main.ts', 'workers', 'native/addon', 'test' … */
 function room(path: string): string {
   const parts = path.split('/');
+  if (path === storeContract) return storeContract;
   if (parts[0] === 'engine' && parts.length === 2 && parts[1] !== 'main.ts') return configuration;
   return parts[0] === 'engine' || parts[0] === 'native' ? parts.slice(0, 2).join('/') : parts[0];
 }
@@ -47,9 +50,10 @@ function allowed(from: string, to: string): boolean {
   if (from === 'engine/ring') return false;
   if (from === 'engine/core' || from === 'native/addon') return to === 'engine/ring';
   if (from === 'engine/main.ts' || from === 'engine/coordinator')
-    return to.startsWith('engine/') || to === 'native/addon';
+    return to.startsWith('engine/') || to === 'native/addon' || to === storeContract;
   if (from.startsWith('engine/')) return ground.includes(to);
-  if (from === 'workers') return ground.includes(to);
+  if (from === 'workers') return ground.includes(to) || to === storeContract;
+  if (from === storeContract) return ground.includes(to);
   if (from === 'cli') return [...ground, configuration, 'engine/image'].includes(to);
   return true; // scripts, packaging
 }

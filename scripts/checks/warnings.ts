@@ -3,7 +3,17 @@ import { join } from 'node:path';
 import { capture, top } from '../steps.ts';
 import { type Findings, sources } from './sources.ts';
 
-const common = ['-fsyntax-only', '-O2', '-Wall', '-Wextra', '-Werror', '-Wshadow', '-Wformat=2', '-D_GNU_SOURCE'];
+const common = [
+  '-fsyntax-only',
+  '-O2',
+  '-Wall',
+  '-Wextra',
+  '-Werror',
+  '-Wshadow',
+  '-Wformat=2',
+  '-D_GNU_SOURCE',
+  '-DOPENSSL_SUPPRESS_DEPRECATED',
+];
 const include = [
   'native/wire',
   'native/plugin/include',
@@ -14,7 +24,11 @@ const include = [
 ];
 const languages = [
   { ending: '.c', compiler: 'gcc', flags: ['-std=c11', '-Wstrict-prototypes', '-Wmissing-prototypes'] },
-  { ending: '.cc', compiler: 'g++', flags: ['-std=c++20', '-DNAPI_VERSION=9', '-DNODE_ADDON_API_DISABLE_DEPRECATED'] },
+  {
+    ending: '.cc',
+    compiler: 'g++',
+    flags: ['-std=c++17', '-fno-exceptions', '-DNAPI_VERSION=8', '-DNAPI_DISABLE_CPP_EXCEPTIONS'],
+  },
 ];
 
 export function nativeWarnings(): Findings {

@@ -17,6 +17,11 @@ describe('imports', () => {
     ['the ring that imports anything', 'engine/ring/ring.ts', "import { x } from '../core/order.ts';"],
     ['workers that import a room', 'workers/perform.ts', "export { x } from '../engine/lanes/pool.ts';"],
     ['product that imports tests', 'cli/show.ts', "import '../test/help.ts';"],
+    [
+      'a coordinator that imports a store',
+      'engine/coordinator/a.ts',
+      "import { x } from '../../workers/file/open.ts';",
+    ],
     ['a dynamic import', 'engine/admin/log.ts', "const x = await import('../lanes/pool.ts');"],
   ])('%s is found', (_name, path, text) => {
     expect(findings(path, text)).toHaveLength(1);
@@ -26,6 +31,11 @@ describe('imports', () => {
     ['core', 'engine/intake/link.ts', "import { x } from '../core/wire.ts';"],
     ['the ring package', 'engine/lanes/pool.ts', "import { x } from 'sharedarraybuffer-ring';"],
     ['all rooms, from the coordinator', 'engine/coordinator/a.ts', "import { x } from '../image/meta.ts';"],
+    [
+      'the store contract, from the coordinator',
+      'engine/coordinator/a.ts',
+      "import { x } from '../../workers/store.ts';",
+    ],
     ['an import over several lines', 'workers/a.ts', "import {\n  x,\n} from '../engine/core/order.ts';"],
   ])('%s is allowed', (_name, path, text) => {
     expect(findings(path, text)).toEqual([]);
