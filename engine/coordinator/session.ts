@@ -7,6 +7,7 @@ import { FrameError } from '../core/layout.ts';
 import {
   encodeBody, type FrameOf, frame, imageState, openMode, type Request, wire,
 } from '../core/wire.ts';
+import type { ImageCall } from '../image/lifecycle.ts';
 import { displayName } from '../image/names.ts';
 import type { StatusJob } from '../core/status-report.ts';
 import type { Link } from '../intake/link.ts';
@@ -211,7 +212,7 @@ export class Session {
     const { ctx } = this.#host;
     const key = imageKey(body.lsu, body.def);
     const token = this.#token(body.token);
-    return this.#startWriter(key, async () => {
+    return this.#startWriter(key, 'create', async () => {
       try {
         return await createTarget(ctx, this.link.id, key, body.def, token);
       } catch (error) {
@@ -231,7 +232,7 @@ export class Session {
     if (body.mode === openMode.read) return this.#startReader(key);
     if (body.mode !== openMode.write) throw new Failed(status.EINVAL, `${key.what}: open mode ${body.mode} is unknown`);
     const token = this.#token(body.token);
-    return this.#startWriter(key, () => reopenTarget(ctx, this.link.id, key, token, alive));
+    return this.#startWriter(key, 'openWrite', () => reopenTarget(ctx, this.link.id, key, token, alive));
   }
 
   async #resume(body: FrameOf<'imageResume'>): Promise<Buffer> {
@@ -241,7 +242,7 @@ export class Session {
     const token = this.#token(body.token);
     const done = await resumedResult(ctx, key, token, Buffer.from(body.image_id).toString('hex'));
     if (done !== null) return done;
-    return this.#startWriter(key, () => reopenTarget(ctx, this.link.id, key, token, alive));
+    return this.#startWriter(key, 'openWrite', () => reopenTarget(ctx, this.link.id, key, token, alive));
   }
 
   async #startReader(key: ImageKey): Promise<Buffer> {
@@ -256,13 +257,13 @@ export class Session {
   }
 
   /** Memory first: an image that then cannot be opened leaves nothing behind. */
-  async #startWriter(key: ImageKey, open: () => Promise<WriteTarget>): Promise<Buffer> {
+  async #startWriter(key: ImageKey, call: ImageCall, open: () => Promise<WriteTarget>): Promise<Buffer> {
     const { ctx } = this.#host;
     const { id } = this.link;
     const want = { slots: ctx.settings.writeBufferCount, slotBytes: ctx.settings.blockBytes };
     const shape = await ctx.memory.claim(id, 'write', want, (to) => this.writer?.shrink(to));
     return ctx.open.exclusive(key.id, async () => {
-      if (ctx.open.writer(key.id) !== null) demandMove(key, 'busy', 'openWrite');
+      if (ctx.open.writer(key.id) !== null) demandMove(key, 'busy', call);
       const target = await open();
       if (this.link.ended) {
         await closeTarget(ctx, target);
@@ -362,13 +363,12 @@ export class Session {
     const to = imageKey(body.to_lsu, body.to);
     const token = this.#token(body.token);
     if (ctx.open.writer(from.id) !== null) demandMove(from, 'busy', 'copyFrom');
-    const copied = await ctx.open.exclusive(to.id, () => {
-      if (ctx.open.writer(to.id) !== null) demandMove(to, 'busy', 'copyTo');
-      return copyImage(ctx, this.link.id, from, to, body.to, token);
-    }).catch((error) => {
-      if (error instanceof Failed && error.status === status.EEXIST) demandMove(to, 'pending', 'copyTo');
-      throw error;
-    });
+    const copied = await ctx.open
+      .exclusive(to.id, () => copyImage(ctx, this.link.id, from, to, body.to, token))
+      .catch((error) => {
+        if (error instanceof Failed && error.status === status.EEXIST) demandMove(to, 'pending', 'copyTo');
+        throw error;
+      });
     ctx.log.info({ job: this.link.job, image: to.id, from: from.id, ...copied }, 'image copied');
     return encodeBody('copied', { size: copied.size, method: copied.method });
   }

@@ -103,15 +103,16 @@ export function shaState(t: WriteTarget): Uint8Array {
   return state;
 }
 
-/** Takes SHA-256 back to the best saved state at or below `to`: bytes from there on are about to change. */
-export function rewind(t: WriteTarget, to: number): void {
-  const { frontier, coverage } = t;
-  if (frontier === null) return;
-  const back = frontier.rewind(to);
-  if (back === null) return;
+/**
+ * Takes SHA-256 back to the best saved state at or below `to`: bytes from there on are about to change. Returns where
+ * it stands now, or null when it had not come so far. The caller then sets the coverage's border there.
+ */
+export function rewind(t: WriteTarget, to: number): number | null {
+  const back = t.frontier?.rewind(to) ?? null;
+  if (back === null) return null;
   if (back.state === null) {
     addon.shaClose(t.sha);
     t.sha = addon.shaOpen();
   } else addon.shaRestore(t.sha, back.state, back.offset);
-  coverage.setBorder(frontier.frontier);
+  return back.offset;
 }

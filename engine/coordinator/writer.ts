@@ -315,12 +315,23 @@ export class ImageWriter implements OpenWriter {
 
   async #makeRoom(block: WriteBlock): Promise<void> {
     const { target } = this;
-    const { coverage, durable, key, files } = target;
+    const { coverage, durable } = target;
     const lower = durable.rewriteFrom(block.offset);
     if (lower !== null) await lowerDurable(this.#ctx, target, lower);
+    await this.#splitAt(block.offset, block.length);
+    const place = rewind(target, block.offset);
+    if (place === null) return;
+    // The state of a resume may stand inside a chunk, whose CRCs were merged since: reading back begins at a piece.
+    coverage.setBorder(place);
+    await this.#splitAt(place, 0);
+  }
+
+  /** Forgets a range of the coverage. What it holds only partly is read, verified and split first. */
+  async #splitAt(offset: number, length: number): Promise<void> {
+    const { coverage, key, files, meta } = this.target;
     const splits = [];
-    for (const piece of coverage.ragged(block.offset, block.length)) {
-      if (target.meta.sums === null) {
+    for (const piece of coverage.ragged(offset, length)) {
+      if (meta.sums === null) {
         splits.push(...piece.keep.map((keep) => ({ ...keep, crc: 0n })));
         continue;
       }
@@ -336,8 +347,7 @@ export class ImageWriter implements OpenWriter {
       }
       splits.push(...piece.keep.map((keep, i) => ({ ...keep, crc: result.crcs?.[i] ?? 0n })));
     }
-    rewind(target, block.offset);
-    coverage.cut(block.offset, block.length, splits);
+    coverage.cut(offset, length, splits);
   }
 
   /** A block that is written and digested, or given up. */

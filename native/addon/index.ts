@@ -109,7 +109,7 @@ export interface Addon {
    * Reads file range [offset, offset + length) through scratch memory of this thread (1 MiB, aligned) and goes on with
    * SHA-256 in `sha` (0: none). `pieces` = number of pairs (length, crc) in `expect` [l0, c0, l1, c1 …] that partition
    * the range; the first piece whose CRC differs ends it. Returns the number of good pieces (all of them: success), or
-   * −errno; −ENODATA when the file ends early. No piece is longer than 1 MiB.
+   * −errno; −ENODATA when the file ends early. No piece is longer than 1 MiB. Without pieces nothing is verified.
    */
   digestFile(file: number, offset: number, length: number, expect: BigUint64Array, pieces: number, sha: number): number;
   /**
