@@ -7,8 +7,7 @@ import { addon, noDir } from '../../native/addon/index.ts';
 export const errno = osConstants.errno;
 export const { O_CREAT, O_DIRECT, O_DIRECTORY, O_EXCL, O_RDONLY, O_RDWR, O_WRONLY } = fsConstants;
 
-/** Seed of this run: VAST_OST_SEED, else a fixed one. Tests put it into their names. */
-export const seed = Number(process.env.VAST_OST_SEED ?? 20260);
+export { seed } from './seed.ts';
 
 /** mulberry32: small, good enough to spread lengths and offsets, the same everywhere. */
 export class Random {
