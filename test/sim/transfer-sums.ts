@@ -1,6 +1,7 @@
 /** What the addon computes, made up of sums that are plain to read. */
 import { combineSums, sumOf } from '../support/property.ts';
 import { expectEqual } from './expect.ts';
+import type { TransferCode } from './transfer-code.ts';
 
 /** CRCs of the parts between chunk borders, as addon.digestSlot gives them. */
 export function crcsOf(bytes: Uint8Array, offset: number, chunkBytes: number): BigUint64Array {
@@ -45,4 +46,18 @@ export class FakeSha {
     expectEqual(this.length, place.offset, 'a state belongs to its offset');
     expectEqual(this.sum, sumOf(storage, 0, place.offset), 'a saved state has seen what is on storage');
   }
+}
+
+/** Sums that stand in the file stop to count once bytes of their chunks change, durable or not. */
+export function checkDurableMoves(code: TransferCode): void {
+  const durable = new code.Durable({ size: 0, reopened: false, chunkBytes: 1024 });
+  durable.appended(10);
+  expectEqual(durable.rewriteFrom(4100), null, 'nothing is durable yet');
+  expectEqual(durable.sumsChunks, 4, 'chunks below the rewritten one');
+  durable.flushed(10_240);
+  expectEqual([durable.size, durable.sumsChunks], [10_240, 10], 'after a flush');
+  expectEqual(durable.rewriteFrom(10_240), null, 'what follows the durable size is no rewrite of it');
+  expectEqual(durable.rewriteFrom(4100), 4096, 'the start of the chunk');
+  durable.lowered(4096);
+  expectEqual([durable.size, durable.sumsChunks], [4096, 4], 'lowered');
 }

@@ -9,6 +9,7 @@ import { codeFrom, type TransferCode } from '../sim/transfer-code.ts';
 import { checkCoverage } from '../sim/transfer-coverage.ts';
 import { checkLedgerMoves } from '../sim/transfer-ledger.ts';
 import { checkHungLane, checkRandomReader, checkReadWorld } from '../sim/transfer-read-world.ts';
+import { checkDurableMoves } from '../sim/transfer-sums.ts';
 import { checkBackoff, checkScheduler } from '../sim/transfer-turns.ts';
 import { checkWriteWorld } from '../sim/transfer-write-world.ts';
 import { effort, seed } from '../support/property.ts';
@@ -28,7 +29,10 @@ const properties: Readonly<Record<string, (code: TransferCode) => void>> = {
   plan: writeWorld,
   coverage: (code) => checkCoverage(code, 200),
   sha: writeWorld,
-  durable: writeWorld,
+  durable: (code) => {
+    checkDurableMoves(code);
+    writeWorld(code);
+  },
   read: (code) => {
     checkReadWorld(code, 1000);
     checkRandomReader(code, 200);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { shipped } from '../sim/transfer-code.ts';
 import { checkLedgerMoves } from '../sim/transfer-ledger.ts';
+import { checkDurableMoves } from '../sim/transfer-sums.ts';
 import { checkWriteWorld } from '../sim/transfer-write-world.ts';
 import { seed } from '../support/property.ts';
 
@@ -90,16 +91,7 @@ describe('SHA frontier', () => {
 });
 
 describe('durable size', () => {
-  it('counts sums of a chunk anew once its bytes change, durable or not', () => {
-    const durable = new Durable({ size: 0, reopened: false, chunkBytes: 1024 });
-    durable.appended(10);
-    expect(durable.rewriteFrom(4100)).toBeNull();
-    expect(durable.sumsChunks).toBe(4);
-    durable.flushed(10_240);
-    expect(durable.rewriteFrom(4100)).toBe(4096);
-    durable.lowered(4096);
-    expect([durable.size, durable.sumsChunks]).toEqual([4096, 4]);
-  });
+  it('counts sums of a chunk anew once its bytes change, durable or not', () => checkDurableMoves(shipped));
 
   it('refuses a first write beyond the durable size of a reopened image only', () => {
     const reopened = new Durable({ size: 1024, reopened: true });
