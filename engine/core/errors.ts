@@ -87,7 +87,7 @@ export const errno = {
   EKEYEXPIRED: 127,
 } as const;
 
-/** errno values that the stores make themselves; the same as `storeErrno` in workers/store.ts. */
+/** errno values that the stores make themselves; no system call returns them. */
 export const storeErrno = { notMounted: -10001, sizeDiffers: -10002 } as const;
 
 const errnoNames = new Map<number, string>(Object.entries(errno).map(([name, value]) => [value, name]));
