@@ -8,7 +8,7 @@ import { type Findings, sources } from './checks/sources.ts';
 import { symbolFaults, symbolRules } from './checks/symbols.ts';
 import { lockFaults, machineTraces, tooLong } from './checks/texts.ts';
 import { nativeWarnings } from './checks/warnings.ts';
-import { capture, top } from './steps.ts';
+import { biome, capture, top } from './steps.ts';
 
 const typescript = sources(['.ts']);
 const graph = importGraph(typescript);
@@ -36,7 +36,7 @@ function symbols(): Findings {
 
 const checks: [name: string, run: () => Findings][] = [
   ['types', () => tool(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json'])],
-  ['style', () => tool(process.execPath, ['node_modules/@biomejs/biome/bin/biome', 'check', '--reporter=summary'])],
+  ['style', () => tool(biome, ['check', '--reporter=summary'])],
   ['native warnings', nativeWarnings],
   ['imports', () => forbiddenImports(graph)],
   ['import cycles', () => importCycles(graph)],

@@ -1,9 +1,13 @@
 /** Commands that scripts run one after the other. They start in the top directory of the checkout. */
 import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** Top directory of the checkout (or package), without a slash at its end. */
 export const top: string = fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, '');
+
+/** Formatter and linter: the bare program, so that no other platform's package is asked for. */
+export const biome: string = join(top, `node_modules/@biomejs/cli-linux-${process.arch}/biome`);
 
 export interface Outcome {
   status: number;
