@@ -257,7 +257,7 @@ function firstIssue(error: z.ZodError): Wrong {
   const issue = error.issues[0];
   if (!issue) return { field: 'json', text: 'is no image meta' };
   if (issue.code === 'unrecognized_keys') {
-    const field = [...issue.path, issue.keys[0]].map(String).join('.');
+    const field = [...issue.path, issue.keys[0] || '""'].map(String).join('.');
     return { field, text: 'is no field of this format' };
   }
   const missing = issue.code === 'invalid_type' && issue.input === undefined && /undefined/.test(issue.message);

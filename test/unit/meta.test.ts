@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { creationDate, decodeMeta, encodeMeta, type ImageMeta, metaBytesMax } from '../../engine/image/meta.ts';
@@ -31,6 +32,13 @@ describe('image.meta', () => {
       netbackup_metadata: { policy: 'daily-backup', schedule: 'full', client: 'client1.example.com' },
     });
     expect(Object.keys(fields).at(-1)).toBe('meta_crc64');
+  });
+
+  test('has the fields of docs/format.md, in that order', () => {
+    const text = readFileSync(new URL('../../docs/format.md', import.meta.url), 'utf8');
+    const section = text.slice(text.indexOf('## `image.meta`'), text.indexOf('## `image.sums`'));
+    const documented = [...section.matchAll(/^\| `([a-z_0-9]+)` \|/gm)].map(([, field]) => field);
+    expect(documented).toEqual(Object.keys(JSON.parse(encode(exampleMeta()))));
   });
 
   test('comes back as it was', () => {
@@ -122,6 +130,7 @@ describe('image.meta', () => {
     ['"policy": "daily-backup"', '"policy": "weekly"', 'meta_crc64'],
     ['"policy": "daily-backup"', '"policy": ""', 'netbackup_metadata.policy'],
     ['"engine_version": "0.1.0"', '"engine_version": "0.1.0", "more": 1', 'more'],
+    ['"engine_version": "0.1.0"', '"engine_version": "0.1.0", "": 1', '""'],
     [/"meta_crc64": ".*"/, '"meta_crc64": 0', 'meta_crc64'],
     [/,\s*"meta_crc64": ".*"/, '', 'meta_crc64'],
   ])('an editor writes %s → %s: %s is named', (from, to, field) => {
