@@ -5,6 +5,8 @@ export interface OpenWriter {
   /** What a property call sees while it is written. */
   info(): ImageInfo;
   readonly token: string;
+  /** Its host program came back on another connection: this one is ended. Resolves when it has let go of the image. */
+  giveWay(): Promise<void>;
 }
 
 interface Entry {

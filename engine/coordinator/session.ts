@@ -240,6 +240,9 @@ export class Session {
     const { ctx, alive } = this.#host;
     const key = imageKey(body.lsu, body.def);
     const token = this.#token(body.token);
+    // The connection that was lost may not be known as lost yet: the token says that this is the same writer.
+    const writer = ctx.open.writer(key.id);
+    if (writer?.token === token) await writer.giveWay();
     const done = await resumedResult(ctx, key, token, Buffer.from(body.image_id).toString('hex'));
     if (done !== null) return done;
     return this.#startWriter(key, 'openWrite', () => reopenTarget(ctx, this.link.id, key, token, alive));

@@ -49,6 +49,7 @@ export class ImageWriter implements OpenWriter {
   #writes = 0;
   #populating = false;
   #closed = false;
+  readonly #gone = Promise.withResolvers<void>();
 
   constructor(ctx: Context, link: Link, target: WriteTarget, arena: Arena) {
     this.#ctx = ctx;
@@ -237,6 +238,12 @@ export class ImageWriter implements OpenWriter {
     const { target } = this;
     await closeTarget(this.#ctx, target);
     if (target.meta.state === 'pending') await dropClaim(this.#ctx, target.key, target.claim);
+    this.#gone.resolve();
+  }
+
+  giveWay(): Promise<void> {
+    this.#link.end('the host program goes on with the image on another connection');
+    return this.#gone.promise;
   }
 
   /** After end() and with the link gone: nobody touches the arena any more. */
