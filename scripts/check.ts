@@ -4,6 +4,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { forbiddenImports, importCycles, importGraph } from './checks/imports.ts';
+import { brokenLinks } from './checks/links.ts';
 import { type Findings, sources } from './checks/sources.ts';
 import { symbolFaults, symbolRules } from './checks/symbols.ts';
 import { lockFaults, machineTraces, tooLong } from './checks/texts.ts';
@@ -42,6 +43,7 @@ const checks: [name: string, run: () => Findings][] = [
   ['import cycles', () => importCycles(graph)],
   ['file lengths', () => tooLong(code)],
   ['machine traces', () => machineTraces(sources([]), registryHosts())],
+  ['links', () => brokenLinks(sources(['.md']), (path) => existsSync(join(top, path)))],
   ['lock file', () => lockFaults(readFileSync(join(top, 'package-lock.json'), 'utf8'))],
   ['symbols', symbols],
 ];

@@ -1,6 +1,7 @@
 /** Each check of `npm run check` must find the fault that it is there for, and be quiet without it. */
 import { describe, expect, test } from 'vitest';
 import { forbiddenImports, importCycles, importGraph } from '../../scripts/checks/imports.ts';
+import { brokenLinks } from '../../scripts/checks/links.ts';
 import { symbolFaults } from '../../scripts/checks/symbols.ts';
 import { lockFaults, machineTraces, tooLong } from '../../scripts/checks/texts.ts';
 
@@ -65,6 +66,12 @@ describe('texts', () => {
     expect(machineTraces([file('a.md', `'${slash}tmp/x'`)], [])).toHaveLength(1);
     expect(machineTraces([file('a.md', 'https://packages.example/x')], ['packages.example'])).toHaveLength(1);
     expect(machineTraces([file('a.md', '/mnt/vast-netbackup/work/x and ../tmp/x')], ['packages.example'])).toEqual([]);
+  });
+
+  test('a link that leads nowhere is found', () => {
+    const text = '[a](../x/a.ts) [b](gone.md#part) [c](https://example.com/gone) [d](#here)';
+    const findings = brokenLinks([file('docs/a.md', text)], (path) => path === 'x/a.ts');
+    expect(findings).toEqual(['docs/a.md: link to gone.md, which is not there']);
   });
 
   test('lock file faults are found', () => {
