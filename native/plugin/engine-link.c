@@ -175,7 +175,7 @@ int stsp__link_call(struct stsp__link *link, uint16_t type, void *frame, size_t 
   const char *wrong = read_reply(link, reply);
   if (wrong) return stsp__link_broken(link, wrong);
   if (reply->status != STS_EOK) {
-    if (reply->text_length == 0)
+    if (strnlen(reply->text, reply->text_length) == 0)
       return stsp__fail(link->session, (int)reply->status, "%s of %s: %s", link->action, link->subject,
                         stsp__status_text(reply->status));
     return stsp__fail(link->session, (int)reply->status, "%.*s", (int)reply->text_length, reply->text);

@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "codes.h"
 #include "image.h"
 #include "log.h"
 
@@ -136,8 +137,11 @@ static const char *failed(struct stsp__image *image, const struct wire_failed *f
   if (frame->header.length < sizeof *frame || frame->text_length > WIRE_TEXT_MAX ||
       frame->header.length < sizeof *frame + frame->text_length)
     return "a failure of the wrong length";
-  if (frame->status == STS_EOK) return "a failure without a status";
-  remember(&image->writer, (int)frame->status, (const char *)(frame + 1), frame->text_length);
+  if (frame->status == STS_EOK || !stsp__status_known(frame->status)) return "a failure with an unknown status";
+  const char *text = (const char *)(frame + 1);
+  size_t length = strnlen(text, frame->text_length);
+  if (length == 0) text = stsp__status_text(frame->status), length = strlen(text);
+  remember(&image->writer, (int)frame->status, text, length);
   return NULL;
 }
 

@@ -23,8 +23,8 @@ $(foreach kind,plain asan tsan,$(eval $(call suite,$(kind))))
 build/plain/load: $(patsubst %.c,build/plain/%.o,test/harness.c test/fake.c test/test-load.c)
 	$(CC) $(TEST_FLAGS) -o $@ $^ -ldl
 
-build/ini-print: test/ini-print.c ini.c ini.h
-	$(CC) $(TEST_FLAGS) -fsanitize=address,undefined -fno-sanitize-recover=all -o $@ test/ini-print.c ini.c
+build/ini-print: test/ini-print.c ini.c ini.h | build
+	$(CC) $(TEST_FLAGS) -o $@ test/ini-print.c ini.c
 
 test: all build/plain/harness build/plain/load build/ini-print
 	build/plain/harness
@@ -37,3 +37,29 @@ tsan: build/tsan/harness
 	TSAN_OPTIONS=halt_on_error=1:die_after_fork=0 build/tsan/harness
 
 .PHONY: test asan tsan
+
+# Fuzzers: the code under test counts its edges, the driver does not. libfuzzer-NAME takes clang's instead.
+FUZZ_SECONDS ?= 10
+FUZZ_SEED ?= 20260101
+CORPUS := ../../test/fuzz/corpus
+fuzz_flags := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+
+build/fuzz/%.o: %.c $(TEST_HEADERS) Makefile test/test.mk
+	@mkdir -p $(@D)
+	$(CC) $(TEST_FLAGS) $(fuzz_flags) $(if $(filter test/%,$<),,-fsanitize-coverage=trace-pc) -c -o $@ $<
+
+build/fuzz-%: $(patsubst %.c,build/fuzz/%.o,$(SOURCES) test/fuzz-driver.c) build/fuzz/test/fuzz-%.o
+	$(CC) $(TEST_FLAGS) $(fuzz_flags) -o $@ $^
+
+build/libfuzzer-%: $(SOURCES) test/fuzz-%.c $(TEST_HEADERS)
+	@mkdir -p $(@D)
+	clang $(TEST_FLAGS) -O1 -fsanitize=fuzzer,address,undefined -o $@ $(SOURCES) test/fuzz-$*.c
+
+fuzz: fuzz-config fuzz-frames
+fuzz-config fuzz-frames: fuzz-%: build/fuzz-%
+	build/fuzz-$* --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED) $(FUZZ_KEEP) $(CORPUS)/plugin-$* \
+	  $(if $(filter config,$*),../../test/vectors/ini)
+libfuzzer-config libfuzzer-frames: libfuzzer-%: build/libfuzzer-%
+	build/libfuzzer-$* -max_total_time=$(FUZZ_SECONDS) $(CORPUS)/plugin-$*
+
+.PHONY: fuzz fuzz-config fuzz-frames libfuzzer-config libfuzzer-frames
