@@ -33,7 +33,7 @@ export async function showImage(lsu: string, image: string, options: ShowOptions
       rows.push(
         [meta.state === 'complete' ? 'size' : 'durable size', `${meta.size} (${humanBytes(meta.size)})`],
         ['checksum', meta.sha256 ? `sha256:${meta.sha256}` : meta.checksumMode === 'none' ? 'none' : 'not yet'],
-        ['sums', meta.sums ? `CRC-64/NVME of every ${humanBytes(meta.sums.chunkBytes)}` : 'none'],
+        ['sums', meta.sums ? `CRC-64/NVME of every ${meta.sums.chunkBytes / 1024} KiB` : 'none'],
         ['policy', field(meta.policy)],
         ['schedule', field(meta.schedule)],
         ['client', field(meta.client)],
