@@ -58,7 +58,7 @@ export class Janitor {
         for (const { name } of names) if (parseLsuDirName(name) !== null && !this.#stopping) await this.#sweep(name);
       }
     } finally {
-      await storage.call('the LSU list', 'closeNames', { list });
+      await storage.letGo('the LSU list', 'closeNames', { list });
     }
   }
 
@@ -79,7 +79,7 @@ export class Janitor {
         items = items.filter((item) => !gone.has(item.path));
       }
     } while (list >= 0 && !this.#stopping);
-    if (list >= 0) await storage.call(`LSU ${lsu}`, 'closeNames', { list });
+    if (list >= 0) await storage.letGo(`LSU ${lsu}`, 'closeNames', { list });
   }
 
   /** True only where the owner is provably dead: trash has none, a claim tells, all else waits for its age. */

@@ -57,9 +57,7 @@ export async function openForRead(ctx: Context, key: ImageKey): Promise<ReadTarg
 
 export async function closeRead(ctx: Context, target: { key: ImageKey; files: OpenFiles }): Promise<void> {
   const files = [target.files.data, target.files.sums, target.files.dir].filter((file) => file >= 0);
-  await ctx.storage
-    .call(target.key.what, 'closeFiles', { files })
-    .catch((error) => ctx.log.warn({ image: target.key.id, problem: String(error) }, 'files could not be closed'));
+  await ctx.storage.letGo(target.key.what, 'closeFiles', { files });
 }
 
 export class ImageReader {

@@ -202,9 +202,7 @@ export class ServerCalls {
   }
 
   async #endList(list: List): Promise<void> {
-    await this.#ctx.storage
-      .call('a list', 'closeNames', { list: list.store })
-      .catch((error) => this.#ctx.log.warn({ problem: String(error) }, 'a list could not be closed'));
+    await this.#ctx.storage.letGo('a list', 'closeNames', { list: list.store });
   }
 
   // --- images by name -------------------------------------------------------------------------------------------------

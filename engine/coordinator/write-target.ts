@@ -214,7 +214,5 @@ export async function closeTarget(ctx: Context, t: WriteTarget): Promise<void> {
   if (t.sha !== 0) addon.shaClose(t.sha);
   t.sha = 0;
   const files = [t.files.data, t.files.sums, t.files.dir].filter((file) => file >= 0);
-  await ctx.storage
-    .call(t.key.what, 'closeFiles', { files })
-    .catch((error) => ctx.log.warn({ image: t.key.id, problem: String(error) }, 'files could not be closed'));
+  await ctx.storage.letGo(t.key.what, 'closeFiles', { files });
 }

@@ -50,6 +50,8 @@ interface Work {
 }
 
 const queueMaxDefault = 4096;
+/** Steps that need no open root: what is held is let go of whether the storage is mounted or not. */
+const rootless: ReadonlySet<StoreMethod> = new Set(['openRoot', 'closeFiles', 'closeNames']);
 const lanePath = fileURLToPath(
   new URL(`../../workers/lane-main.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url),
 );
@@ -195,7 +197,8 @@ export class Pool {
 
   /** A lane whose store has not seen the newest opening of the root opens it itself, before the call. */
   #withRoot(lane: Lane, work: Work): LaneOrder {
-    if (work.method === 'openRoot' || lane.rootGeneration === this.#rootGeneration) return work.order;
+    if (work.method !== null && rootless.has(work.method)) return work.order;
+    if (lane.rootGeneration === this.#rootGeneration) return work.order;
     lane.rootGiven = this.#rootGeneration;
     return { ...work.order, text: `{"root":${this.#root},${work.order.text!.slice(1)}` };
   }
