@@ -132,7 +132,7 @@ function handleRow(
 
 export const handleTable: Readonly<Record<HandleCall, Readonly<Record<HandleState, Cell>>>> = {
   write: handleRow(ok('taken'), notWritable, again, engineGone, ok('taken, not durable')),
-  read: handleRow(notReadable, ok('read'), notReadable, notReadable, notReadable),
+  read: handleRow(notReadable, ok('read'), notReadable, engineGone, ok('read')),
   flush: handleRow(ok('durable'), notWritable, again, engineGone, unmounted),
   writeMeta: handleRow(ok('taken'), notWritable, again, engineGone, ok('taken, not durable')),
   readMeta: handleRow(ok('read'), ok('read'), ok('read'), engineGone, ok('read')),

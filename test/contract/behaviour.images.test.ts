@@ -10,7 +10,8 @@ import { TestEngine } from '../support/engine.ts';
 import { type Baseline, baseline, settled, until } from '../support/engine-state.ts';
 import type { Answer, HostScript } from '../support/host-program.ts';
 import { type Opened, WireClient } from '../support/wire-client.ts';
-import { type Cell, imageTable } from './behaviour-table.ts';
+import { expectCell } from './behaviour-kit.ts';
+import { imageTable } from './behaviour-table.ts';
 
 const bytes = 4096;
 /** Calls on the writer's own handle: its state is the image's. */
@@ -29,13 +30,6 @@ interface Case {
   name: string;
   owner: HostScript;
   other: HostScript;
-}
-
-function expectCell(answer: { name: string; text: string }, cell: Cell): void {
-  expect({ name: answer.name, text: answer.text }).toEqual({
-    name: cell.status === 'OK' ? 'STS_EOK' : `STS_${cell.status}`,
-    text: cell.status === 'OK' ? '' : expect.stringContaining(cell.text),
-  });
 }
 
 function named(reply: { status: number; text: string }): { name: string; text: string } {
