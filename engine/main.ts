@@ -17,15 +17,23 @@ function version(): string {
 }
 
 function options(): { config: string | null } {
-  const { values } = parseArgs({ options: { config: { type: 'string', short: 'c' }, help: { type: 'boolean', short: 'h' } } });
+  const { values } = parseArgs({
+    options: { config: { type: 'string', short: 'c' }, help: { type: 'boolean', short: 'h' } },
+  });
   if (values.help) {
-    process.stdout.write('usage: vast-ostd [--config FILE]\nWithout --config: $VAST_OST_CONF, else the default place.\n');
+    process.stdout.write(
+      'usage: vast-ostd [--config FILE]\nWithout --config: $VAST_OST_CONF, else the default place.\n',
+    );
     process.exit(0);
   }
   return { config: values.config ?? null };
 }
 
+/** Modes of what lies in the store are 0640 and 0750, whatever the umask of whoever starts the engine. */
+const umask = 0o027;
+
 async function main(): Promise<void> {
+  process.umask(umask);
   const config = loadConfig(options().config, process.env);
   const release = version();
   const log = openLog({ level: config.logging.level, file: config.logging.file });

@@ -3,16 +3,18 @@
  * lanes. The copy is pending until everything is durable. Sums and checksum are the source's own: damage in the source
  * stays findable in the copy, and is never blessed by a new sum.
  */
-import { copyMethod, type ImageDef } from '../core/wire.ts';
+
+import { addon } from '../../native/addon/index.ts';
 import { errno, Failed, status } from '../core/errors.ts';
 import { op } from '../core/order.ts';
-import { addon } from '../../native/addon/index.ts';
+import { copyMethod, type ImageDef } from '../core/wire.ts';
 import { encodeMeta, type ImageMeta } from '../image/meta.ts';
 import { decodeSums, sumsFileBytes, sumsHeaderBytes, sumsOffset } from '../image/sums.ts';
-import { chunkBytes, type Context } from './context.ts';
+import { runOrder } from './again.ts';
+import { type Context, chunkBytes } from './context.ts';
 import { crcOf, type ImageKey } from './image-info.ts';
-import { closeRead, openForRead, type ReadTarget } from './reader.ts';
 import { openArena, slotBytesMin } from './memory.ts';
+import { closeRead, openForRead, type ReadTarget } from './reader.ts';
 import { ioFailure } from './storage.ts';
 import { closeTarget, createTarget, dataName, dropClaim, type WriteTarget } from './write-target.ts';
 
@@ -20,7 +22,13 @@ import { closeTarget, createTarget, dataName, dropClaim, type WriteTarget } from
 const sumsPerCall = 8192;
 /** Refusals that mean "not by this way": the next way is tried. */
 const noWay: ReadonlySet<number> = new Set([
-  -errno.EOPNOTSUPP, -errno.EXDEV, -errno.EINVAL, -errno.ENOTTY, -errno.ENOSYS, -errno.EBADF, -errno.EPERM,
+  -errno.EOPNOTSUPP,
+  -errno.EXDEV,
+  -errno.EINVAL,
+  -errno.ENOTTY,
+  -errno.ENOSYS,
+  -errno.EBADF,
+  -errno.EPERM,
 ]);
 
 export interface Copied {
@@ -29,7 +37,12 @@ export interface Copied {
 }
 
 export async function copyImage(
-  ctx: Context, handle: number, from: ImageKey, to: ImageKey, def: ImageDef, token: string,
+  ctx: Context,
+  handle: number,
+  from: ImageKey,
+  to: ImageKey,
+  def: ImageDef,
+  token: string,
 ): Promise<Copied> {
   const source = await openForRead(ctx, from);
   try {
@@ -63,7 +76,7 @@ async function abandon(ctx: Context, target: WriteTarget): Promise<void> {
 
 async function copyData(ctx: Context, handle: number, source: ReadTarget, target: WriteTarget): Promise<number> {
   const { size } = source.meta;
-  const cloned = await ctx.io.run({ op: op.clone, file: target.files.data, file2: source.files.data }, 0, handle);
+  const cloned = await runOrder(ctx.io, { op: op.clone, file: target.files.data, file2: source.files.data }, handle);
   if (cloned.result >= 0) return copyMethod.reflink;
   if (!noWay.has(cloned.result)) throw failure(target, 'clone', cloned.result);
   if (await copyRanges(ctx, handle, source, target, size)) return copyMethod.range;
@@ -77,12 +90,18 @@ function failure(target: WriteTarget, step: string, result: number): Failed {
 
 /** False: the kernel or the file system refuses this way, nothing was copied. */
 async function copyRanges(
-  ctx: Context, handle: number, source: ReadTarget, target: WriteTarget, size: number,
+  ctx: Context,
+  handle: number,
+  source: ReadTarget,
+  target: WriteTarget,
+  size: number,
 ): Promise<boolean> {
   for (let at = 0; at < size; at += ctx.settings.blockBytes) {
     const length = Math.min(ctx.settings.blockBytes, size - at);
-    const { result } = await ctx.io.run(
-      { op: op.copyRange, file: target.files.data, file2: source.files.data, offset: at, length }, 0, handle,
+    const { result } = await runOrder(
+      ctx.io,
+      { op: op.copyRange, file: target.files.data, file2: source.files.data, offset: at, length },
+      handle,
     );
     if (result < 0 && at === 0 && noWay.has(result)) return false;
     if (result < 0) throw failure(target, 'copy', result);
@@ -95,7 +114,11 @@ async function copyRanges(
 
 /** Read, verified, written: block by block through an arena of its own. */
 async function copyThroughLanes(
-  ctx: Context, handle: number, source: ReadTarget, target: WriteTarget, size: number,
+  ctx: Context,
+  handle: number,
+  source: ReadTarget,
+  target: WriteTarget,
+  size: number,
 ): Promise<void> {
   const shape = await ctx.memory.claim(handle, 'read', { slots: 1, slotBytes: slotBytesMin }, () => undefined);
   try {
@@ -113,30 +136,73 @@ async function copyThroughLanes(
 }
 
 async function copyPiece(
-  ctx: Context, handle: number, source: ReadTarget, target: WriteTarget, arena: number, at: number, length: number,
+  ctx: Context,
+  handle: number,
+  source: ReadTarget,
+  target: WriteTarget,
+  arena: number,
+  at: number,
+  length: number,
 ): Promise<void> {
   const { files, meta, key } = source;
   const align = Math.max(files.align, target.files.align);
   const rounded = Math.ceil(length / align) * align;
-  const read = await ctx.io.run({
-    op: op.read, file: files.data, file2: meta.sums === null ? -1 : files.sums, arena, memoryOffset: 0, length: rounded,
-    offset: at, align: chunkBytes,
-  }, 0, handle);
+  const read = await runOrder(
+    ctx.io,
+    {
+      op: op.read,
+      file: files.data,
+      file2: meta.sums === null ? -1 : files.sums,
+      arena,
+      memoryOffset: 0,
+      length: rounded,
+      offset: at,
+      align: chunkBytes,
+    },
+    handle,
+  );
   if (read.result < 0) throw ioFailure(key.what, 'read', `${key.id}/${dataName}`, read.result);
   const chunks = Math.ceil(length / chunkBytes);
   let good = read.result >= length;
   if (good && meta.sums !== null) {
     const crcs = read.crcs === null || read.crcs.length < chunks ? null : read.crcs.subarray(0, chunks);
-    const verified = crcs === null ? null : await ctx.digest.run({
-      op: op.verify, arena, memoryOffset: 0, length, offset: at, align: chunkBytes, crcs,
-    }, 0, handle);
+    const verified =
+      crcs === null
+        ? null
+        : await runOrder(
+            ctx.digest,
+            {
+              op: op.verify,
+              arena,
+              memoryOffset: 0,
+              length,
+              offset: at,
+              align: chunkBytes,
+              crcs,
+            },
+            handle,
+          );
     good = verified?.result === length;
   }
-  if (!good) throw new Failed(status.EDAMAGED, `${key.what}: damaged between offset ${at} and ${at + length}; nothing was copied`);
+  if (!good)
+    throw new Failed(
+      status.EDAMAGED,
+      `${key.what}: damaged between offset ${at} and ${at + length}; nothing was copied`,
+    );
   // The last sector is written whole; the commit cuts the file to its size.
-  const written = await ctx.io.run({
-    op: op.write, file: target.files.data, arena, memoryOffset: 0, length: rounded, offset: at, align,
-  }, 0, handle);
+  const written = await runOrder(
+    ctx.io,
+    {
+      op: op.write,
+      file: target.files.data,
+      arena,
+      memoryOffset: 0,
+      length: rounded,
+      offset: at,
+      align,
+    },
+    handle,
+  );
   if (written.result !== rounded) throw failure(target, 'write', written.result);
 }
 
@@ -171,8 +237,16 @@ async function commitCopy(ctx: Context, from: ImageMeta, target: WriteTarget): P
   };
   const end = from.sums === null ? -1 : sumsFileBytes(from.size, chunkBytes, true);
   await ctx.storage.call(key.what, 'commitImage', {
-    lsu: key.lsuDir, image: key.imageDir, files, token, meta: encodeMeta(meta, crcOf), sumsAt: end, crcs: '',
-    size: from.size, claim: claim.text, claimN: claim.n,
+    lsu: key.lsuDir,
+    image: key.imageDir,
+    files,
+    token,
+    meta: encodeMeta(meta, crcOf),
+    sumsAt: end,
+    crcs: '',
+    size: from.size,
+    claim: claim.text,
+    claimN: claim.n,
   });
   target.meta = meta;
 }

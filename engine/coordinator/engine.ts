@@ -1,10 +1,10 @@
 /** The coordinator: wires pools, storage, memory and sessions together, and winds them down. */
 import { randomBytes } from 'node:crypto';
+import type { EngineLog } from '../admin/log.ts';
+import type { Config } from '../config.ts';
 import { Failed } from '../core/errors.ts';
 import { FrameError } from '../core/layout.ts';
 import { wire } from '../core/wire.ts';
-import type { EngineLog } from '../admin/log.ts';
-import type { Config } from '../config.ts';
 import { processAlive, readIdentity } from '../image/claim.ts';
 import type { Link, LinkEvents } from '../intake/link.ts';
 import { Pool } from '../lanes/pool.ts';
@@ -14,8 +14,8 @@ import { Janitor } from './janitor.ts';
 import { Memory } from './memory.ts';
 import { OpenImages } from './open-images.ts';
 import { Session, type SessionHost } from './session.ts';
-import { Storage } from './storage.ts';
 import { statusReport } from './status-report.ts';
+import { Storage } from './storage.ts';
 
 const probeMs = 5_000;
 /** A call that is answered sooner needs no word in between. */
@@ -43,8 +43,12 @@ export class Engine implements LinkEvents, SessionHost {
     const now = (): number => performance.now();
     const { engine, performance: speed, general, integrity } = config;
     const common = { overdueMs: engine.laneOverdueS * 1000, storeKind: engine.store, now };
-    const lost = (kind: string) => (): void => log.error({ kind }, 'a lane is overdue: the storage does not answer; it is replaced');
-    const died = (kind: string) => (error: Error | null): void => log.error({ kind, problem: String(error) }, 'a lane died; it is replaced');
+    const lost = (kind: string) => (): void =>
+      log.error({ kind }, 'a lane is overdue: the storage does not answer; it is replaced');
+    const died =
+      (kind: string) =>
+      (error: Error | null): void =>
+        log.error({ kind, problem: String(error) }, 'a lane died; it is replaced');
     const pool = (kind: 'io' | 'meta' | 'digest', lanesMax: number, niceness = 0): Pool =>
       new Pool({ ...common, kind, lanesMax, niceness, onLost: lost(kind), onDied: died(kind) });
     this.meta = pool('meta', engine.metaLanes);
@@ -62,7 +66,12 @@ export class Engine implements LinkEvents, SessionHost {
       io: pool('io', speed.threadPoolSize),
       digest: pool('digest', engine.digestLanes, digestNiceness),
       storage: new Storage(
-        { root: general.nfsMountPoint, requireMount: engine.requireMount, direct: general.useDirectIo, kind: engine.store },
+        {
+          root: general.nfsMountPoint,
+          requireMount: engine.requireMount,
+          direct: general.useDirectIo,
+          kind: engine.store,
+        },
         this.meta,
         (level, text, more) => log[level](more, text),
       ),
@@ -175,6 +184,4 @@ export class Engine implements LinkEvents, SessionHost {
     const stopped = await Promise.all([io.stop(left()), digest.stop(left()), this.meta.stop(left())]);
     return drained && stopped.every(Boolean);
   }
-
 }
-

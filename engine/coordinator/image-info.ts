@@ -1,7 +1,7 @@
 /** Keys, texts and properties of images, as the calls and their answers need them. */
 import { addon } from '../../native/addon/index.ts';
 import { Failed, status } from '../core/errors.ts';
-import { encodeBody, imageState, type ImageDef, wire } from '../core/wire.ts';
+import { encodeBody, type ImageDef, imageState, wire } from '../core/wire.ts';
 import { type ImageCall, type ImageState, moves } from '../image/lifecycle.ts';
 import { decodeMeta, type ImageMeta } from '../image/meta.ts';
 import { displayName, imageDirName, lsuDirName } from '../image/names.ts';
@@ -42,7 +42,8 @@ export function checkLsuName(lsu: string): string {
 export function imageKey(lsu: string, def: ImageDef): ImageKey {
   const lsuDir = checkLsuName(lsu);
   if (def.basename === '') throw new Failed(status.EINVAL, `LSU ${displayName(lsu)}: an image name is empty`);
-  if (def.opaque_length > wire.opaqueMax) throw new Failed(status.EINVAL, 'opaque bytes of an image definition are too long');
+  if (def.opaque_length > wire.opaqueMax)
+    throw new Failed(status.EINVAL, 'opaque bytes of an image definition are too long');
   const imageDir = imageDirName(def.basename, def.date);
   const what = `image ${displayName(def.basename)} (${def.date}) in LSU ${displayName(lsu)}`;
   return { lsu, basename: def.basename, date: def.date, lsuDir, imageDir, what, id: `${lsuDir}/${imageDir}` };
@@ -54,14 +55,18 @@ export function crcOf(bytes: Uint8Array): bigint {
 
 /** The meta, or Failed that names image and field. A meta of another key under this name counts as damage. */
 export function readMeta(key: ImageKey, text: string | null): ImageMeta {
-  if (text === null) throw new Failed(status.EDAMAGED, `${key.what}: image.meta is missing; the image can only be deleted`);
+  if (text === null)
+    throw new Failed(status.EDAMAGED, `${key.what}: image.meta is missing; the image can only be deleted`);
   const decoded = decodeMeta(text, crcOf);
   if (!decoded.ok) {
     throw new Failed(status.EDAMAGED, `${key.what}: image.meta is damaged: ${decoded.field}: ${decoded.text}`);
   }
   const { meta } = decoded;
   if (meta.lsu !== key.lsu || meta.basename !== key.basename || meta.date !== key.date) {
-    throw new Failed(status.EDAMAGED, `${key.what}: image.meta belongs to another image: ${displayName(meta.basename)}`);
+    throw new Failed(
+      status.EDAMAGED,
+      `${key.what}: image.meta belongs to another image: ${displayName(meta.basename)}`,
+    );
   }
   return meta;
 }
@@ -114,7 +119,14 @@ export function encodeInfo(info: ImageInfo): Buffer {
 }
 
 export const emptyDef: ImageDef = {
-  basename: '', date: 0, policy: '', schedule: '', client: '', opaque_length: 0, reserved: 0, opaque: new Uint8Array(0),
+  basename: '',
+  date: 0,
+  policy: '',
+  schedule: '',
+  client: '',
+  opaque_length: 0,
+  reserved: 0,
+  opaque: new Uint8Array(0),
 };
 
 /** State bits of an image that nobody writes. */

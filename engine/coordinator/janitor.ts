@@ -1,6 +1,6 @@
 /** Cleans up what dead owners left: at start and every hour, in bounded steps, one LSU after the other. */
 import { Failed } from '../core/errors.ts';
-import type { SweepItem } from '../../workers/store.ts';
+import type { SweepItem } from '../core/store.ts';
 import { claimVerdict, decodeClaim } from '../image/claim.ts';
 import { parseLsuDirName } from '../image/names.ts';
 import type { Context } from './context.ts';

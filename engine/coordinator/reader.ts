@@ -6,17 +6,18 @@
  * The arena comes with the first READ, one small slot; sequential readers get the read-ahead arena, without waiting.
  */
 import { addon } from '../../native/addon/index.ts';
-import type { OpenFiles } from '../../workers/store.ts';
 import { BugError } from '../core/assert.ts';
 import { Failed, status } from '../core/errors.ts';
 import { op } from '../core/order.ts';
-import { encodeFrame, frame, imageState, type FrameOf } from '../core/wire.ts';
-import type { ImageMeta } from '../image/meta.ts';
-import { type ReadAction, ReadPlan } from '../transfer/read-plan.ts';
 import type { StatusJob } from '../core/status-report.ts';
+import type { OpenFiles } from '../core/store.ts';
+import { encodeFrame, type FrameOf, frame, imageState } from '../core/wire.ts';
+import type { ImageMeta } from '../image/meta.ts';
 import type { Link } from '../intake/link.ts';
+import { type ReadAction, ReadPlan } from '../transfer/read-plan.ts';
 import { Account } from './account.ts';
-import { chunkBytes, type Context } from './context.ts';
+import { runOrder } from './again.ts';
+import { type Context, chunkBytes } from './context.ts';
 import { defOf, demandMove, type ImageInfo, type ImageKey, noSuchImage, readMeta } from './image-info.ts';
 import { type Arena, openArena, slotBytesMin } from './memory.ts';
 import { ioFailure } from './storage.ts';
@@ -45,7 +46,10 @@ export async function openForRead(ctx: Context, key: ImageKey): Promise<ReadTarg
     }
     if (opened.data < 0) throw new Failed(status.EDAMAGED, `${key.what}: ${dataName} is missing`);
     if (opened.dataSize !== meta.size) {
-      throw new Failed(status.EDAMAGED, `${key.what}: ${dataName} has ${opened.dataSize} bytes, ${meta.size} were stored`);
+      throw new Failed(
+        status.EDAMAGED,
+        `${key.what}: ${dataName} has ${opened.dataSize} bytes, ${meta.size} were stored`,
+      );
     }
     if (meta.sums !== null && opened.sums < 0) throw new Failed(status.EDAMAGED, `${key.what}: image.sums is missing`);
     return { ...target, meta };
@@ -97,7 +101,12 @@ export class ImageReader {
   info(): ImageInfo {
     const { meta, physicalBytes } = this.target;
     return {
-      size: meta.size, durableSize: meta.size, physicalBytes, state: imageState.created, meta, def: defOf(meta),
+      size: meta.size,
+      durableSize: meta.size,
+      physicalBytes,
+      state: imageState.created,
+      meta,
+      def: defOf(meta),
     };
   }
 
@@ -147,9 +156,16 @@ export class ImageReader {
 
   async #begin(): Promise<ReadPlan> {
     const { memory } = this.#ctx;
-    const shape = await memory.claim(this.#link.id, 'read', { slots: 1, slotBytes: slotBytesMin }, () => this.#giveBack());
+    const shape = await memory.claim(this.#link.id, 'read', { slots: 1, slotBytes: slotBytesMin }, () =>
+      this.#giveBack(),
+    );
     this.#arena = openArena(shape);
-    this.#plan = new ReadPlan({ size: this.target.meta.size, slots: shape.slots, slotBytes: shape.slotBytes, chunkBytes });
+    this.#plan = new ReadPlan({
+      size: this.target.meta.size,
+      slots: shape.slots,
+      slotBytes: shape.slotBytes,
+      chunkBytes,
+    });
     this.#pass(this.#arena);
     return this.#plan;
   }
@@ -177,8 +193,12 @@ export class ImageReader {
     this.account.moved(action.length, this.#ctx.now());
     this.#link.send(
       encodeFrame('data', frame.data, 0, {
-        arena: this.#arena?.id ?? 0, slot: action.slot, slot_offset: action.slotOffset, length: action.length,
-        offset: action.offset, generation: action.generation,
+        arena: this.#arena?.id ?? 0,
+        slot: action.slot,
+        slot_offset: action.slotOffset,
+        length: action.length,
+        offset: action.offset,
+        generation: action.generation,
       }),
     );
   }
@@ -203,21 +223,39 @@ export class ImageReader {
     }
   }
 
-  async #readAndVerify(slot: number, offset: number, length: number): Promise<{ good: number; failure: Failed | null }> {
+  async #readAndVerify(
+    slot: number,
+    offset: number,
+    length: number,
+  ): Promise<{ good: number; failure: Failed | null }> {
     const arena = this.#arena;
     if (arena === null) throw new BugError('a fill needs an arena');
     const { files, key, meta } = this.target;
     const memoryOffset = slot * arena.slotBytes;
     // Whole sectors, also where the image ends inside one: direct I/O wants it so, and the rest comes back short.
     const rounded = Math.ceil(length / files.align) * files.align;
-    const read = await this.#ctx.io.run({
-      op: op.read, file: files.data, file2: meta.sums === null ? -1 : files.sums, arena: arena.id, memoryOffset,
-      length: rounded, offset, align: chunkBytes,
-    }, 0, this.#link.id);
+    const read = await runOrder(
+      this.#ctx.io,
+      {
+        op: op.read,
+        file: files.data,
+        file2: meta.sums === null ? -1 : files.sums,
+        arena: arena.id,
+        memoryOffset,
+        length: rounded,
+        offset,
+        align: chunkBytes,
+      },
+      this.#link.id,
+    );
     this.account.device(read);
-    if (read.result < 0) return { good: 0, failure: ioFailure(`at offset ${offset}`, 'read', `${key.id}/${dataName}`, read.result) };
+    if (read.result < 0)
+      return { good: 0, failure: ioFailure(`at offset ${offset}`, 'read', `${key.id}/${dataName}`, read.result) };
     if (read.result < length) {
-      return { good: 0, failure: new Failed(status.EDAMAGED, `${dataName} ends at ${offset + read.result}, it had ${meta.size} bytes`) };
+      return {
+        good: 0,
+        failure: new Failed(status.EDAMAGED, `${dataName} ends at ${offset + read.result}, it had ${meta.size} bytes`),
+      };
     }
     if (meta.sums === null) return { good: length, failure: null };
     const chunks = Math.ceil(length / chunkBytes);
@@ -225,12 +263,23 @@ export class ImageReader {
       return { good: 0, failure: new Failed(status.EDAMAGED, `image.sums ends before the chunk at offset ${offset}`) };
     }
     this.#verifying++;
-    const verified = await this.#ctx.digest.run({
-      op: op.verify, arena: arena.id, memoryOffset, length, offset, align: chunkBytes, crcs: read.crcs.subarray(0, chunks),
-    }, 0, this.#link.id);
+    const verified = await runOrder(
+      this.#ctx.digest,
+      {
+        op: op.verify,
+        arena: arena.id,
+        memoryOffset,
+        length,
+        offset,
+        align: chunkBytes,
+        crcs: read.crcs.subarray(0, chunks),
+      },
+      this.#link.id,
+    );
     this.#verifying--;
     this.account.digest(verified);
-    if (verified.result < 0) return { good: 0, failure: ioFailure(`at offset ${offset}`, 'verify', key.id, verified.result) };
+    if (verified.result < 0)
+      return { good: 0, failure: ioFailure(`at offset ${offset}`, 'verify', key.id, verified.result) };
     return { good: verified.result, failure: null };
   }
 

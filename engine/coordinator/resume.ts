@@ -9,11 +9,18 @@ import { demandMove, type ImageKey, readMeta } from './image-info.ts';
  * The stored result when this token completed the image; null when the image is pending and still this token's: then it
  * is opened for write. Throws Failed (gone) in every other case.
  */
-export async function resumedResult(ctx: Context, key: ImageKey, token: string, imageId: string): Promise<Buffer | null> {
-  const stat = await ctx.storage.call(key.what, 'statImage', { lsu: key.lsuDir, image: key.imageDir }).catch((error) => {
-    if (error instanceof Failed && error.status === status.ENOENT) demandMove(key, 'absent', 'resume');
-    throw error;
-  });
+export async function resumedResult(
+  ctx: Context,
+  key: ImageKey,
+  token: string,
+  imageId: string,
+): Promise<Buffer | null> {
+  const stat = await ctx.storage
+    .call(key.what, 'statImage', { lsu: key.lsuDir, image: key.imageDir })
+    .catch((error) => {
+      if (error instanceof Failed && error.status === status.ENOENT) demandMove(key, 'absent', 'resume');
+      throw error;
+    });
   const meta = readMeta(key, stat.meta);
   const highest = stat.claims.reduce((best, claim) => (claim.n > best.n ? claim : best), { n: 0, text: '' });
   const holder = meta.state === 'pending' ? (decodeClaim(highest.text)?.token ?? meta.writerToken) : meta.writerToken;
@@ -21,7 +28,10 @@ export async function resumedResult(ctx: Context, key: ImageKey, token: string, 
   demandMove(key, meta.state, ours ? 'resume' : 'resumeOther');
   if (meta.state === 'pending') return null;
   return encodeBody('imageOpened', {
-    image_id: Buffer.from(meta.imageId, 'hex'), size: meta.size, durable_size: meta.size, state: imageState.created,
+    image_id: Buffer.from(meta.imageId, 'hex'),
+    size: meta.size,
+    durable_size: meta.size,
+    state: imageState.created,
     metadata_length: meta.opaque.length,
   });
 }

@@ -1,16 +1,37 @@
 /** The calls of a server handle: properties, LSUs, listings, delete. One function a call; each returns its reply's body. */
 import { Failed, status } from '../core/errors.ts';
-import {
-  capability, encodeBody, type FrameOf, frame, imageDef, imageState, listState, lsuFlag, type Request, wire,
-} from '../core/wire.ts';
 import { writeStruct } from '../core/layout.ts';
+import {
+  capability,
+  encodeBody,
+  type FrameOf,
+  frame,
+  imageDef,
+  imageState,
+  listState,
+  lsuFlag,
+  type Request,
+  wire,
+} from '../core/wire.ts';
+import { decodeLsu, encodeLsu } from '../image/lsu.ts';
 import { decodeMeta, type ImageMeta } from '../image/meta.ts';
 import { parseImageDirName, parseLsuDirName } from '../image/names.ts';
-import { decodeLsu, encodeLsu } from '../image/lsu.ts';
 import type { Context } from './context.ts';
 import {
-  checkLsuName, crcOf, defOf, emptyDef, encodeInfo, imageKey, type ImageKey, type ImageInfo, demandMove, lsuWhat, noSuchImage, readMeta,
-  restingState, stateOf,
+  checkLsuName,
+  crcOf,
+  defOf,
+  demandMove,
+  emptyDef,
+  encodeInfo,
+  type ImageInfo,
+  type ImageKey,
+  imageKey,
+  lsuWhat,
+  noSuchImage,
+  readMeta,
+  restingState,
+  stateOf,
 } from './image-info.ts';
 import { type Alive, judgeClaims } from './write-target.ts';
 
@@ -22,7 +43,6 @@ interface List {
   readonly states: number;
   ended: boolean;
 }
-
 
 export class ServerCalls {
   readonly #ctx: Context;
@@ -39,21 +59,32 @@ export class ServerCalls {
   call(request: Request, server: string): Promise<Buffer | null> | null {
     const { body } = request;
     switch (request.type) {
-      case frame.serverProp: return this.#serverProp(server);
-      case frame.lsuListOpen: return this.#openList(null, '', 0);
-      case frame.lsuListNext: return this.#nextLsus(body as FrameOf<'list'>);
-      case frame.lsuProp: return this.#lsuProp((body as FrameOf<'lsu'>).lsu);
-      case frame.lsuCreate: return this.#createLsu((body as FrameOf<'lsu'>).lsu);
-      case frame.lsuLabel: return this.#labelLsu(body as FrameOf<'lsuLabel'>);
+      case frame.serverProp:
+        return this.#serverProp(server);
+      case frame.lsuListOpen:
+        return this.#openList(null, '', 0);
+      case frame.lsuListNext:
+        return this.#nextLsus(body as FrameOf<'list'>);
+      case frame.lsuProp:
+        return this.#lsuProp((body as FrameOf<'lsu'>).lsu);
+      case frame.lsuCreate:
+        return this.#createLsu((body as FrameOf<'lsu'>).lsu);
+      case frame.lsuLabel:
+        return this.#labelLsu(body as FrameOf<'lsuLabel'>);
       case frame.imageListOpen: {
         const { lsu, states } = body as FrameOf<'imageListOpen'>;
         return this.#openList(checkLsuName(lsu), lsu, states);
       }
-      case frame.imageListNext: return this.#nextImages(body as FrameOf<'list'>);
-      case frame.listClose: return this.#closeList(body as FrameOf<'list'>);
-      case frame.imagePropByname: return this.#imageProp(body as FrameOf<'imageByname'>);
-      case frame.imageDelete: return this.#deleteImage(body as FrameOf<'imageByname'>);
-      default: return null;
+      case frame.imageListNext:
+        return this.#nextImages(body as FrameOf<'list'>);
+      case frame.listClose:
+        return this.#closeList(body as FrameOf<'list'>);
+      case frame.imagePropByname:
+        return this.#imageProp(body as FrameOf<'imageByname'>);
+      case frame.imageDelete:
+        return this.#deleteImage(body as FrameOf<'imageByname'>);
+      default:
+        return null;
     }
   }
 
@@ -86,7 +117,12 @@ export class ServerCalls {
     const decoded = decodeLsu(checkLsuName(lsu), text);
     const label = decoded.ok ? decoded.info.label : '';
     return encodeBody('lsuInfo', {
-      capacity: space.capacity, used, used_phys: used, free_bytes: space.available, flags: lsuFlag.active, label,
+      capacity: space.capacity,
+      used,
+      used_phys: used,
+      free_bytes: space.available,
+      flags: lsuFlag.active,
+      label,
     });
   }
 
@@ -107,7 +143,9 @@ export class ServerCalls {
     const dir = checkLsuName(body.lsu);
     const { storage } = this.#ctx;
     await storage.call(lsuWhat(body.lsu), 'labelLsu', {
-      lsu: dir, text: encodeLsu({ lsu: body.lsu, label: body.label }), token: this.#ctx.newToken(),
+      lsu: dir,
+      text: encodeLsu({ lsu: body.lsu, label: body.label }),
+      token: this.#ctx.newToken(),
     });
     return null;
   }
@@ -136,7 +174,10 @@ export class ServerCalls {
     const names: string[] = [];
     while (names.length === 0 && !list.ended) {
       const page = await this.#ctx.storage.call('the LSU list', 'nextNames', {
-        list: list.store, lsu: null, max: wire.lsuPageMax, meta: false,
+        list: list.store,
+        lsu: null,
+        max: wire.lsuPageMax,
+        meta: false,
       });
       list.ended = page.names.length === 0;
       for (const { name } of page.names) {
@@ -164,7 +205,10 @@ export class ServerCalls {
     const found: object[] = [];
     while (found.length === 0 && !list.ended) {
       const page = await this.#ctx.storage.call(lsuWhat(list.lsu), 'nextNames', {
-        list: list.store, lsu: list.lsuDir, max: wire.listPageMax, meta: true,
+        list: list.store,
+        lsu: list.lsuDir,
+        max: wire.listPageMax,
+        meta: true,
       });
       list.ended = page.names.length === 0;
       for (const entry of page.names) {

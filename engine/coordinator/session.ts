@@ -4,22 +4,18 @@
  */
 import { Failed, status } from '../core/errors.ts';
 import { FrameError } from '../core/layout.ts';
-import {
-  encodeBody, type FrameOf, frame, imageState, openMode, type Request, wire,
-} from '../core/wire.ts';
+import { encodeBody, type FrameOf, frame, imageState, openMode, type Request, wire } from '../core/wire.ts';
 import type { ImageCall } from '../image/lifecycle.ts';
-import { displayName } from '../image/names.ts';
-import type { StatusJob } from '../core/status-report.ts';
 import type { Link } from '../intake/link.ts';
 import type { Context } from './context.ts';
 import { copyImage } from './copier.ts';
-import { demandMove, encodeInfo, imageKey, type ImageKey } from './image-info.ts';
+import { demandMove, encodeInfo, type ImageKey, imageKey } from './image-info.ts';
 import { openArena } from './memory.ts';
 import { ImageReader, openForRead } from './reader.ts';
-import { ServerCalls } from './server-calls.ts';
-import { closeTarget, createTarget, dropClaim, reopenTarget, type Alive, type WriteTarget } from './write-target.ts';
-import { ImageWriter } from './writer.ts';
 import { resumedResult } from './resume.ts';
+import { ServerCalls } from './server-calls.ts';
+import { type Alive, closeTarget, createTarget, dropClaim, reopenTarget, type WriteTarget } from './write-target.ts';
+import { ImageWriter } from './writer.ts';
 
 export interface SessionHost {
   readonly ctx: Context;
@@ -57,37 +53,23 @@ export class Session {
       return;
     }
     switch (request.type) {
-      case frame.hello: throw new FrameError('a second HELLO');
-      case frame.submit: this.#needWriter().submit(request.body as FrameOf<'submit'>); return;
-      case frame.populate: this.#needWriter().populate(); return;
-      case frame.slotDone: this.reader?.slotDone(request.body as FrameOf<'slotDone'>); return;
-      case frame.arenaDropped: this.#arenaDropped(request.body as FrameOf<'arenaDropped'>); return;
-      default: this.#answer(request);
+      case frame.hello:
+        throw new FrameError('a second HELLO');
+      case frame.submit:
+        this.#needWriter().submit(request.body as FrameOf<'submit'>);
+        return;
+      case frame.populate:
+        this.#needWriter().slots.populate();
+        return;
+      case frame.slotDone:
+        this.reader?.slotDone(request.body as FrameOf<'slotDone'>);
+        return;
+      case frame.arenaDropped:
+        this.#arenaDropped(request.body as FrameOf<'arenaDropped'>);
+        return;
+      default:
+        this.#answer(request);
     }
-  }
-
-  /** For status: the image that is open here, if any. */
-  jobs(now: number): StatusJob[] {
-    const image = this.writer ?? this.reader;
-    if (image === null || this.link.ended) return [];
-    const { key } = image.target;
-    const { account, waitsFor } = image;
-    const seconds = (now - account.since) / 1000;
-    const idle = (now - account.movedAt) / 1000;
-    return [
-      {
-        job: this.link.job,
-        lsu: displayName(key.lsu),
-        image: displayName(key.basename),
-        mode: image === this.writer ? 'write' : 'read',
-        seconds,
-        bytes: account.bytes,
-        bytesPerSecond: seconds > 0 ? account.bytes / seconds : 0,
-        slots: image.slots,
-        waitsFor,
-        stalledSeconds: waitsFor === 'host program' || waitsFor === null || idle < 1 ? 0 : idle,
-      },
-    ];
   }
 
   /** After the link has ended: lets go of everything. The memory goes last, when nobody touches it any more. */
@@ -96,11 +78,12 @@ export class Session {
     await this.#work.catch(() => undefined);
     await this.#calls.end();
     const { writer, reader } = this;
-    if (writer === null && reader === null) ctx.log.debug({ job: this.link.job, pid: this.link.peer.pid, why }, 'connection ended');
+    if (writer === null && reader === null)
+      ctx.log.debug({ job: this.link.job, pid: this.link.peer.pid, why }, 'connection ended');
     if (writer !== null) {
       if (!this.#closed) ctx.log.warn({ ...this.#about(writer), why }, 'the image stays pending: its writer is gone');
       await this.#endWriter(writer);
-      writer.dropArena();
+      writer.slots.drop();
     }
     if (reader !== null) {
       if (!this.#closed) ctx.log.warn({ ...this.#about(reader), why }, 'the reader is gone without a close');
@@ -131,7 +114,10 @@ export class Session {
     }
     this.#greeted = true;
     const body = encodeBody('helloOk', {
-      major: wire.major, minor: wire.minor, engine_pid: process.pid, instance: this.#host.instance,
+      major: wire.major,
+      minor: wire.minor,
+      engine_pid: process.pid,
+      instance: this.#host.instance,
     });
     link.reply(request.callId, status.OK, 0, '', body);
   }
@@ -142,7 +128,7 @@ export class Session {
   }
 
   #arenaDropped(body: FrameOf<'arenaDropped'>): void {
-    if (this.writer !== null) this.writer.arenaDropped(body.arena);
+    if (this.writer !== null) this.writer.slots.arenaDropped(body.arena);
     else if (this.reader !== null) this.reader.arenaDropped(body.arena);
     else throw new FrameError('an arena was dropped before there was one');
   }
@@ -172,20 +158,30 @@ export class Session {
   async #call(request: Request): Promise<Buffer | null | undefined> {
     const { body } = request;
     switch (request.type) {
-      case frame.status: return Buffer.from(this.#host.statusJson(), 'utf8');
-      case frame.imageCreate: return this.#create(body as FrameOf<'imageCreate'>);
-      case frame.imageOpen: return this.#open(body as FrameOf<'imageOpen'>);
-      case frame.imageResume: return this.#resume(body as FrameOf<'imageResume'>);
-      case frame.imageCopy: return this.#copy(body as FrameOf<'imageCopy'>);
-      case frame.flush: return this.#writing('flush').flush((body as FrameOf<'flush'>).sequence);
-      case frame.close: return this.#close(body as FrameOf<'close'>);
+      case frame.status:
+        return Buffer.from(this.#host.statusJson(), 'utf8');
+      case frame.imageCreate:
+        return this.#create(body as FrameOf<'imageCreate'>);
+      case frame.imageOpen:
+        return this.#open(body as FrameOf<'imageOpen'>);
+      case frame.imageResume:
+        return this.#resume(body as FrameOf<'imageResume'>);
+      case frame.imageCopy:
+        return this.#copy(body as FrameOf<'imageCopy'>);
+      case frame.flush:
+        return this.#writing('flush').flush((body as FrameOf<'flush'>).sequence);
+      case frame.close:
+        return this.#close(body as FrameOf<'close'>);
       case frame.read: {
         await this.#reading().read(request.callId, body as FrameOf<'read'>);
         return undefined;
       }
-      case frame.metadataWrite: return this.#writeMetadata(request);
-      case frame.metadataRead: return this.#readMetadata(body as FrameOf<'metadata'>);
-      case frame.imageProp: return encodeInfo(this.#image().info());
+      case frame.metadataWrite:
+        return this.#writeMetadata(request);
+      case frame.metadataRead:
+        return this.#readMetadata(body as FrameOf<'metadata'>);
+      case frame.imageProp:
+        return encodeInfo(this.#image().info());
       default: {
         const answer = this.#calls.call(request, this.link.server);
         if (answer === null) throw new FrameError(`frame type ${request.type} is not a call`);
@@ -254,8 +250,11 @@ export class Session {
     const target = await openForRead(ctx, key);
     this.reader = new ImageReader(ctx, this.link, target);
     return encodeBody('imageOpened', {
-      image_id: Buffer.from(target.meta.imageId, 'hex'), size: target.meta.size, durable_size: target.meta.size,
-      state: imageState.created, metadata_length: target.meta.opaque.length,
+      image_id: Buffer.from(target.meta.imageId, 'hex'),
+      size: target.meta.size,
+      durable_size: target.meta.size,
+      state: imageState.created,
+      metadata_length: target.meta.opaque.length,
     });
   }
 
@@ -264,7 +263,7 @@ export class Session {
     const { ctx } = this.#host;
     const { id } = this.link;
     const want = { slots: ctx.settings.writeBufferCount, slotBytes: ctx.settings.blockBytes };
-    const shape = await ctx.memory.claim(id, 'write', want, (to) => this.writer?.shrink(to));
+    const shape = await ctx.memory.claim(id, 'write', want, (to) => this.writer?.slots.shrink(to));
     return ctx.open.exclusive(key.id, async () => {
       if (ctx.open.writer(key.id) !== null) demandMove(key, 'busy', call);
       const target = await open();
@@ -278,10 +277,13 @@ export class Session {
       ctx.open.setWriter(key.id, writer);
       ctx.log.info({ job: this.link.job, image: key.id, durable: target.meta.size }, 'image open for write');
       // Behind the reply, which goes out when this call has returned.
-      setImmediate(() => writer.begin());
+      setImmediate(() => writer.slots.begin());
       return encodeBody('imageOpened', {
-        image_id: Buffer.from(target.meta.imageId, 'hex'), size: target.meta.size, durable_size: target.meta.size,
-        state: imageState.pending | imageState.busyWrite, metadata_length: target.meta.opaque.length,
+        image_id: Buffer.from(target.meta.imageId, 'hex'),
+        size: target.meta.size,
+        durable_size: target.meta.size,
+        state: imageState.pending | imageState.busyWrite,
+        metadata_length: target.meta.opaque.length,
       });
     });
   }
@@ -335,7 +337,10 @@ export class Session {
       image.account.hostWaitNs = body.host_wait_ns;
       image.account.slotWaitNs = body.slot_wait_ns;
       image.account.copyNs = body.copy_ns;
-      ctx.log.info({ job: this.link.job, image: image.target.key.id, ...image.account.summary(ctx.now()) }, 'image read');
+      ctx.log.info(
+        { job: this.link.job, image: image.target.key.id, ...image.account.summary(ctx.now()) },
+        'image read',
+      );
       const { size } = image.target.meta;
       return encodeBody('closed', { size, durable_size: size, state: imageState.created });
     }

@@ -1,17 +1,54 @@
 /** Fills the report that `vast-ost status` shows. */
-import type { StatusPool, StatusReport } from '../core/status-report.ts';
+
+import type { Config } from '../config.ts';
+import type { StatusJob, StatusPool, StatusReport } from '../core/status-report.ts';
+import { displayName } from '../image/names.ts';
 import type { Pool } from '../lanes/pool.ts';
-import type { Engine } from './engine.ts';
+import type { Context } from './context.ts';
+import type { Session } from './session.ts';
 
 function poolOf(name: StatusPool['name'], pool: Pool): StatusPool {
-  const { lanes, busy, lost, lanesMax, queued } = pool.status();
-  return { name, running: lanes, busy, lost, max: lanesMax, queued };
+  const { lanes, busy, lost, lanesMax, queued, completed, cpuNs, wallNs } = pool.status();
+  const work = { completed, cpuSeconds: cpuNs / 1e9, laneSeconds: wallNs / 1e9 };
+  return { name, running: lanes, busy, lost, max: lanesMax, queued, ...work };
 }
 
-export function statusReport(engine: Engine, log: { dropped: number; failure: string | null }): StatusReport {
+/** The image that is open on a connection, if any. */
+function jobsOf({ link, writer, reader }: Session, now: number): StatusJob[] {
+  const image = writer ?? reader;
+  if (image === null || link.ended) return [];
+  const { account, waitsFor } = image;
+  const seconds = (now - account.since) / 1000;
+  const idle = (now - account.movedAt) / 1000;
+  return [
+    {
+      job: link.job,
+      lsu: displayName(image.target.key.lsu),
+      image: displayName(image.target.key.basename),
+      mode: image === writer ? 'write' : 'read',
+      seconds,
+      bytes: account.bytes,
+      bytesPerSecond: seconds > 0 ? account.bytes / seconds : 0,
+      slots: writer === null ? (reader?.slots ?? { held: 0, of: 0 }) : writer.slots.use,
+      waitsFor,
+      stalledSeconds: waitsFor === 'host program' || waitsFor === null || idle < 1 ? 0 : idle,
+    },
+  ];
+}
+
+export interface ReportSource {
+  readonly ctx: Context;
+  readonly config: Config;
+  readonly meta: Pool;
+  readonly sessions: ReadonlyMap<unknown, Session>;
+  readonly instance: Buffer;
+  readonly draining: boolean;
+}
+
+export function statusReport(engine: ReportSource, log: { dropped: number; failure: string | null }): StatusReport {
   const { ctx, config } = engine;
   const now = ctx.now();
-  const jobs = [...engine.sessions.values()].flatMap((session) => session.jobs(now));
+  const jobs = [...engine.sessions.values()].flatMap((session) => jobsOf(session, now));
   const pools = [poolOf('io', ctx.io), poolOf('meta', engine.meta), poolOf('digest', ctx.digest)];
   const storagePools = pools.filter(({ name }) => name !== 'digest');
   const { root } = ctx.storage;

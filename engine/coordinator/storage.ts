@@ -4,10 +4,16 @@
  * Not mounted is not a directory: every step that creates or commits checks the marker in its lane. When it is missing
  * the root is opened anew, once: with `bg` in fstab the mount may have come after the engine.
  */
-import { Failed, errnoName, status, type Status } from '../core/errors.ts';
-import type { RootInfo, Store, StoreMethod } from '../../workers/store.ts';
-import { StoreError, storeErrno } from '../../workers/store.ts';
+import { errnoName, Failed, status } from '../core/errors.ts';
+import type { RootInfo, Store, StoreMethod } from '../core/store.ts';
+import { StoreError, type StoreFailure, storeErrno } from '../core/store.ts';
 import type { Pool } from '../lanes/pool.ts';
+import { classify } from '../transfer/retry.ts';
+import { newBackoff, pause } from './again.ts';
+
+const eio = 5;
+/** Stands for whatever is no failure of the store's: a bug, never tried again. */
+const noFailure: StoreFailure = { errno: 0, step: '', path: '' };
 
 export interface StorageOptions {
   root: string;
@@ -15,20 +21,6 @@ export interface StorageOptions {
   direct: boolean;
   kind: 'file' | 'memory';
 }
-
-/** errno → STS status; whatever is not here is ESYSTEM. */
-const statusOf: Readonly<Record<string, Status>> = {
-  ENOSPC: status.ENOSPC,
-  EDQUOT: status.ENOSPC,
-  EROFS: status.EPERM,
-  EACCES: status.EPERM,
-  EPERM: status.EPERM,
-  ENOENT: status.ENOENT,
-  EEXIST: status.EEXIST,
-  ENOTEMPTY: status.EEXIST,
-  EBUSY: status.EBUSY,
-  ENOMEM: status.ENOMEM,
-};
 
 const remedies: Readonly<Record<string, string>> = {
   ENOSPC: 'free space on the storage or expire images',
@@ -49,7 +41,9 @@ export function storageText(what: string, step: string, path: string, errno: num
 
 /** A payload call that failed, as the host program is told. */
 export function ioFailure(what: string, step: string, path: string, errno: number): Failed {
-  return new Failed(statusOf[errnoName(errno)] ?? status.ESYSTEM, storageText(what, step, path, errno), errno);
+  // A call that moved less than it was asked for has no errno of its own.
+  const number = errno < 0 ? errno : -eio;
+  return new Failed(classify(number).status, storageText(what, step, path, number), number);
 }
 
 export class Storage {
@@ -98,25 +92,35 @@ export class Storage {
    * Throws Failed; `poisoned` on it tells that a sync failed.
    */
   async call<M extends StoreMethod>(
-    what: string, method: M, arg: Parameters<Store[M]>[0],
+    what: string,
+    method: M,
+    arg: Parameters<Store[M]>[0],
   ): Promise<ReturnType<Store[M]>> {
-    await this.ready();
-    try {
-      return await this.#meta.call(method, arg);
-    } catch (error) {
-      if (!(error instanceof StoreError) || error.failure.errno !== storeErrno.notMounted) throw this.#failed(what, error);
-    }
-    this.#lost();
-    await this.ready();
-    try {
-      return await this.#meta.call(method, arg);
-    } catch (error) {
-      throw this.#failed(what, error);
+    const backoff = newBackoff();
+    let reopened = false;
+    for (;;) {
+      await this.ready();
+      try {
+        return await this.#meta.call(method, arg);
+      } catch (error) {
+        const { errno, syncFailed } = error instanceof StoreError ? error.failure : noFailure;
+        if (errno === storeErrno.notMounted && !reopened) {
+          reopened = true;
+          this.#lost();
+          continue;
+        }
+        const again = errno !== 0 && classify(errno, { sync: syncFailed ?? false }).kind === 'again';
+        if (!again || !(await pause(backoff))) throw this.#failed(what, error);
+      }
     }
   }
 
   /** Closes what a step of the store opened: also while the storage is not mounted. `what` begins the text in the log. */
-  async letGo<M extends 'closeFiles' | 'closeNames'>(what: string, method: M, arg: Parameters<Store[M]>[0]): Promise<void> {
+  async letGo<M extends 'closeFiles' | 'closeNames'>(
+    what: string,
+    method: M,
+    arg: Parameters<Store[M]>[0],
+  ): Promise<void> {
     try {
       await this.#meta.call(method, arg);
     } catch (error) {
@@ -159,10 +163,13 @@ export class Storage {
       );
     }
     if (errno === storeErrno.sizeDiffers) {
-      return new PoisonedFailure(status.EDAMAGED, `${what}: ${path} does not have the size that was written; resume it`);
+      return new PoisonedFailure(
+        status.EDAMAGED,
+        `${what}: ${path} does not have the size that was written; resume it`,
+      );
     }
     const text = storageText(what, step, path, errno);
-    const code = statusOf[errnoName(errno)] ?? status.ESYSTEM;
+    const { status: code } = classify(errno === 0 ? -eio : errno, { sync: syncFailed ?? false });
     return syncFailed ? new PoisonedFailure(code, text, errno) : new Failed(code, text, errno);
   }
 }

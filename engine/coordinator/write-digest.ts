@@ -9,7 +9,8 @@ import { op } from '../core/order.ts';
 import { shaStateBytes } from '../transfer/sha-frontier.ts';
 import type { Block } from '../transfer/write-plan.ts';
 import type { Account } from './account.ts';
-import { chunkBytes, type Context } from './context.ts';
+import { runOrder } from './again.ts';
+import { type Context, chunkBytes } from './context.ts';
 import { ioFailure } from './storage.ts';
 import { dataName, type WriteTarget } from './write-target.ts';
 
@@ -20,14 +21,28 @@ const slackCrcs = 2;
 
 /** Digests one block whose bytes lie in its slot. Returns its CRCs; null where the image has no sums. */
 export async function digestBlock(
-  ctx: Context, t: WriteTarget, account: Account, arena: number, memoryOffset: number, block: Block,
+  ctx: Context,
+  t: WriteTarget,
+  account: Account,
+  arena: number,
+  memoryOffset: number,
+  block: Block,
 ): Promise<BigUint64Array | null> {
   if (t.meta.sums === null && t.frontier === null) return null;
   const withSha = t.frontier !== null && (await reachBlock(ctx, t, account, block));
-  const result = await ctx.digest.run({
-    op: op.digest, arena, memoryOffset, length: block.length, offset: block.offset, align: chunkBytes,
-    sha: withSha ? t.sha : 0,
-  }, 0, t.handle);
+  const result = await runOrder(
+    ctx.digest,
+    {
+      op: op.digest,
+      arena,
+      memoryOffset,
+      length: block.length,
+      offset: block.offset,
+      align: chunkBytes,
+      sha: withSha ? t.sha : 0,
+    },
+    t.handle,
+  );
   account.digest(result);
   if (result.result < 0) throw ioFailure(t.key.what, 'digest', t.key.id, result.result);
   assert(result.crcs !== null && result.crcs.length <= block.length / chunkBytes + slackCrcs, 'one CRC a piece');
@@ -70,10 +85,19 @@ async function readBack(ctx: Context, t: WriteTarget, account: Account, from: nu
       length += piece.length;
     }
     const verified = t.meta.sums !== null;
-    const result = await ctx.io.run({
-      op: op.digestFile, file: t.files.data, offset: at, length, sha: t.sha,
-      pieces: verified ? pieces.length : 0, crcs: verified ? pairs : null,
-    }, 0, t.handle);
+    const result = await runOrder(
+      ctx.io,
+      {
+        op: op.digestFile,
+        file: t.files.data,
+        offset: at,
+        length,
+        sha: t.sha,
+        pieces: verified ? pieces.length : 0,
+        crcs: verified ? pairs : null,
+      },
+      t.handle,
+    );
     account.device(result);
     if (result.result < 0) throw ioFailure(t.key.what, 'read back', `${t.key.id}/${dataName}`, result.result);
     const bad = verified ? pieces[result.result] : undefined;

@@ -5,7 +5,7 @@ import { encodeMeta, type ImageMeta } from '../image/meta.ts';
 import { encodeSumsTail, sumsOffset, wholeChunks } from '../image/sums.ts';
 import type { ShaFrontier, ShaPlace } from '../transfer/sha-frontier.ts';
 import type { Account } from './account.ts';
-import { chunkBytes, type Context } from './context.ts';
+import { type Context, chunkBytes } from './context.ts';
 import { crcOf } from './image-info.ts';
 import { catchUp, shaState } from './write-digest.ts';
 import { dataName, type WriteTarget } from './write-target.ts';
@@ -60,7 +60,9 @@ async function sumsForCall(ctx: Context, t: WriteTarget, size: number): Promise<
   let chunk = t.durable.sumsChunks;
   while (end - chunk > chunksPerCall) {
     await ctx.storage.call(t.key.what, 'appendSums', {
-      sums: t.files.sums, at: sumsOffset(chunk), crcs: base64(t.coverage.sumsBytes(chunk, chunksPerCall)),
+      sums: t.files.sums,
+      at: sumsOffset(chunk),
+      crcs: base64(t.coverage.sumsBytes(chunk, chunksPerCall)),
     });
     chunk += chunksPerCall;
     t.durable.appended(chunk);
@@ -74,8 +76,13 @@ export async function flushTarget(ctx: Context, t: WriteTarget, end: number): Pr
   const meta = pendingMeta(t, end);
   const sums = await sumsForCall(ctx, t, end);
   await ctx.storage.call(t.key.what, 'flushImage', {
-    lsu: t.key.lsuDir, image: t.key.imageDir, files: t.files, token: t.token, meta: encodeMeta(meta, crcOf),
-    sumsAt: sums.at, crcs: base64(sums.bytes),
+    lsu: t.key.lsuDir,
+    image: t.key.imageDir,
+    files: t.files,
+    token: t.token,
+    meta: encodeMeta(meta, crcOf),
+    sumsAt: sums.at,
+    crcs: base64(sums.bytes),
   });
   t.durable.flushed(end);
   t.meta = meta;
@@ -85,7 +92,11 @@ export async function flushTarget(ctx: Context, t: WriteTarget, end: number): Pr
 export async function lowerDurable(ctx: Context, t: WriteTarget, to: number): Promise<void> {
   const meta = { ...pendingMeta(t, to), opaque: t.meta.opaque };
   await ctx.storage.call(t.key.what, 'replaceMeta', {
-    lsu: t.key.lsuDir, image: t.key.imageDir, dir: t.files.dir, token: t.token, meta: encodeMeta(meta, crcOf),
+    lsu: t.key.lsuDir,
+    image: t.key.imageDir,
+    dir: t.files.dir,
+    token: t.token,
+    meta: encodeMeta(meta, crcOf),
   });
   t.durable.lowered(to);
   t.meta = meta;
@@ -112,10 +123,17 @@ export async function commitTarget(ctx: Context, t: WriteTarget, account: Accoun
     fragments: [{ name: dataName, size, crc64: withSums ? t.coverage.imageCrc(size) : null }],
   };
   await ctx.storage.call(t.key.what, 'commitImage', {
-    lsu: t.key.lsuDir, image: t.key.imageDir, files: t.files, token: t.token, meta: encodeMeta(meta, crcOf),
-    sumsAt: sums.at, crcs: base64(crcs), size, claim: t.claim.text, claimN: t.claim.n,
+    lsu: t.key.lsuDir,
+    image: t.key.imageDir,
+    files: t.files,
+    token: t.token,
+    meta: encodeMeta(meta, crcOf),
+    sumsAt: sums.at,
+    crcs: base64(crcs),
+    size,
+    claim: t.claim.text,
+    claimN: t.claim.n,
   });
   t.durable.flushed(size);
   t.meta = meta;
 }
-

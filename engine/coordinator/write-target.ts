@@ -1,7 +1,8 @@
 /** An image that this engine may write: won, opened, with all that is known of its bytes. */
 import { addon } from '../../native/addon/index.ts';
-import type { Claim, OpenFiles } from '../../workers/store.ts';
 import { Failed, status } from '../core/errors.ts';
+import { op } from '../core/order.ts';
+import type { Claim, OpenFiles } from '../core/store.ts';
 import type { ImageDef } from '../core/wire.ts';
 import { claimVerdict, decodeClaim, encodeClaim } from '../image/claim.ts';
 import { encodeMeta, type ImageMeta } from '../image/meta.ts';
@@ -9,10 +10,10 @@ import { decodeSums, encodeSumsHeader, wholeChunks } from '../image/sums.ts';
 import { Coverage } from '../transfer/coverage.ts';
 import { Durable } from '../transfer/durable.ts';
 import { ShaFrontier } from '../transfer/sha-frontier.ts';
-import { chunkBytes, type Context } from './context.ts';
+import { runOrder } from './again.ts';
+import { type Context, chunkBytes } from './context.ts';
 import { crcOf, demandMove, type ImageKey, noSuchImage, readMeta } from './image-info.ts';
 import { ioFailure } from './storage.ts';
-import { op } from '../core/order.ts';
 
 export const dataName = 'image.data';
 
@@ -44,7 +45,11 @@ function claimText(ctx: Context, token: string): string {
 export type Alive = (pid: number, startTime: number) => boolean;
 
 export async function createTarget(
-  ctx: Context, handle: number, key: ImageKey, def: ImageDef, token: string,
+  ctx: Context,
+  handle: number,
+  key: ImageKey,
+  def: ImageDef,
+  token: string,
 ): Promise<WriteTarget> {
   const { sums, checksum, engineVersion } = ctx.settings;
   const imageId = ctx.newToken();
@@ -72,13 +77,24 @@ export async function createTarget(
   const claim = claimText(ctx, token);
   const header = sums ? Buffer.from(encodeSumsHeader({ chunkBytes, imageId }, crcOf)).toString('base64') : null;
   const files = await ctx.storage.call(key.what, 'createImage', {
-    lsu: key.lsuDir, image: key.imageDir, token, meta: encodeMeta(meta, crcOf), claim, sumsHeader: header,
+    lsu: key.lsuDir,
+    image: key.imageDir,
+    token,
+    meta: encodeMeta(meta, crcOf),
+    claim,
+    sumsHeader: header,
   });
   return target(handle, key, token, meta, files, { n: 1, text: claim }, false);
 }
 
 function target(
-  handle: number, key: ImageKey, token: string, meta: ImageMeta, files: OpenFiles, claim: Claim, reopened: boolean,
+  handle: number,
+  key: ImageKey,
+  token: string,
+  meta: ImageMeta,
+  files: OpenFiles,
+  claim: Claim,
+  reopened: boolean,
 ): WriteTarget {
   const coverage = new Coverage({ crcCombine: addon.crcCombine, sums: meta.sums !== null, chunkBytes });
   const start = meta.shaState;
@@ -94,17 +110,28 @@ function target(
 
 /** Wins a pending image for writing. Throws Failed: no such image, complete, held by another, damaged. */
 export async function reopenTarget(
-  ctx: Context, handle: number, key: ImageKey, token: string, alive: Alive,
+  ctx: Context,
+  handle: number,
+  key: ImageKey,
+  token: string,
+  alive: Alive,
 ): Promise<WriteTarget> {
-  const stat = await ctx.storage.call(key.what, 'statImage', { lsu: key.lsuDir, image: key.imageDir }).catch((error) => {
-    throw error instanceof Failed && error.status === status.ENOENT ? noSuchImage(key) : error;
-  });
+  const stat = await ctx.storage
+    .call(key.what, 'statImage', { lsu: key.lsuDir, image: key.imageDir })
+    .catch((error) => {
+      throw error instanceof Failed && error.status === status.ENOENT ? noSuchImage(key) : error;
+    });
   const before = readMeta(key, stat.meta);
   demandMove(key, before.state, 'openWrite');
   const n = judgeClaims(ctx, key, stat.claims, alive);
   const claim = { n, text: claimText(ctx, token) };
   const { won } = await ctx.storage.call(key.what, 'takeClaim', {
-    lsu: key.lsuDir, image: key.imageDir, n, claim: claim.text, token, over: stat.claims,
+    lsu: key.lsuDir,
+    image: key.imageDir,
+    n,
+    claim: claim.text,
+    token,
+    over: stat.claims,
   });
   if (!won) throw new Failed(status.EBUSY, `${key.what}: another writer took it at this moment; try again`);
   try {
@@ -118,7 +145,9 @@ export async function reopenTarget(
 export async function dropClaim(ctx: Context, key: ImageKey, claim: Claim): Promise<void> {
   await ctx.storage
     .call(key.what, 'dropClaim', { lsu: key.lsuDir, image: key.imageDir, n: claim.n, claim: claim.text })
-    .catch((error) => ctx.log.warn({ image: key.id, problem: String(error) }, 'a claim stays behind; the next writer takes it over'));
+    .catch((error) =>
+      ctx.log.warn({ image: key.id, problem: String(error) }, 'a claim stays behind; the next writer takes it over'),
+    );
 }
 
 /** The number to take; throws busy when one of the claims is not provably dead. */
@@ -130,29 +159,36 @@ export function judgeClaims(ctx: Context, key: ImageKey, claims: readonly Claim[
     // 'ours' too is taken over: the registry knows our live writers, so this one is left over from a failed drop.
     if (claimVerdict(content, ctx.self, alive) === 'busy') {
       const holder = content === null ? 'an unreadable claim' : `process ${content.pid} (claim.${n})`;
-      throw new Failed(status.EBUSY, `${key.what}: ${holder} is writing it; wait, or see docs/operators for stale claims`);
+      throw new Failed(
+        status.EBUSY,
+        `${key.what}: ${holder} is writing it; wait, or see docs/operators for stale claims`,
+      );
     }
   }
   return highest + 1;
 }
 
-async function openWon(
-  ctx: Context, handle: number, key: ImageKey, token: string, claim: Claim,
-): Promise<WriteTarget> {
+async function openWon(ctx: Context, handle: number, key: ImageKey, token: string, claim: Claim): Promise<WriteTarget> {
   // Read again under the claim: what was read before may be another writer's past.
   const stat = await ctx.storage.call(key.what, 'statImage', { lsu: key.lsuDir, image: key.imageDir });
   const meta = readMeta(key, stat.meta);
   demandMove(key, meta.state, 'openWrite');
-  if (meta.fragments.length !== 1) throw new Failed(status.ENOTSUP, `${key.what}: it has ${meta.fragments.length} fragments`);
+  if (meta.fragments.length !== 1)
+    throw new Failed(status.ENOTSUP, `${key.what}: it has ${meta.fragments.length} fragments`);
   const chunks = meta.sums === null ? 0 : wholeChunks(meta.size, chunkBytes);
   const opened = await ctx.storage.call(key.what, 'reopenImage', {
-    lsu: key.lsuDir, image: key.imageDir, data: dataName, sums: meta.sums !== null, wholeChunks: chunks,
+    lsu: key.lsuDir,
+    image: key.imageDir,
+    data: dataName,
+    sums: meta.sums !== null,
+    wholeChunks: chunks,
   });
   const made = target(handle, key, token, { ...meta, writerToken: token }, opened, claim, true);
   try {
     if (opened.dataSize < meta.size) {
       throw new Failed(
-        status.EDAMAGED, `${key.what}: image.data has ${opened.dataSize} bytes, ${meta.size} were durable; delete the image`,
+        status.EDAMAGED,
+        `${key.what}: image.data has ${opened.dataSize} bytes, ${meta.size} were durable; delete the image`,
       );
     }
     await loadSums(ctx, made, opened.crcs, chunks);
@@ -179,7 +215,8 @@ async function loadSums(ctx: Context, t: WriteTarget, first: string, chunks: num
     if (at >= chunks) break;
     const more = await ctx.storage.call(key.what, 'readSums', { sums: files.sums, first: at, count: chunks - at });
     crcs = decodeSums(Buffer.from(more.crcs, 'base64'));
-    if (crcs.length === 0) throw new Failed(status.EDAMAGED, `${key.what}: image.sums ends after ${at} of ${chunks} chunks`);
+    if (crcs.length === 0)
+      throw new Failed(status.EDAMAGED, `${key.what}: image.sums ends after ${at} of ${chunks} chunks`);
   }
   const found = coverage.crcOfSums(chunks * chunkBytes, addon.crcBytes);
   if (found !== meta.sums.crc64) {
@@ -199,9 +236,19 @@ async function loadPartial(ctx: Context, t: WriteTarget): Promise<void> {
   }
   const crc = meta.partial?.crc64 ?? 0n;
   const crcs = new BigUint64Array([BigInt(length), crc]);
-  const { result } = await ctx.io.run({
-    op: op.digestFile, file: files.data, offset: start, length, sha: 0, pieces: 1, crcs,
-  }, 0, t.handle);
+  const { result } = await runOrder(
+    ctx.io,
+    {
+      op: op.digestFile,
+      file: files.data,
+      offset: start,
+      length,
+      sha: 0,
+      pieces: 1,
+      crcs,
+    },
+    t.handle,
+  );
   if (result < 0) throw ioFailure(key.what, 'read', `${key.id}/${dataName}`, result);
   if (result !== 1) {
     throw new Failed(status.EDAMAGED, `${key.what}: image.data is damaged in the ${length} bytes at offset ${start}`);

@@ -89,7 +89,8 @@ function readField(layoutName: string, key: string, field: Field, from: Buffer, 
   if (field.kind === 'bytes') return Uint8Array.prototype.slice.call(from, at, at + field.size);
   if (field.kind === 'struct') return readStruct(field.layout, from, at);
   const end = from.indexOf(0, at);
-  if (end < 0 || end >= at + field.size) throw new FrameError(`${layoutName}.${key} has no end within ${field.size} bytes`);
+  if (end < 0 || end >= at + field.size)
+    throw new FrameError(`${layoutName}.${key} has no end within ${field.size} bytes`);
   return from.toString('latin1', at, end);
 }
 
@@ -117,7 +118,10 @@ function writeField(field: Field, value: unknown, to: Buffer, at: number): void 
 
 /** Writes the given fields; the bytes of all others are left as they are (a fresh buffer has zeros). */
 export function writeStruct<S extends Fields>(
-  layout: Layout<S>, values: Partial<Values<S>>, to: Buffer, at: number,
+  layout: Layout<S>,
+  values: Partial<Values<S>>,
+  to: Buffer,
+  at: number,
 ): void {
   for (const key in values) {
     const field = layout.fields[key];

@@ -55,4 +55,8 @@ export interface StatusPool {
   lost: number;
   max: number;
   queued: number;
+  /** Orders since the start, and what they took: CPU time of their lanes, and time in them. */
+  completed: number;
+  cpuSeconds: number;
+  laneSeconds: number;
 }

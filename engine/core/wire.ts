@@ -2,7 +2,18 @@
  * The frames of native/wire/wire.h, which is the single truth and has the comments. test/unit/wire.test.ts compiles the
  * header and compares limits, numbers and offsets with these.
  */
-import { bytes, chars, FrameError, nested, readStruct, struct, writeStruct, type Fields, type Layout, type Values } from './layout.ts';
+import {
+  bytes,
+  chars,
+  type Fields,
+  FrameError,
+  type Layout,
+  nested,
+  readStruct,
+  struct,
+  type Values,
+  writeStruct,
+} from './layout.ts';
 
 export const wire = {
   magic: 0x54534f56,
@@ -81,15 +92,27 @@ const h = nested(header);
 const lsu = chars(wire.lsuMax);
 
 export const imageDef = struct('wire_image_def', {
-  basename: chars(wire.basenameMax), date: 'u64', policy: chars(wire.fieldMax), schedule: chars(wire.fieldMax),
-  client: chars(wire.fieldMax), opaque_length: 'u32', reserved: 'u32', opaque: bytes(wire.opaqueMax),
+  basename: chars(wire.basenameMax),
+  date: 'u64',
+  policy: chars(wire.fieldMax),
+  schedule: chars(wire.fieldMax),
+  client: chars(wire.fieldMax),
+  opaque_length: 'u32',
+  reserved: 'u32',
+  opaque: bytes(wire.opaqueMax),
 });
 const def = nested(imageDef);
 export type ImageDef = Values<(typeof imageDef)['fields']>;
 
 export const layouts = {
   hello: struct('wire_hello', {
-    header: h, magic: 'u32', major: 'u16', minor: 'u16', pid: 'u32', reserved: 'u32', job: chars(wire.jobMax),
+    header: h,
+    magic: 'u32',
+    major: 'u16',
+    minor: 'u16',
+    pid: 'u32',
+    reserved: 'u32',
+    job: chars(wire.jobMax),
     server: chars(wire.serverMax),
   }),
   helloOk: struct('wire_hello_ok', { major: 'u16', minor: 'u16', engine_pid: 'u32', instance: token }),
@@ -101,25 +124,50 @@ export const layouts = {
   imageListOpen: struct('wire_image_list_open', { header: h, lsu, states: 'u32', reserved: 'u32' }),
   imagePage: struct('wire_image_page', { count: 'u32', reserved: 'u32' }),
   serverInfo: struct('wire_server_info', {
-    capabilities: 'u64', block_bytes: 'u32', mounted: 'u32', server: chars(wire.serverMax), engine_version: chars(64),
+    capabilities: 'u64',
+    block_bytes: 'u32',
+    mounted: 'u32',
+    server: chars(wire.serverMax),
+    engine_version: chars(64),
     store: chars(32),
   }),
   lsuInfo: struct('wire_lsu_info', {
-    capacity: 'u64', used: 'u64', used_phys: 'u64', free_bytes: 'u64', flags: 'u32', reserved: 'u32',
+    capacity: 'u64',
+    used: 'u64',
+    used_phys: 'u64',
+    free_bytes: 'u64',
+    flags: 'u32',
+    reserved: 'u32',
     label: chars(wire.labelMax),
   }),
   imageCreate: struct('wire_image_create', { header: h, token, lsu, def }),
   imageOpen: struct('wire_image_open', { header: h, token, mode: 'u32', reserved: 'u32', lsu, def }),
   imageResume: struct('wire_image_resume', { header: h, token, image_id: token, lsu, def }),
   imageOpened: struct('wire_image_opened', {
-    image_id: token, size: 'u64', durable_size: 'u64', state: 'u32', metadata_length: 'u32',
+    image_id: token,
+    size: 'u64',
+    durable_size: 'u64',
+    state: 'u32',
+    metadata_length: 'u32',
   }),
   submit: struct('wire_submit', {
-    header: h, arena: 'u32', slot: 'u32', slot_offset: 'u32', length: 'u32', offset: 'u64', sequence: 'u64',
+    header: h,
+    arena: 'u32',
+    slot: 'u32',
+    slot_offset: 'u32',
+    length: 'u32',
+    offset: 'u64',
+    sequence: 'u64',
   }),
   flush: struct('wire_flush', { header: h, sequence: 'u64' }),
   close: struct('wire_close', {
-    header: h, sequence: 'u64', flags: 'u32', reserved: 'u32', host_wait_ns: 'u64', slot_wait_ns: 'u64', copy_ns: 'u64',
+    header: h,
+    sequence: 'u64',
+    flags: 'u32',
+    reserved: 'u32',
+    host_wait_ns: 'u64',
+    slot_wait_ns: 'u64',
+    copy_ns: 'u64',
   }),
   closed: struct('wire_closed', { size: 'u64', durable_size: 'u64', state: 'u32', reserved: 'u32' }),
   read: struct('wire_read', { header: h, offset: 'u64', length: 'u32', generation: 'u32' }),
@@ -129,11 +177,24 @@ export const layouts = {
   arenaDropped: struct('wire_arena_dropped', { header: h, arena: 'u32', reserved: 'u32' }),
   imageByname: struct('wire_image_byname', { header: h, lsu, def }),
   imageInfo: struct('wire_image_info', {
-    size: 'u64', durable_size: 'u64', physical_bytes: 'u64', state: 'u32', fragments: 'u32', metadata_length: 'u32',
-    reserved: 'u32', image_id: token, checksum: chars(80), def,
+    size: 'u64',
+    durable_size: 'u64',
+    physical_bytes: 'u64',
+    state: 'u32',
+    fragments: 'u32',
+    metadata_length: 'u32',
+    reserved: 'u32',
+    image_id: token,
+    checksum: chars(80),
+    def,
   }),
   imageCopy: struct('wire_image_copy', {
-    header: h, token, from_lsu: lsu, to_lsu: lsu, from: def, to: def,
+    header: h,
+    token,
+    from_lsu: lsu,
+    to_lsu: lsu,
+    from: def,
+    to: def,
   }),
   copied: struct('wire_copied', { size: 'u64', method: 'u32', reserved: 'u32' }),
   reply: struct('wire_reply', { header: h, status: 'u32', sys_errno: 'u32', text_length: 'u32', body_length: 'u32' }),
@@ -141,7 +202,13 @@ export const layouts = {
   slotFree: struct('wire_slot_free', { header: h, arena: 'u32', slot: 'u32', sequence: 'u64' }),
   failed: struct('wire_failed', { header: h, status: 'u32', sys_errno: 'u32', text_length: 'u32', reserved: 'u32' }),
   data: struct('wire_data', {
-    header: h, arena: 'u32', slot: 'u32', slot_offset: 'u32', length: 'u32', offset: 'u64', generation: 'u32',
+    header: h,
+    arena: 'u32',
+    slot: 'u32',
+    slot_offset: 'u32',
+    length: 'u32',
+    offset: 'u64',
+    generation: 'u32',
     reserved: 'u32',
   }),
 } as const;
@@ -207,7 +274,11 @@ export function decodeRequest(from: Buffer, at: number, length: number): Request
 
 /** A frame of a fixed layout. `values` has all fields but the header. */
 export function encodeFrame<K extends keyof Layouts>(
-  kind: K, type: FrameType, callId: number, values: Partial<Omit<FrameOf<K>, 'header'>>, tail?: Uint8Array,
+  kind: K,
+  type: FrameType,
+  callId: number,
+  values: Partial<Omit<FrameOf<K>, 'header'>>,
+  tail?: Uint8Array,
 ): Buffer {
   const layout = layouts[kind] as unknown as Layout<Fields>;
   const length = layout.size + (tail?.length ?? 0);
@@ -244,7 +315,11 @@ export function frameText(text: string): Buffer {
 
 /** REPLY: header, status, text, body at the next multiple of 8. */
 export function encodeReply(
-  callId: number, status: number, sysErrno: number, text: string, body: Uint8Array | null,
+  callId: number,
+  status: number,
+  sysErrno: number,
+  text: string,
+  body: Uint8Array | null,
 ): Buffer {
   const layout = layouts.reply;
   const words = frameText(text);
@@ -262,7 +337,11 @@ export function encodeReply(
 
 /** The client's side, for the command line and tests. */
 export function decodeReply(from: Buffer): {
-  callId: number; status: number; sysErrno: number; text: string; body: Buffer;
+  callId: number;
+  status: number;
+  sysErrno: number;
+  text: string;
+  body: Buffer;
 } {
   const reply = readStruct(layouts.reply, from, 0);
   const textAt = layouts.reply.size;

@@ -10,15 +10,51 @@ import type { Addon } from '../../native/addon/index.ts';
 import { BugError } from '../core/assert.ts';
 
 const storageCalls = [
-  'openFile', 'makeDir', 'renameFile', 'linkFile', 'unlinkFile', 'syncFile', 'syncData', 'truncateFile', 'changeMode',
-  'statFile', 'statAt', 'statFileSystem', 'writeBytes', 'readBytes', 'lockFile', 'openList', 'nextNames', 'writeSlot',
-  'readSlot', 'writeEdge', 'cloneFile', 'copyRange', 'digestFile', 'splitPiece',
+  'openFile',
+  'makeDir',
+  'renameFile',
+  'linkFile',
+  'unlinkFile',
+  'syncFile',
+  'syncData',
+  'truncateFile',
+  'changeMode',
+  'statFile',
+  'statAt',
+  'statFileSystem',
+  'writeBytes',
+  'readBytes',
+  'lockFile',
+  'openList',
+  'nextNames',
+  'writeSlot',
+  'readSlot',
+  'writeEdge',
+  'cloneFile',
+  'copyRange',
+  'digestFile',
+  'splitPiece',
 ] as const satisfies readonly (keyof Addon)[];
 
 const pathCalls = [
-  'accessSync', 'appendFileSync', 'chmodSync', 'existsSync', 'lstatSync', 'mkdirSync', 'openSync', 'opendirSync',
-  'readFileSync', 'readdirSync', 'readlinkSync', 'realpathSync', 'renameSync', 'rmSync', 'statSync', 'statfsSync',
-  'unlinkSync', 'writeFileSync',
+  'accessSync',
+  'appendFileSync',
+  'chmodSync',
+  'existsSync',
+  'lstatSync',
+  'mkdirSync',
+  'openSync',
+  'opendirSync',
+  'readFileSync',
+  'readdirSync',
+  'readlinkSync',
+  'realpathSync',
+  'renameSync',
+  'rmSync',
+  'statSync',
+  'statfsSync',
+  'unlinkSync',
+  'writeFileSync',
 ] as const;
 
 /** Shuts them on the calling thread, for good. `allowed`: whole paths. */
@@ -34,7 +70,8 @@ export function guardFileCalls(addon: Addon, allowed: readonly string[]): void {
     const call = functions[name] as (...args: unknown[]) => unknown;
     functions[name] = (...args) => {
       const path = String(args[0]);
-      if (!path.startsWith('/proc/') && !allowed.includes(path)) throw new BugError(`fs.${name} ${path} on the main thread`);
+      if (!path.startsWith('/proc/') && !allowed.includes(path))
+        throw new BugError(`fs.${name} ${path} on the main thread`);
       return call(...args);
     };
   }

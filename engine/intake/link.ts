@@ -65,7 +65,7 @@ export class Link {
     socket.on('drain', () => this.#pump());
     // bptm forks, and its children keep the descriptor: the end of the socket is not the end of the process.
     const watch = this.peer.pid > 0 ? addon.watchProcess(this.peer.pid, () => this.end('the host program died')) : -1;
-    this.#watch = watch > 0 ? watch : 0;
+    this.#watch = Math.max(watch, 0);
   }
 
   get ended(): boolean {

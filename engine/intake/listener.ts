@@ -21,7 +21,8 @@ const socketPathMax = 108;
 
 function lock(path: string): void {
   const file = addon.openFile(noDir, path, constants.O_RDWR | constants.O_CREAT, 0o640);
-  if (file < 0) throw new ListenError(`cannot open ${path}: errno ${-file}; may this user write there? ([engine] socket)`);
+  if (file < 0)
+    throw new ListenError(`cannot open ${path}: errno ${-file}; may this user write there? ([engine] socket)`);
   // Held until the process is gone: the file is never closed.
   if (addon.lockFile(file) < 0) {
     throw new ListenError(`another engine holds ${path}: stop it first, or give this one its own [engine] socket`);

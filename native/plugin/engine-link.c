@@ -110,8 +110,7 @@ static int take_frame(struct stsp__link *link, bool *taken) {
 int stsp__link_drain(struct stsp__link *link) {
   bool taken = true;
   int status = STS_EOK;
-  /* a reply is left in link->frame, so nothing may be read behind it */
-  for (unsigned frames = 0; taken && status == STS_EOK && !link->replied && frames < DRAIN_FRAMES_MAX; frames++)
+  for (unsigned frames = 0; taken && status == STS_EOK && frames < DRAIN_FRAMES_MAX; frames++)
     status = take_frame(link, &taken);
   return status;
 }

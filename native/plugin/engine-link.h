@@ -71,7 +71,7 @@ int stsp__link_call(struct stsp__link *link, uint16_t type, void *frame, size_t 
 /* A one-way frame. */
 int stsp__link_send(struct stsp__link *link, uint16_t type, void *frame, size_t size);
 
-/* Takes the frames that are there. Never waits. */
+/* Takes the frames that are there. Never waits, and is not for the time of a call, whose reply it would pass over. */
 int stsp__link_drain(struct stsp__link *link);
 
 /* Waits for at least one frame and takes it. */

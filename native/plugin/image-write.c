@@ -8,7 +8,6 @@
 #include "image.h"
 #include "log.h"
 
-#define POPULATE_BYTES (1u << 20) /* an image that gets this far is no small one */
 
 /* ---- failures: the first one stands ------------------------------------------------------------------------------ */
 
@@ -45,7 +44,6 @@ int stsp__writer_submit(struct stsp__image *image) {
   struct stsp__block *block = &writer->block;
   if (!block->open) return STS_EOK;
   block->open = false;
-  writer->first_block_done = true;
   struct wire_submit frame = {.arena = image->arena.id, .slot = block->slot, .slot_offset = block->start,
                               .length = block->fill, .offset = block->offset, .sequence = writer->sequence + 1};
   writer->sequence++;
@@ -71,7 +69,8 @@ static int take_slot(struct stsp__image *image, uint64_t offset) {
 
 static int populate_once(struct stsp__image *image) {
   struct stsp__writer *writer = &image->writer;
-  if (writer->populate_sent || writer->first_block_done || writer->block.fill < POPULATE_BYTES) return STS_EOK;
+  /* Half a slot: whoever gets this far is no small image, and the engine has the time of the other half. */
+  if (writer->populate_sent || writer->block.fill < image->arena.slot_bytes / 2) return STS_EOK;
   writer->populate_sent = true;
   struct wire_header frame;
   return stsp__link_send(image->link, WIRE_POPULATE, &frame, sizeof frame);

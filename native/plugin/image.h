@@ -27,7 +27,6 @@ struct stsp__writer {
   uint64_t submitted[WIRE_SLOTS_MAX]; /* sequence under way in a slot, 0: none */
   uint64_t sequence;   /* of the last SUBMIT */
   struct stsp__block block;
-  bool first_block_done; /* POPULATE is for the first block only */
   bool populate_sent;
   int failure; /* status of the first failure; all writes, flushes and complete closes repeat it */
   bool failure_told;

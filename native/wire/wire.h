@@ -109,7 +109,7 @@ enum wire_type {
   WIRE_METADATA_READ = 39,  /* reply body: the bytes */
   WIRE_IMAGE_PROP = 40,
   WIRE_ARENA_DROPPED = 41, /* one way: the client has unmapped that arena */
-  WIRE_POPULATE = 42,      /* one way: this is no small image, get the slots ready */
+  WIRE_POPULATE = 42,      /* one way: half of the first slot is filled, get the next ones ready */
   /* engine to client */
   WIRE_REPLY = 128,
   WIRE_STILL_WORKING = 129,

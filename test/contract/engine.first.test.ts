@@ -19,7 +19,11 @@ test('an image that was written is read back, listed with its checksum, and lies
   const prop = await host.ok('prop_byname v lsu image 7');
   const data = readFileSync(join(engine.store, 'lsu/image~7/image.data'));
   expect(data.equals(gen(5, 0, size))).toBe(true);
-  expect(prop).toMatchObject({ size, state: 'complete', checksum: `sha256:${createHash('sha256').update(data).digest('hex')}` });
+  expect(prop).toMatchObject({
+    size,
+    state: 'complete',
+    checksum: `sha256:${createHash('sha256').update(data).digest('hex')}`,
+  });
   await host.ok('open_image v r lsu image 7 1');
   expect(await host.ok(`read r 0 ${size} expect=5`)).toMatchObject({ got: size });
   expect(await host.ok(`read r ${size - 100} 4096 expect=5:100`)).toMatchObject({ got: 100 });

@@ -85,7 +85,9 @@ export class ModelStore {
   /** The writer vanished: `durable` cells are what the engine says is left. False: it may not say so. */
   abandoned(image: ModelImage, durable: number): boolean {
     image.writer = null;
-    const allowed = durable === image.durable.length || durable === image.lowest ||
+    const allowed =
+      durable === image.durable.length ||
+      durable === image.lowest ||
       (durable > image.lowest && durable < image.durable.length && durable % chunkCells === 0);
     image.durable.length = Math.min(durable, image.durable.length);
     image.lowest = image.durable.length;
@@ -118,7 +120,8 @@ export function expectation(cells: readonly number[], offset: number, length: nu
   while (at < end) {
     const seed = cells[Math.floor(at / cellBytes)];
     let to = at;
-    while (to < end && cells[Math.floor(to / cellBytes)] === seed) to = Math.min(end, (Math.floor(to / cellBytes) + 1) * cellBytes);
+    while (to < end && cells[Math.floor(to / cellBytes)] === seed)
+      to = Math.min(end, (Math.floor(to / cellBytes) + 1) * cellBytes);
     parts.push(`${seed}:${to - at}`);
     at = to;
   }

@@ -187,7 +187,10 @@ export class Program {
   async #afterFailedClose(handle: Handle, before: number): Promise<void> {
     const answer = await this.#call(`prop_byname v ${this.#lsu} ${handle.key} 1`, 'STS_EOK');
     const durable = Number(answer.durable) / cellBytes;
-    expect(this.#model.abandoned(handle.image, durable), `durable ${durable} of ${before}\n${this.trace.join('\n')}`).toBe(true);
+    expect(
+      this.#model.abandoned(handle.image, durable),
+      `durable ${durable} of ${before}\n${this.trace.join('\n')}`,
+    ).toBe(true);
   }
 
   async #property(key: string): Promise<void> {

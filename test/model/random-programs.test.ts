@@ -13,7 +13,11 @@ const only = process.env.VAST_OST_PROGRAM;
 
 const engines = {
   'file, sums and checksum': { engine: { store: 'file' } },
-  'file, buffered, without checksum': { engine: { store: 'file' }, general: { use_direct_io: false }, integrity: { checksum: 'none' } },
+  'file, buffered, without checksum': {
+    engine: { store: 'file' },
+    general: { use_direct_io: false },
+    integrity: { checksum: 'none' },
+  },
   'file, without sums': { engine: { store: 'file' }, integrity: { sums: false } },
   memory: { engine: { store: 'memory' } },
 };
@@ -26,7 +30,10 @@ describe.each(Object.entries(engines))('%s', (_, config) => {
     for (const [i, own] of seeds.entries()) {
       const program = new Program(host, `l${i}`, own);
       await program.run(stepsMax).catch((error: Error) => {
-        throw new Error(`program ${own}: ${error.message}\nagain: VAST_OST_PROGRAM=${own}\n${program.trace.join('\n')}`, { cause: error });
+        throw new Error(
+          `program ${own}: ${error.message}\nagain: VAST_OST_PROGRAM=${own}\n${program.trace.join('\n')}`,
+          { cause: error },
+        );
       });
     }
     expect(engine.bugs()).toEqual([]);

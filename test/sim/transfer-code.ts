@@ -5,7 +5,6 @@ import * as durable from '../../engine/transfer/durable.ts';
 import * as ledger from '../../engine/transfer/ledger.ts';
 import * as readPlan from '../../engine/transfer/read-plan.ts';
 import * as retry from '../../engine/transfer/retry.ts';
-import * as scheduler from '../../engine/transfer/scheduler.ts';
 import * as shaFrontier from '../../engine/transfer/sha-frontier.ts';
 import * as writePlan from '../../engine/transfer/write-plan.ts';
 
@@ -16,23 +15,12 @@ export const shipped = {
   ...ledger,
   ...readPlan,
   ...retry,
-  ...scheduler,
   ...shaFrontier,
   ...writePlan,
 };
 export type TransferCode = typeof shipped;
 
-const files = [
-  'budget',
-  'coverage',
-  'durable',
-  'ledger',
-  'read-plan',
-  'retry',
-  'scheduler',
-  'sha-frontier',
-  'write-plan',
-];
+const files = ['budget', 'coverage', 'durable', 'ledger', 'read-plan', 'retry', 'sha-frontier', 'write-plan'];
 
 /** The same from a copy; `base` is the URL of a directory that holds engine/. */
 export async function codeFrom(base: URL): Promise<TransferCode> {

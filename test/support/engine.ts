@@ -7,10 +7,10 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { encodeMarker, newMarker } from '../../engine/image/marker.ts';
-import { frame } from '../../engine/core/wire.ts';
-import type { StatusReport } from '../../engine/core/status-report.ts';
 import { askEngine } from '../../cli/engine-call.ts';
+import type { StatusReport } from '../../engine/core/status-report.ts';
+import { frame } from '../../engine/core/wire.ts';
+import { encodeMarker, newMarker } from '../../engine/image/marker.ts';
 import { HostScript } from './host-program.ts';
 
 const project = join(import.meta.dirname, '../..');
@@ -55,7 +55,10 @@ export function configText(directory: string, over: EngineOptions['config'] = {}
     for (const [section, keys] of Object.entries(source)) all[section] = { ...all[section], ...keys };
   }
   const lines = Object.entries(all).map(
-    ([section, keys]) => `[${section}]\n${Object.entries(keys).map(([key, value]) => `${key} = ${value}`).join('\n')}`,
+    ([section, keys]) =>
+      `[${section}]\n${Object.entries(keys)
+        .map(([key, value]) => `${key} = ${value}`)
+        .join('\n')}`,
   );
   return `${lines.join('\n\n')}\n`;
 }
@@ -114,7 +117,6 @@ export class TestEngine {
     }
     this.pid = (JSON.parse(first.value) as { pid: number }).pid;
   }
-
 
   /** A process with the real plug-in: session s and server v are open. */
   async script(env: NodeJS.ProcessEnv = {}): Promise<HostScript> {

@@ -120,7 +120,9 @@ describe('status', () => {
         stalledSeconds: 0,
       },
     ],
-    pools: [{ name: 'io', running: 2, busy: 1, lost: 1, max: 16, queued: 0 }],
+    pools: [
+      { name: 'io', running: 2, busy: 1, lost: 1, max: 16, queued: 0, completed: 9, cpuSeconds: 1, laneSeconds: 2 },
+    ],
     log: { dropped: 0, failure: null },
   };
 

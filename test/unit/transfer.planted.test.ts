@@ -10,7 +10,7 @@ import { checkCoverage } from '../sim/transfer-coverage.ts';
 import { checkLedgerMoves } from '../sim/transfer-ledger.ts';
 import { checkHungLane, checkRandomReader, checkReadWorld } from '../sim/transfer-read-world.ts';
 import { checkDurableMoves } from '../sim/transfer-sums.ts';
-import { checkBackoff, checkScheduler } from '../sim/transfer-turns.ts';
+import { checkBackoff } from '../sim/transfer-turns.ts';
 import { checkWriteWorld } from '../sim/transfer-write-world.ts';
 import { effort, seed } from '../support/property.ts';
 
@@ -44,7 +44,6 @@ const properties: Readonly<Record<string, (code: TransferCode) => void>> = {
     checkDuplications(code, 100);
     checkOtherClass(code);
   },
-  scheduler: (code) => checkScheduler(code, 500),
   retry: (code) => checkBackoff(code, 300),
 };
 

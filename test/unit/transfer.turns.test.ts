@@ -3,24 +3,10 @@ import { constants } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { errno, errnoName, Failed, status, statusName, storeErrno } from '../../engine/core/errors.ts';
 import { shipped } from '../sim/transfer-code.ts';
-import { checkBackoff, checkScheduler } from '../sim/transfer-turns.ts';
+import { checkBackoff } from '../sim/transfer-turns.ts';
 import { seed } from '../support/property.ts';
 
 const { classify } = shipped;
-
-describe('scheduler', () => {
-  it(`serves who waited longest, among mounts below their bounds (seed ${seed})`, () => checkScheduler(shipped, 500));
-
-  it('stops at an order beyond a bound, and at an end without a begin', () => {
-    const scheduler = new shipped.Scheduler<string>();
-    scheduler.bound('io', 'a', 1);
-    scheduler.started('io', 'a', 'x');
-    expect(() => scheduler.started('io', 'a', 'x')).toThrow('within its bound');
-    scheduler.ended('io', 'a');
-    expect(() => scheduler.ended('io', 'a')).toThrow('what ends had started');
-    expect(() => scheduler.wake('io', 'b', 'x')).toThrow('pool io has no bound for mount b');
-  });
-});
 
 describe('retry', () => {
   it(`waits within its bounds, and not for ever (seed ${seed})`, () => checkBackoff(shipped, 300));

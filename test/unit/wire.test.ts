@@ -51,7 +51,7 @@ describe('wire.ts states what wire.h states', () => {
 
   test('every struct: size and each offset', () => {
     const pairs: [string, number][] = [];
-    const all = [w.header, w.imageDef, ...Object.values(w.layouts)] as Layout<Record<string, never>>[];
+    const all = [w.header, w.imageDef, ...Object.values(w.layouts)] as unknown as Layout<Record<string, never>>[];
     for (const layout of all) {
       pairs.push([`sizeof(struct ${layout.name})`, layout.size]);
       for (const [field, offset] of Object.entries(layout.offsets)) {
@@ -65,37 +65,53 @@ describe('wire.ts states what wire.h states', () => {
 describe('frames', () => {
   test('a frame comes back as it was written, cut from a stream at any borders', () => {
     fc.assert(
-      fc.property(fc.array(fc.integer({ min: 1, max: 40 }), { maxLength: 8 }), fc.integer({ min: 1, max: 100 }), (ids, cut) => {
-        const stream = Buffer.concat(
-          ids.map((id) => w.encodeFrame('submit', w.frame.submit, 0, { arena: id, slot: 1, length: 512, offset: 2 ** 40 + id, sequence: id })),
-        );
-        const cutter = new FrameCutter();
-        const seen: number[] = [];
-        for (let at = 0; at < stream.length; at += cut) {
-          cutter.push(stream.subarray(at, at + cut), (from, start, length) => {
-            const body = w.decodeRequest(from, start, length).body as w.FrameOf<'submit'>;
-            expect(body.offset).toBe(2 ** 40 + body.sequence);
-            seen.push(body.sequence);
-          });
-        }
-        expect(seen).toEqual(ids);
-      }),
+      fc.property(
+        fc.array(fc.integer({ min: 1, max: 40 }), { maxLength: 8 }),
+        fc.integer({ min: 1, max: 100 }),
+        (ids, cut) => {
+          const stream = Buffer.concat(
+            ids.map((id) =>
+              w.encodeFrame('submit', w.frame.submit, 0, {
+                arena: id,
+                slot: 1,
+                length: 512,
+                offset: 2 ** 40 + id,
+                sequence: id,
+              }),
+            ),
+          );
+          const cutter = new FrameCutter();
+          const seen: number[] = [];
+          for (let at = 0; at < stream.length; at += cut) {
+            cutter.push(stream.subarray(at, at + cut), (from, start, length) => {
+              const body = w.decodeRequest(from, start, length).body as w.FrameOf<'submit'>;
+              expect(body.offset).toBe(2 ** 40 + body.sequence);
+              seen.push(body.sequence);
+            });
+          }
+          expect(seen).toEqual(ids);
+        },
+      ),
       { seed: Number(process.env.VAST_OST_SEED ?? 20260101) },
     );
   });
 
   test('any bytes at all either decode or raise FrameError', () => {
     fc.assert(
-      fc.property(fc.uint8Array({ minLength: 16, maxLength: 400 }), fc.constantFrom(...Object.values(w.frame)), (raw, type) => {
-        const bytes = Buffer.from(raw);
-        bytes.writeUInt32LE(bytes.length, 0);
-        bytes.writeUInt16LE(type, 4);
-        try {
-          w.decodeRequest(bytes, 0, bytes.length);
-        } catch (error) {
-          expect(error).toBeInstanceOf(FrameError);
-        }
-      }),
+      fc.property(
+        fc.uint8Array({ minLength: 16, maxLength: 400 }),
+        fc.constantFrom(...Object.values(w.frame)),
+        (raw, type) => {
+          const bytes = Buffer.from(raw);
+          bytes.writeUInt32LE(bytes.length, 0);
+          bytes.writeUInt16LE(type, 4);
+          try {
+            w.decodeRequest(bytes, 0, bytes.length);
+          } catch (error) {
+            expect(error).toBeInstanceOf(FrameError);
+          }
+        },
+      ),
       { seed: Number(process.env.VAST_OST_SEED ?? 20260101), numRuns: 2000 },
     );
   });

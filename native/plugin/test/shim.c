@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdarg.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -16,12 +18,21 @@ int __real_connect(int fd, const struct sockaddr *address, socklen_t length);
 ssize_t __real_recvmsg(int fd, struct msghdr *message, int flags);
 ssize_t __real_sendmsg(int fd, const struct msghdr *message, int flags);
 
+int __real_socket(int domain, int type, int protocol);
+void *__real_mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset);
+int __real_madvise(void *address, size_t length, int advice);
+long __real_syscall(long number, ...);
+
 int __wrap_poll(struct pollfd *entries, nfds_t count, int timeout_ms);
 int __wrap_clock_gettime(clockid_t clock, struct timespec *out);
 int __wrap_nanosleep(const struct timespec *length, struct timespec *left);
 int __wrap_connect(int fd, const struct sockaddr *address, socklen_t length);
 ssize_t __wrap_recvmsg(int fd, struct msghdr *message, int flags);
 ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags);
+int __wrap_socket(int domain, int type, int protocol);
+void *__wrap_mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset);
+int __wrap_madvise(void *address, size_t length, int advice);
+long __wrap_syscall(long number, ...);
 
 static _Thread_local enum shim_mode mode;
 static _Thread_local uint64_t calls;
@@ -31,6 +42,8 @@ static _Thread_local unsigned sleeps;
 static _Thread_local void (*sleeper)(unsigned sleeps);
 static int time_pipe[2] = {-1, -1};
 static int taken_pipe[2]; /* the answer: that time has passed */
+
+static _Thread_local int failures[SHIM_CALLS];
 
 #define START_NS UINT64_C(5000000000)
 
@@ -57,6 +70,16 @@ void shim_pass(uint32_t ms) {
   char taken;
   CHECK_NUM(write(time_pipe[1], &ms, sizeof ms), sizeof ms);
   CHECK_NUM(read(taken_pipe[0], &taken, 1), 1);
+}
+
+void shim_fail(enum shim_call call, int error) { failures[call] = error; }
+
+/* True when this call is to fail. */
+static bool fails(enum shim_call call) {
+  if (!failures[call]) return false;
+  errno = failures[call];
+  failures[call] = 0;
+  return true;
 }
 
 /* True when this call is to be interrupted. */
@@ -105,10 +128,31 @@ int __wrap_nanosleep(const struct timespec *length, struct timespec *left) {
 }
 
 int __wrap_connect(int fd, const struct sockaddr *address, socklen_t length) {
-  return interrupted() ? -1 : __real_connect(fd, address, length);
+  return interrupted() || fails(SHIM_CONNECT) ? -1 : __real_connect(fd, address, length);
+}
+
+int __wrap_socket(int domain, int type, int protocol) {
+  return fails(SHIM_SOCKET) ? -1 : __real_socket(domain, type, protocol);
+}
+
+void *__wrap_mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset) {
+  return fails(SHIM_MMAP) ? MAP_FAILED : __real_mmap(address, length, protection, flags, fd, offset);
+}
+
+int __wrap_madvise(void *address, size_t length, int advice) {
+  return fails(SHIM_MADVISE) ? -1 : __real_madvise(address, length, advice);
+}
+
+long __wrap_syscall(long number, ...) {
+  va_list list;
+  va_start(list, number);
+  long a = va_arg(list, long), b = va_arg(list, long), c = va_arg(list, long); /* none here has more */
+  va_end(list);
+  return fails(SHIM_SYSCALL) ? -1 : __real_syscall(number, a, b, c);
 }
 
 ssize_t __wrap_recvmsg(int fd, struct msghdr *message, int flags) {
+  CHECK(flags & MSG_CMSG_CLOEXEC); /* no program that another thread starts may inherit an arena */
   if (interrupted()) return -1;
   if (mode != SHIM_BYTES) return __real_recvmsg(fd, message, flags);
   size_t whole = message->msg_iov[0].iov_len;
@@ -119,6 +163,7 @@ ssize_t __wrap_recvmsg(int fd, struct msghdr *message, int flags) {
 }
 
 ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags) {
+  CHECK(flags & MSG_NOSIGNAL); /* no SIGPIPE in the host program */
   if (interrupted()) return -1;
   if (mode != SHIM_BYTES) return __real_sendmsg(fd, message, flags);
   struct iovec one = {message->msg_iov[0].iov_base, 1};

@@ -17,6 +17,10 @@ enum shim_mode {
 void shim_mode(enum shim_mode mode);
 uint64_t shim_calls(void); /* calls that passed here in this thread since shim_mode */
 
+/* The next call of this kind in this thread fails with `error`; it is back to normal after that one. */
+enum shim_call { SHIM_CONNECT, SHIM_SOCKET, SHIM_MMAP, SHIM_MADVISE, SHIM_SYSCALL, SHIM_CALLS };
+void shim_fail(enum shim_call call, int error);
+
 /*
  * From here on this thread's clock stands. A sleep moves it and calls `on_sleep` (or NULL); a poll waits until it is
  * ready or somebody lets time pass with shim_pass.

@@ -149,6 +149,33 @@ static void body_jumps(sts_session_t *out, sts_image_t *image) {
 
 TEST(jumps_raise_the_generation) { run_script(play_jumps, body_jumps); }
 
+static void play_gap(struct engine *engine) {
+  int server = fake_hello(engine);
+  int fd = fake_image(engine, WIRE_IMAGE_OPEN, SIZE);
+  expect_read(fd, 0, 512, 0);
+  unsigned char *memory = fake_arena(fd, 1, SLOTS, SLOT_BYTES);
+  fill(fd, memory, 0, 0, 512, 0);
+  fill(fd, memory, 1, 8192, 512, 0); /* against the rules: a gap */
+  ok(fd);
+  expect_done(fd, 0, 0);
+  expect_read(fd, 512, 512, 1); /* all slots are the engine's again: it could have none left to go on with */
+  fill(fd, memory, 1, 512, 512, 1);
+  ok(fd);
+  expect_done(fd, 1, 1);
+  fake_closed(fd, 0);
+  fake_expect_end(server);
+  fake_arena_end(memory, SLOTS, SLOT_BYTES);
+}
+
+static void body_gap(sts_session_t *out, sts_image_t *image) {
+  (void)out;
+  CHECK_NUM(read_at(image, 0, 512, 512), STS_EOK);
+  CHECK_NUM(read_at(image, 512, 512, 512), STS_EOK);
+  CHECK_NUM(stsp_close_image(image, 0), STS_EOK);
+}
+
+TEST(slots_that_lie_ahead_do_not_stop_a_reader) { run_script(play_gap, body_gap); }
+
 /* ---- arena, damage ----------------------------------------------------------------------------------------------------- */
 
 static void play_growth(struct engine *engine) {

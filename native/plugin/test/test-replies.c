@@ -86,6 +86,23 @@ TEST(wrong_replies_end_the_connection) {
   }
 }
 
+static void answer_other_call(struct engine *engine) {
+  int fd = fake_hello(engine);
+  const struct wire_header *frame = fake_expect(fd, WIRE_LSU_CREATE);
+  fake_reply_to(fd, frame->call_id + 1, WIRE_OK, "", NULL, 0);
+  fake_expect_end(fd);
+}
+
+TEST(a_reply_to_another_call_is_no_success) {
+  struct engine engine;
+  sts_session_t session = new_session();
+  engine_start(&engine, answer_other_call, NULL);
+  sts_server_t *server = open_server(&session);
+  CHECK_STATUS(stsp_create_lsu(server, "lsu"), STS_EINTERNAL);
+  CHECK_STATUS(stsp_close_server(server), STS_EOK);
+  engine_join(&engine);
+}
+
 /* ---- frames on an image connection ------------------------------------------------------------------------------------ */
 
 #define SLOTS 2u

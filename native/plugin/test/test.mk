@@ -3,7 +3,8 @@
 SUITES := $(sort $(wildcard test/test-*.c))
 HARNESS := test/harness.c test/shim.c test/fake.c test/model.c
 TEST_HEADERS := $(HEADERS) $(wildcard test/*.h)
-WRAP := -Wl,--wrap=poll,--wrap=clock_gettime,--wrap=nanosleep,--wrap=connect,--wrap=recvmsg,--wrap=sendmsg
+WRAP := $(foreach call,poll clock_gettime nanosleep connect recvmsg sendmsg socket mmap madvise syscall,\
+  -Wl,--wrap=$(call))
 TEST_FLAGS := $(STRICT) -DSTSP_VERSION='"$(VERSION)"' -g -pthread
 
 plain_flags := -O1

@@ -1,0 +1,248 @@
+/*
+ * floor: the bare programs beside which results stand.
+ *
+ *   floor write  DIR STREAMS BYTES DEPTH   O_DIRECT pwrite of 64 MiB blocks, DEPTH of them in flight per stream, and the
+ *                                          fsyncs of a complete image: data, sums, meta and rename, both directories
+ *   floor read   DIR STREAMS BYTES DEPTH   the same the other way, of what `floor write` left
+ *   floor plain-write DIR STREAMS BYTES    the "plain plug-in": 256 KiB buffers copied into one 64 MiB block, which is
+ *   floor plain-read  DIR STREAMS BYTES    written when it is full, no overlap; the same fsyncs
+ *   floor memcpy BYTES                     256 KiB copies from a 64 MiB pattern into 64 MiB blocks
+ *   floor image  DIR COUNT                 the bare sequence of the commit protocol around 4 KiB, COUNT times
+ *
+ * One process a stream, as bptm is one process a job. Data does not compress. Prints one line of JSON:
+ * {"bytes":…,"seconds":…,"cpu_s":…}; seconds run from the first stream's begin to the last one's end.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BLOCK (64u * 1024 * 1024)
+#define BUFFER (256u * 1024)
+#define DEPTH_MAX 8
+#define STREAMS_MAX 64
+
+static void fail(const char *what) {
+  fprintf(stderr, "floor: %s: %s\n", what, strerror(errno));
+  exit(1);
+}
+
+static void check(int bad, const char *what) {
+  if (bad) fail(what);
+}
+
+static double now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static double cpu_seconds(int who) {
+  struct rusage u;
+  getrusage(who, &u);
+  return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+}
+
+static unsigned char *pages(size_t bytes) {
+  void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+  check(memory == MAP_FAILED, "mmap");
+  return memory;
+}
+
+/* xorshift64*: fast, and nothing shrinks it. */
+static void fill(unsigned char *memory, size_t bytes, uint64_t seed) {
+  uint64_t x = seed * 0x9e3779b97f4a7c15u + 1;
+  for (size_t i = 0; i + 8 <= bytes; i += 8) {
+    x ^= x >> 12;
+    x ^= x << 25;
+    x ^= x >> 27;
+    const uint64_t word = x * 0x2545f4914f6cdd1du;
+    memcpy(memory + i, &word, 8);
+  }
+}
+
+struct job {
+  char dir[512];
+  uint64_t bytes;
+  int depth, fd, reading;
+  unsigned char *memory;
+  _Atomic uint64_t next;
+};
+
+static void move(int fd, unsigned char *memory, size_t bytes, uint64_t offset, int reading) {
+  while (bytes > 0) {
+    const ssize_t n = reading ? pread(fd, memory, bytes, (off_t)offset) : pwrite(fd, memory, bytes, (off_t)offset);
+    if (n < 0 && errno == EINTR) continue;
+    check(n <= 0, reading ? "read" : "write");
+    memory += n;
+    offset += (uint64_t)n;
+    bytes -= (size_t)n;
+  }
+}
+
+static void *lane(void *argument) {
+  struct job *job = argument;
+  static _Atomic int lanes;
+  unsigned char *memory = job->memory + (size_t)(atomic_fetch_add(&lanes, 1) % job->depth) * BLOCK;
+  for (;;) {
+    const uint64_t at = atomic_fetch_add(&job->next, BLOCK);
+    if (at >= job->bytes) return NULL;
+    const uint64_t left = job->bytes - at;
+    move(job->fd, memory, left < BLOCK ? left : BLOCK, at, job->reading);
+  }
+}
+
+static void sync_directory(const char *path) {
+  const int fd = open(path, O_RDONLY | O_DIRECTORY);
+  check(fd < 0 || fsync(fd) != 0, path);
+  close(fd);
+}
+
+static void write_synced(const char *path, const char *bytes, size_t length) {
+  const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0640);
+  check(fd < 0, path);
+  check(write(fd, bytes, length) != (ssize_t)length || fsync(fd) != 0, path);
+  close(fd);
+}
+
+static void commit(const struct job *job) {
+  char path[600], final[600];
+  static const char sums[1024] = "sums";
+  check(fdatasync(job->fd) != 0, "fdatasync");
+  snprintf(path, sizeof path, "%s/image.sums", job->dir);
+  write_synced(path, sums, sizeof sums);
+  snprintf(path, sizeof path, "%s/.meta", job->dir);
+  snprintf(final, sizeof final, "%s/image.meta", job->dir);
+  write_synced(path, "{}", 2);
+  check(rename(path, final) != 0, "rename");
+  sync_directory(job->dir);
+  snprintf(path, sizeof path, "%s/..", job->dir);
+  sync_directory(path);
+}
+
+static void open_data(struct job *job, int flags) {
+  char path[600];
+  snprintf(path, sizeof path, "%s/image.data", job->dir);
+  job->fd = open(path, flags, 0640);
+  check(job->fd < 0, path);
+}
+
+static void run_floor(struct job *job) {
+  pthread_t threads[DEPTH_MAX];
+  for (int i = 0; i < job->depth; i++) check(pthread_create(&threads[i], NULL, lane, job) != 0, "thread");
+  for (int i = 0; i < job->depth; i++) pthread_join(threads[i], NULL);
+}
+
+/* The specification's pseudo code: aggregate by copying, write when the block is full. */
+static void run_plain(struct job *job, unsigned char *pattern) {
+  uint64_t filled = 0, at = 0;
+  for (uint64_t offset = 0; offset < job->bytes; offset += BUFFER) {
+    const size_t n = job->bytes - offset < BUFFER ? (size_t)(job->bytes - offset) : BUFFER;
+    if (job->reading && filled == 0) {
+      const uint64_t left = job->bytes - at;
+      move(job->fd, job->memory, left < BLOCK ? left : BLOCK, at, 1);
+    }
+    if (job->reading) memcpy(pattern + offset % BLOCK, job->memory + filled, n);
+    else memcpy(job->memory + filled, pattern + offset % BLOCK, n);
+    filled += n;
+    if (filled < BLOCK && offset + n < job->bytes) continue;
+    if (!job->reading) move(job->fd, job->memory, filled, at, 0);
+    at += filled;
+    filled = 0;
+  }
+}
+
+static void stream(const char *mode, const char *dir, int number, uint64_t bytes, int depth, int go, int ready) {
+  struct job job = {.bytes = bytes, .depth = depth, .reading = strstr(mode, "read") != NULL};
+  const int plain = strncmp(mode, "plain", 5) == 0;
+  snprintf(job.dir, sizeof job.dir, "%s/floor-%d", dir, number);
+  job.memory = pages((size_t)depth * BLOCK);
+  unsigned char *pattern = plain ? pages(BLOCK) : NULL;
+  if (!job.reading) fill(plain ? pattern : job.memory, plain ? BLOCK : (size_t)depth * BLOCK, (uint64_t)number + 1);
+  char byte = 0;
+  check(write(ready, &byte, 1) != 1, "ready");
+  check(read(go, &byte, 1) != 0, "go");
+  if (!job.reading) {
+    check(mkdir(job.dir, 0750) != 0, job.dir);
+    open_data(&job, O_WRONLY | O_CREAT | O_EXCL | O_DIRECT);
+  } else open_data(&job, O_RDONLY | O_DIRECT);
+  if (plain) run_plain(&job, pattern);
+  else run_floor(&job);
+  if (!job.reading) commit(&job);
+  _exit(0);
+}
+
+static void run_streams(const char *mode, const char *dir, int streams, uint64_t bytes, int depth) {
+  int ready[2], go[2];
+  check(pipe(ready) != 0 || pipe(go) != 0, "pipe");
+  for (int i = 0; i < streams; i++) {
+    const pid_t pid = fork();
+    check(pid < 0, "fork");
+    if (pid > 0) continue;
+    close(go[1]);
+    stream(mode, dir, i, bytes, depth, go[0], ready[1]);
+  }
+  char byte;
+  for (int i = 0; i < streams; i++) check(read(ready[0], &byte, 1) != 1, "stream");
+  const double begin = now();
+  close(go[1]);
+  for (int i = 0; i < streams; i++) {
+    int state;
+    check(wait(&state) < 0 || state != 0, "a stream failed");
+  }
+  printf("{\"bytes\":%llu,\"seconds\":%.6f,\"cpu_s\":%.6f}\n", (unsigned long long)bytes * (unsigned)streams,
+         now() - begin, cpu_seconds(RUSAGE_CHILDREN));
+}
+
+static void run_memcpy(uint64_t bytes) {
+  unsigned char *from = pages(BLOCK), *to = pages(3 * (size_t)BLOCK);
+  fill(from, BLOCK, 1);
+  const double begin = now();
+  for (uint64_t at = 0; at < bytes; at += BUFFER) memcpy(to + at % (3 * (uint64_t)BLOCK), from + at % BLOCK, BUFFER);
+  printf("{\"bytes\":%llu,\"seconds\":%.6f,\"cpu_s\":%.6f}\n", (unsigned long long)bytes, now() - begin,
+         cpu_seconds(RUSAGE_SELF));
+}
+
+static void run_images(const char *dir, int count) {
+  struct job job = {.bytes = 4096};
+  job.memory = pages(4096);
+  fill(job.memory, 4096, 1);
+  const double begin = now();
+  for (int i = 0; i < count; i++) {
+    snprintf(job.dir, sizeof job.dir, "%s/floor-image-%d", dir, i);
+    check(mkdir(job.dir, 0750) != 0, job.dir);
+    open_data(&job, O_WRONLY | O_CREAT | O_EXCL | O_DIRECT);
+    move(job.fd, job.memory, 4096, 0, 0);
+    commit(&job);
+    close(job.fd);
+  }
+  printf("{\"count\":%d,\"seconds\":%.6f,\"cpu_s\":%.6f}\n", count, now() - begin, cpu_seconds(RUSAGE_SELF));
+}
+
+int main(int argc, char **argv) {
+  const char *mode = argc > 1 ? argv[1] : "";
+  if (strcmp(mode, "memcpy") == 0 && argc == 3) run_memcpy(strtoull(argv[2], NULL, 10));
+  else if (strcmp(mode, "image") == 0 && argc == 4) run_images(argv[2], atoi(argv[3]));
+  else if (argc >= 5) {
+    const int streams = atoi(argv[3]), depth = argc > 5 ? atoi(argv[5]) : 1;
+    const uint64_t bytes = strtoull(argv[4], NULL, 10);
+    if (streams < 1 || streams > STREAMS_MAX || depth < 1 || depth > DEPTH_MAX || bytes == 0) return 2;
+    run_streams(mode, argv[2], streams, bytes, depth);
+  } else {
+    fprintf(stderr, "usage: floor write|read DIR STREAMS BYTES DEPTH | plain-write|plain-read DIR STREAMS BYTES | "
+                    "memcpy BYTES | image DIR COUNT\n");
+    return 2;
+  }
+  return 0;
+}

@@ -1,0 +1,190 @@
+/**
+ * The slots of one writer: credits to the client, blocks in and out, and the arena below them, which is made ready in
+ * the background and may be replaced by a smaller one when others wait for memory.
+ */
+import { addon } from '../../native/addon/index.ts';
+import { op } from '../core/order.ts';
+import { encodeFrame, type FrameOf, frame } from '../core/wire.ts';
+import type { Link } from '../intake/link.ts';
+import { Ledger } from '../transfer/ledger.ts';
+import type { Context } from './context.ts';
+import { type Arena, type ArenaShape, openArena } from './memory.ts';
+
+/** Slots are made ready in steps, so that a lane that does it is soon free for payload again. */
+const populateBytes = 4 * 1024 * 1024;
+
+function ledgerOf(arena: Arena, sequence = 0): Ledger {
+  return new Ledger({ arena: arena.id, slots: arena.slots, slotBytes: arena.slotBytes, sequence });
+}
+
+export class WriterSlots {
+  readonly #ctx: Context;
+  readonly #link: Link;
+  #arena: Arena;
+  #ledger: Ledger;
+  /** On its way to the client, until that has let go of the one before. */
+  #next: Arena | null = null;
+  #shrinkTo: ArenaShape | null = null;
+  #populating = false;
+  /** Slots that are ready, the first one by the client itself; and how many should be. 0: nothing was asked. */
+  #ready = 1;
+  #readyTarget = 0;
+  #closed = false;
+
+  constructor(ctx: Context, link: Link, arena: Arena) {
+    this.#ctx = ctx;
+    this.#link = link;
+    this.#arena = arena;
+    this.#ledger = ledgerOf(arena);
+  }
+
+  get arena(): Arena {
+    return this.#arena;
+  }
+  get replacing(): boolean {
+    return this.#next !== null || this.#shrinkTo !== null;
+  }
+  /** Of the last block that came. */
+  get sequence(): number {
+    return this.#ledger.sequence;
+  }
+  /** Slots that are not free, and all of them. */
+  get use(): { held: number; of: number } {
+    return { held: this.#arena.slots - this.#ledger.counts().free, of: this.#arena.slots };
+  }
+
+  /** Hands the arena and its credits to the client. */
+  begin(): void {
+    this.#pass(this.#arena);
+    this.#creditAll();
+  }
+
+  /** False: the client broke the protocol, and its connection was ended. */
+  submit(body: FrameOf<'submit'>): boolean {
+    const refusal = this.#ledger.submit({
+      arena: body.arena,
+      slot: body.slot,
+      slotOffset: body.slot_offset,
+      length: body.length,
+      offset: body.offset,
+      sequence: body.sequence,
+    });
+    if (refusal !== null) this.#link.end(`the host program broke the protocol: ${refusal}`);
+    else if (this.#readyTarget > 0) {
+      this.#readyTarget++;
+      this.#makeReady();
+    }
+    return refusal === null;
+  }
+
+  /** One more order works on the slot, or is done with it. */
+  begun(slot: number): void {
+    this.#ledger.begin(slot);
+  }
+  ended(slot: number): void {
+    this.#ledger.end(slot);
+  }
+
+  /** The slot's block is written and digested, or given up. */
+  free(slot: number, sequence: number): void {
+    this.#ledger.settle(slot);
+    if (this.#closed || this.#link.ended) return;
+    if (this.#shrinkTo !== null) this.#tryShrink();
+    else this.#credit(slot, sequence);
+  }
+
+  /**
+   * The client has filled half of its first slot: the next one is made ready now, and one more with every block that
+   * comes. Never all at once, as most images end before they need the last slot; never the first one, in which the
+   * client's own memcpy is at work.
+   */
+  populate(): void {
+    if (this.#readyTarget > 0) return;
+    this.#readyTarget = 2;
+    this.#makeReady();
+  }
+
+  /** Flush or close has come: what is not ready now is not needed soon. */
+  stopPopulating(): void {
+    this.#readyTarget = this.#ready;
+  }
+
+  /** The budget wants memory back: when every slot is free the arena is replaced by a smaller one. */
+  shrink(to: ArenaShape): void {
+    this.#shrinkTo = to;
+    this.#tryShrink();
+  }
+
+  arenaDropped(id: number): void {
+    if (this.#next === null || id !== this.#arena.id) {
+      this.#link.end(`the host program broke the protocol: it dropped arena ${id} unasked`);
+      return;
+    }
+    addon.arenaClose(this.#arena.id);
+    this.#arena = this.#next;
+    this.#next = null;
+    this.#ledger = ledgerOf(this.#arena, this.#ledger.sequence);
+    this.#ctx.memory.shrunk(this.#link.id, this.#arena);
+    this.#creditAll();
+  }
+
+  /** No credit goes out any more. */
+  close(): void {
+    this.#closed = true;
+  }
+
+  /** After everything has ended and with the link gone: nobody touches the arena any more. */
+  drop(): void {
+    addon.arenaClose(this.#arena.id);
+    if (this.#next !== null) addon.arenaClose(this.#next.id);
+  }
+
+  #credit(slot: number, sequence: number): void {
+    this.#ledger.credit(slot);
+    this.#link.send(encodeFrame('slotFree', frame.slotFree, 0, { arena: this.#arena.id, slot, sequence }));
+  }
+
+  #creditAll(): void {
+    this.#link.batch(() => {
+      for (let slot = this.#ledger.nextFree(); slot >= 0; slot = this.#ledger.nextFree()) this.#credit(slot, 0);
+    });
+  }
+
+  #pass(arena: Arena): void {
+    const { id, slots, slotBytes } = arena;
+    this.#link.sendArena(encodeFrame('arena', frame.arena, 0, { arena: id, slots, slot_bytes: slotBytes }), id);
+  }
+
+  #tryShrink(): void {
+    const to = this.#shrinkTo;
+    if (to === null || this.#next !== null || this.#closed || !this.#ledger.allFree) return;
+    this.#shrinkTo = null;
+    this.#next = openArena(to);
+    this.#pass(this.#next);
+  }
+
+  #makeReady(): void {
+    if (this.#populating) return;
+    this.#populating = true;
+    // No flush or close waits for it: an arena that is closed meanwhile is kept by the call that uses it.
+    this.#populateSlots()
+      .catch((error) => this.#ctx.bug('populate', error))
+      .finally(() => {
+        this.#populating = false;
+      });
+  }
+
+  async #populateSlots(): Promise<void> {
+    const arena = this.#arena;
+    while (this.#ready < Math.min(this.#readyTarget, arena.slots)) {
+      const begin = this.#ready * arena.slotBytes;
+      for (let at = begin; at < begin + arena.slotBytes; at += populateBytes) {
+        if (this.#closed || this.#arena !== arena || this.#link.ended || this.#readyTarget <= this.#ready) return;
+        const length = Math.min(populateBytes, begin + arena.slotBytes - at);
+        // A kernel that cannot is no failure: the pages come when they are touched.
+        await this.#ctx.io.run({ op: op.populate, arena: arena.id, memoryOffset: at, length }, 0, this.#link.id);
+      }
+      this.#ready++;
+    }
+  }
+}
