@@ -171,6 +171,7 @@ export class ServerCalls {
 
   async #nextLsus(body: FrameOf<'list'>): Promise<Buffer> {
     const list = this.#list(body);
+    if (list.lsuDir !== null) throw new Failed(status.EINVAL, `list ${body.list} is a list of images`);
     const names: string[] = [];
     while (names.length === 0 && !list.ended) {
       const page = await this.#ctx.storage.call('the LSU list', 'nextNames', {

@@ -62,7 +62,7 @@ export class Session {
         this.#needWriter().slots.populate();
         return;
       case frame.slotDone:
-        this.reader?.slotDone(request.body as FrameOf<'slotDone'>);
+        this.#needReader().slotDone(request.body as FrameOf<'slotDone'>);
         return;
       case frame.arenaDropped:
         this.#arenaDropped(request.body as FrameOf<'arenaDropped'>);
@@ -120,6 +120,11 @@ export class Session {
       instance: this.#host.instance,
     });
     link.reply(request.callId, status.OK, 0, '', body);
+  }
+
+  #needReader(): ImageReader {
+    if (this.reader === null) throw new FrameError('a slot was given back without an image open for reading');
+    return this.reader;
   }
 
   #needWriter(): ImageWriter {
