@@ -29,6 +29,7 @@ export class WriterSlots {
   /** Slots that are ready, the first one by the client itself; and how many should be. 0: nothing was asked. */
   #ready = 1;
   #readyTarget = 0;
+  #begun = false;
   #closed = false;
 
   constructor(ctx: Context, link: Link, arena: Arena) {
@@ -55,6 +56,14 @@ export class WriterSlots {
 
   /** Hands the arena and its credits to the client. */
   begin(): void {
+    this.#begun = true;
+    const to = this.#shrinkTo;
+    if (to !== null) {
+      // Asked for before the client has seen an arena: it never sees the bigger one.
+      this.#shrinkTo = null;
+      addon.arenaClose(this.#arena.id);
+      this.#take(openArena(to));
+    }
     this.#pass(this.#arena);
     this.#creditAll();
   }
@@ -121,10 +130,9 @@ export class WriterSlots {
       return;
     }
     addon.arenaClose(this.#arena.id);
-    this.#arena = this.#next;
+    const next = this.#next;
     this.#next = null;
-    this.#ledger = ledgerOf(this.#arena, this.#ledger.sequence);
-    this.#ctx.memory.shrunk(this.#link.id, this.#arena);
+    this.#take(next);
     this.#creditAll();
   }
 
@@ -137,6 +145,12 @@ export class WriterSlots {
   drop(): void {
     addon.arenaClose(this.#arena.id);
     if (this.#next !== null) addon.arenaClose(this.#next.id);
+  }
+
+  #take(arena: Arena): void {
+    this.#arena = arena;
+    this.#ledger = ledgerOf(arena, this.#ledger.sequence);
+    this.#ctx.memory.shrunk(this.#link.id, arena);
   }
 
   #credit(slot: number, sequence: number): void {
@@ -157,7 +171,7 @@ export class WriterSlots {
 
   #tryShrink(): void {
     const to = this.#shrinkTo;
-    if (to === null || this.#next !== null || this.#closed || !this.#ledger.allFree) return;
+    if (to === null || this.#next !== null || !this.#begun || this.#closed || !this.#ledger.allFree) return;
     this.#shrinkTo = null;
     this.#next = openArena(to);
     this.#pass(this.#next);
