@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import { status } from '../engine/core/errors.ts';
 import { FrameCutter } from '../engine/core/frames.ts';
 import { decodeReply, encodeBare, encodeFrame, type FrameType, frame, wire } from '../engine/core/wire.ts';
 import { CliError } from './io.ts';
@@ -36,7 +37,9 @@ export function askEngine(socket: string, type: FrameType): Promise<Buffer> {
           const bytes = from.subarray(at, at + length);
           if (bytes.readUInt16LE(4) !== frame.reply) return;
           const reply = decodeReply(bytes);
-          if (reply.status !== 0) fail(`the engine refuses: ${reply.text}`);
+          // An engine with no handle left refuses the HELLO, and answers STATUS all the same.
+          const full = reply.callId === 1 && reply.status === status.EBUSY;
+          if (reply.status !== 0 && !full) fail(`the engine refuses: ${reply.text}`);
           else if (reply.callId === 2) end(() => resolve(reply.body));
         });
       } catch (error) {

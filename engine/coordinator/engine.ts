@@ -105,7 +105,9 @@ export class Engine implements LinkEvents, SessionHost {
   admit(): string | null {
     if (this.#draining) return 'the engine is stopping';
     const { handlesMax } = this.config.engine;
-    if (this.sessions.size <= handlesMax) return null;
+    let open = 0;
+    for (const session of this.sessions.values()) if (session.greeted) open++;
+    if (open < handlesMax) return null;
     return `${handlesMax} handles are open: raise [engine] handles_max, or run fewer jobs at once`;
   }
 

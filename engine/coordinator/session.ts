@@ -35,6 +35,8 @@ export class Session {
   writer: ImageWriter | null = null;
   reader: ImageReader | null = null;
   #greeted = false;
+  /** HELLO was understood, and there was no room for one more handle. */
+  #refused = false;
   /** Set once a call has made this connection an image's. */
   #imageCall = false;
   #closed = false;
@@ -46,10 +48,17 @@ export class Session {
     this.#calls = new ServerCalls(host.ctx, host.alive);
   }
 
+  /** Counts as a handle. */
+  get greeted(): boolean {
+    return this.#greeted;
+  }
+
   /** Throws FrameError where the client broke the order of frames. */
   take(request: Request): void {
     if (!this.#greeted) {
-      this.#hello(request);
+      // Whoever wants to know why no handle is to be had must be told.
+      if (this.#refused && request.type === frame.status) this.#answer(request);
+      else this.#hello(request);
       return;
     }
     switch (request.type) {
@@ -109,6 +118,7 @@ export class Session {
     }
     const refusal = this.#host.admit();
     if (refusal !== null) {
+      this.#refused = true;
       link.reply(request.callId, status.EBUSY, 0, refusal, null);
       return;
     }

@@ -15,6 +15,8 @@ const unreadBytesMax = 512 * 1024;
 /** How long a full socket may hold up an arena's descriptor. */
 const arenaWaitMs = 30_000;
 const arenaRetryMs = 2;
+/** A connection that says nothing at all is given up: it is nobody's handle yet. */
+const helloWaitMs = wire.silenceS * 1000;
 
 export interface Peer {
   pid: number;
@@ -51,6 +53,7 @@ export class Link {
   readonly #cutter = new FrameCutter();
   readonly #queue: Outgoing[] = [];
   #retry: NodeJS.Timeout | null = null;
+  #silence: NodeJS.Timeout | null;
 
   constructor(id: number, socket: Socket, events: LinkEvents) {
     this.id = id;
@@ -66,6 +69,8 @@ export class Link {
     // bptm forks, and its children keep the descriptor: the end of the socket is not the end of the process.
     const watch = this.peer.pid > 0 ? addon.watchProcess(this.peer.pid, () => this.end('the host program died')) : -1;
     this.#watch = Math.max(watch, 0);
+    this.#silence = setTimeout(() => this.#end('no HELLO came'), helloWaitMs);
+    this.#silence.unref();
   }
 
   get ended(): boolean {
@@ -136,6 +141,7 @@ export class Link {
   }
 
   #take(request: Request): void {
+    this.#endSilence();
     if (!oneWay.has(request.type)) {
       if (this.#callId !== 0) throw new FrameError('a second call before the first was answered');
       if (request.callId === 0) throw new FrameError('a call without an id');
@@ -144,6 +150,11 @@ export class Link {
       this.#callSince = performance.now();
     }
     this.#events.request(this, request);
+  }
+
+  #endSilence(): void {
+    if (this.#silence !== null) clearTimeout(this.#silence);
+    this.#silence = null;
   }
 
   #write(bytes: Buffer): void {
@@ -187,6 +198,7 @@ export class Link {
     this.#ended = true;
     if (this.#watch !== 0) addon.unwatchProcess(this.#watch);
     if (this.#retry !== null) clearTimeout(this.#retry);
+    this.#endSilence();
     this.#queue.length = 0;
     this.#socket.destroy();
     this.#events.ended(this, why);
