@@ -8,7 +8,7 @@ import type { Socket } from 'node:net';
 import { addon } from '../../native/addon/index.ts';
 import { FrameCutter } from '../core/frames.ts';
 import { FrameError } from '../core/layout.ts';
-import { decodeRequest, encodeBare, encodeReply, frame, type Request } from '../core/wire.ts';
+import { decodeRequest, encodeBare, encodeReply, frame, type Request, wire } from '../core/wire.ts';
 
 /** A client may leave this much unread before it is dropped: some hundred control frames, or several list pages. */
 const unreadBytesMax = 512 * 1024;
