@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -39,8 +40,18 @@ void engine_start(struct engine *engine, void (*script)(struct engine *engine), 
   CHECK_NUM(pthread_create(&engine->thread, NULL, run, engine), 0);
 }
 
+/* Both ends have unmapped their arenas. */
+static void expect_no_arena(void) {
+  char line[512];
+  FILE *maps = fopen("/proc/self/maps", "r");
+  CHECK(maps != NULL);
+  while (fgets(line, sizeof line, maps)) CHECK(!contains(line, "memfd:arena"));
+  fclose(maps);
+}
+
 void engine_join(struct engine *engine) {
   CHECK_NUM(pthread_join(engine->thread, NULL), 0);
+  expect_no_arena();
   close(engine->listener);
   unlink(run_path("engine.sock"));
 }
@@ -83,9 +94,13 @@ const struct wire_header *fake_take(int fd) {
 }
 
 /* POPULATE comes when half of the first slot is filled: with slots as small as here in most tests, and of no interest. */
+static _Thread_local unsigned populates;
+
+unsigned fake_populates(void) { return populates; }
+
 static const struct wire_header *take_but_populate(int fd, uint16_t type) {
   const struct wire_header *header = fake_take(fd);
-  while (header && header->type == WIRE_POPULATE && type != WIRE_POPULATE) header = fake_take(fd);
+  for (; header && header->type == WIRE_POPULATE && type != WIRE_POPULATE; header = fake_take(fd)) populates++;
   return header;
 }
 

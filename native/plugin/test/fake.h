@@ -27,6 +27,8 @@ int fake_hello(struct engine *engine);
 
 /* Takes one frame; fails the test when it has another type. Good until the thread takes the next one. */
 const void *fake_expect(int fd, uint16_t type);
+/* POPULATE frames that this thread has passed over so far. */
+unsigned fake_populates(void);
 /* Takes one frame of any type; NULL at the end of the connection. */
 const struct wire_header *fake_take(int fd);
 /* The other side has closed, with nothing more to say. */

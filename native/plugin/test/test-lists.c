@@ -108,28 +108,36 @@ TEST(image_definitions_come_back_whole_and_are_checked) {
 }
 
 static void play_wrong_page(struct engine *engine) {
-  const struct wire_image_page page = {WIRE_LIST_PAGE_MAX + 1, 0};
+  static struct {
+    struct wire_image_page head;
+    struct wire_image_def defs[WIRE_LIST_PAGE_MAX + 1];
+  } page;
+  bool whole = *(const bool *)engine->argument;
   int server = fake_hello(engine);
   struct wire_list_opened opened = {3, 0};
   (void)fake_expect(server, WIRE_IMAGE_LIST_OPEN);
   fake_reply(server, WIRE_OK, "", &opened, sizeof opened);
   (void)fake_expect(server, WIRE_IMAGE_LIST_NEXT);
-  fake_reply(server, WIRE_OK, "", &page, sizeof page);
+  page.head.count = WIRE_LIST_PAGE_MAX + whole;
+  fake_reply(server, WIRE_OK, "", &page, whole ? sizeof page : sizeof page.head);
   fake_expect_end(server);
 }
 
-TEST(a_page_of_another_size_than_it_says_is_refused) {
-  struct engine engine;
-  sts_session_t session = new_session();
-  sts_image_list_t *list;
-  sts_image_def_t def;
-  engine_start(&engine, play_wrong_page, NULL);
-  sts_server_t *server = open_server(&session);
-  CHECK_STATUS(stsp_open_image_list(server, "lsu", 0, &list), STS_EOK);
-  CHECK_STATUS(stsp_list_image(list, &def), STS_EINTERNAL);
-  CHECK_STATUS(stsp_close_image_list(list), STS_EINTERNAL);
-  CHECK_STATUS(stsp_close_server(server), STS_EOK);
-  engine_join(&engine);
+TEST(a_page_that_is_too_big_or_not_what_it_says_is_refused) {
+  for (int i = 0; i < 2; i++) {
+    struct engine engine;
+    sts_session_t session = new_session();
+    sts_image_list_t *list;
+    sts_image_def_t def;
+    bool whole = i == 0;
+    engine_start(&engine, play_wrong_page, &whole);
+    sts_server_t *server = open_server(&session);
+    CHECK_STATUS(stsp_open_image_list(server, "lsu", 0, &list), STS_EOK);
+    CHECK_STATUS(stsp_list_image(list, &def), STS_EINTERNAL);
+    CHECK_STATUS(stsp_close_image_list(list), STS_EINTERNAL);
+    CHECK_STATUS(stsp_close_server(server), STS_EOK);
+    engine_join(&engine);
+  }
 }
 
 /* ---- properties, metadata ------------------------------------------------------------------------------------------------ */

@@ -135,10 +135,10 @@ TEST(a_storm_of_signals) {
   pthread_t self = pthread_self(), thread;
   CHECK_NUM(sigaction(SIGUSR2, &action, &before), 0);
   CHECK_NUM(pthread_create(&thread, NULL, storm, &self), 0);
-  run_job((struct job){4, 10, 60, SHIM_PLAIN});
+  do run_job((struct job){4, 10, 60, SHIM_PLAIN});
+  while (atomic_load(&signals) < 200); /* a busy machine may let few through in one */
   atomic_store(&storm_over, true);
   CHECK_NUM(pthread_join(thread, NULL), 0);
-  CHECK(atomic_load(&signals) > 100);
   CHECK_NUM(sigaction(SIGUSR2, &before, NULL), 0);
 }
 

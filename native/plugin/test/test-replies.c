@@ -112,6 +112,7 @@ enum wrong {
   ARENA_WITHOUT_DESCRIPTOR, ARENA_WITH_TWO, ARENA_WITH_MANY, ARENA_NOT_SEALED, ARENA_TOO_SMALL, ARENA_NO_MEMFD,
   ARENA_NO_SLOTS, ARENA_65_SLOTS, ARENA_NO_BYTES, ARENA_ODD_BYTES, ARENA_SAME_NUMBER, ARENA_CUT, ARENA_WHILE_CREDITED,
   CREDIT_BEFORE_ARENA, CREDIT_OTHER_ARENA, CREDIT_NO_SUCH_SLOT, CREDIT_TWICE, CREDIT_OTHER_SEQUENCE, CREDIT_CUT,
+  CREDIT_WHILE_FILLING,
   FAILED_CUT, FAILED_LONG_TEXT, FAILED_OK, DATA_TO_WRITER, DESCRIPTOR_WITH_CREDIT, WRITER_FRAMES_END,
   DATA_BEFORE_ARENA, DATA_OTHER_ARENA, DATA_NO_SUCH_SLOT, DATA_TWICE, DATA_EMPTY, DATA_OVER_SLOT, DATA_OFFSET_OVER_SLOT,
   DATA_LENGTH_WRAPS, DATA_BEHIND_END, DATA_OFFSET_WRAPS, DATA_OF_THE_FUTURE, DATA_CUT, DATA_ELSEWHERE, NO_DATA,
@@ -151,13 +152,15 @@ static void send_wrong_arena(int fd, enum wrong wrong) {
   close(memory);
 }
 
+static pthread_barrier_t credited;
+
 static void send_writer_frame(int fd, enum wrong wrong) {
   struct wire_slot_free cut_credit = {{24, WIRE_SLOT_FREE, 0, 0}, 1, 0, 0};
   struct wire_failed failed = {{sizeof failed, WIRE_FAILED, 0, 0}, WIRE_ENOSPC, 0, 0, 0};
   int memory;
   switch (wrong) {
     case ARENA_SAME_NUMBER: send_arena(fd, 1, SLOTS, SLOT_BYTES, fake_memory(SLOTS * SLOT_BYTES, true), 1); break;
-    case ARENA_WHILE_CREDITED: /* a write of 512 bytes leaves one of the two unused */
+    case ARENA_WHILE_CREDITED: /* a write of half a slot leaves one of the two unused */
       fake_credit(fd, 1, 0, 0);
       fake_credit(fd, 1, 1, 0);
       send_arena(fd, 2, SLOTS, SLOT_BYTES, fake_memory(SLOTS * SLOT_BYTES, true), 1);
@@ -165,6 +168,12 @@ static void send_writer_frame(int fd, enum wrong wrong) {
     case CREDIT_OTHER_ARENA: fake_credit(fd, 2, 0, 0); break;
     case CREDIT_NO_SUCH_SLOT: fake_credit(fd, 1, SLOTS, 0); break;
     case CREDIT_TWICE: fake_credit(fd, 1, 0, 0); fake_credit(fd, 1, 0, 0); break;
+    case CREDIT_WHILE_FILLING:
+      fake_credit(fd, 1, 0, 0);
+      (void)fake_expect(fd, WIRE_POPULATE); /* half of the slot is filled */
+      fake_credit(fd, 1, 0, 0);
+      pthread_barrier_wait(&credited);
+      break;
     case CREDIT_OTHER_SEQUENCE: fake_credit(fd, 1, 0, 5); break;
     case CREDIT_CUT: fake_send(fd, &cut_credit, 24); break;
     case FAILED_CUT: failed.header.length = 24; fake_send(fd, &failed, 24); break;
@@ -207,6 +216,7 @@ static void play_writer(struct engine *engine) {
 
 TEST(wrong_frames_to_a_writer) {
   static unsigned char bytes[1 << 16];
+  CHECK_NUM(pthread_barrier_init(&credited, NULL, 2), 0);
   for (enum wrong wrong = 0; wrong < WRITER_FRAMES_END; wrong++) {
     struct engine engine;
     sts_session_t session = new_session();
@@ -215,9 +225,10 @@ TEST(wrong_frames_to_a_writer) {
     engine_start(&engine, play_writer, &wrong);
     sts_server_t *server = open_server(&session);
     sts_image_t *image = create_image(&session, server, "x");
-    /* more than there are slots, so that the write waits and sees the frame; in one case the close does */
-    bool later = wrong == ARENA_WHILE_CREDITED;
-    int status = stsp_write_image(image, NULL, bytes, good || later ? 512 : sizeof bytes, 0, NULL);
+    /* more than there are slots, so that the write waits and sees the frame; in some cases the close does */
+    bool later = wrong == ARENA_WHILE_CREDITED || wrong == CREDIT_WHILE_FILLING;
+    int status = stsp_write_image(image, NULL, bytes, good || later ? SLOT_BYTES / 2 : sizeof bytes, 0, NULL);
+    if (wrong == CREDIT_WHILE_FILLING) pthread_barrier_wait(&credited);
     if (status != (good ? STS_EOK : STS_EINTERNAL) && !(later && status == STS_EOK))
       fail_at(__FILE__, __LINE__, "wrong frame %d: status %d: %s", (int)wrong, status, session.error);
     CHECK_STATUS(stsp_close_image(image, STS_CLOSEF_IH_COMPLETE), good ? STS_EOK : STS_EINTERNAL);
@@ -225,6 +236,7 @@ TEST(wrong_frames_to_a_writer) {
     engine_join(&engine);
     CHECK_NUM(open_descriptors(), before);
   }
+  pthread_barrier_destroy(&credited);
 }
 
 static void send_reader_frame(int fd, enum wrong wrong) {

@@ -128,6 +128,7 @@ static void play_big(struct engine *engine) {
   fake_credit(fd, 1, 1, 0); /* the second block asks no more */
   expect_submit(fd, 1, 1, 0, 2 << 20, 2 << 20, 2);
   fake_closed(fd, WIRE_CLOSE_COMPLETE);
+  CHECK_NUM(fake_populates(), 0); /* more than the one that was expected */
   fake_expect_end(server);
   fake_arena_end(memory, 2, 2 << 20);
 }
@@ -244,29 +245,35 @@ TEST(a_late_failure_is_told_by_the_next_call_and_stays) {
 }
 
 static void play_failing_close(struct engine *engine) {
+  bool flush = *(const bool *)engine->argument;
   int server = fake_hello(engine);
   int fd = fake_image(engine, WIRE_IMAGE_CREATE, 0);
   (void)fake_expect(fd, WIRE_FLUSH);
   fake_reply(fd, WIRE_EINVAL, "bytes from 512 to 1024 were never written", NULL, 0);
-  (void)fake_expect(fd, WIRE_CLOSE);
+  (void)fake_expect(fd, flush ? WIRE_FLUSH : WIRE_CLOSE);
   fake_failed(fd, WIRE_ESYSTEM, "write of image x failed: EIO");
   fake_reply(fd, WIRE_OK, "", (const struct wire_closed[]){{0}}, sizeof(struct wire_closed));
-  fake_expect_end(fd);
+  if (flush) fake_closed(fd, 0);
+  else fake_expect_end(fd);
   fake_expect_end(server);
 }
 
-TEST(a_failure_that_comes_during_close_is_no_success) {
-  struct engine engine;
-  sts_session_t session = new_session();
-  engine_start(&engine, play_failing_close, NULL);
-  sts_server_t *server = open_server(&session);
-  sts_image_t *image = create_image(&session, server, "x");
-  CHECK_STATUS(stsp_flush_image(image), STS_EINVAL);
-  CHECK_TEXT("bytes from 512 to 1024 were never written");
-  CHECK_STATUS(stsp_close_image(image, STS_CLOSEF_IH_COMPLETE), STS_ESYSTEM);
-  CHECK_TEXT("EIO");
-  CHECK_STATUS(stsp_close_server(server), STS_EOK);
-  engine_join(&engine);
+TEST(a_failure_that_comes_during_flush_or_close_is_no_success) {
+  for (int i = 0; i < 2; i++) {
+    struct engine engine;
+    sts_session_t session = new_session();
+    bool flush = i == 0;
+    engine_start(&engine, play_failing_close, &flush);
+    sts_server_t *server = open_server(&session);
+    sts_image_t *image = create_image(&session, server, "x");
+    CHECK_STATUS(stsp_flush_image(image), STS_EINVAL);
+    CHECK_TEXT("bytes from 512 to 1024 were never written");
+    if (flush) CHECK_STATUS(stsp_flush_image(image), STS_ESYSTEM);
+    CHECK_STATUS(stsp_close_image(image, STS_CLOSEF_IH_COMPLETE), STS_ESYSTEM);
+    CHECK_TEXT("EIO");
+    CHECK_STATUS(stsp_close_server(server), STS_EOK);
+    engine_join(&engine);
+  }
 }
 
 static void play_said_before_it_died(struct engine *engine) {
