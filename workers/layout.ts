@@ -22,7 +22,8 @@ const dataForm = /^image\.data(\.[0-9]{4,9})?$/;
 const nameMax = 200;
 /** Printable ASCII without '/'; a leading dot would be ours or the storage's. */
 const nameForm = /^[!-~]+$/;
-const tokenForm = /^[0-9A-Za-z_-]{1,64}$/;
+/** Of temporaries: their names tell who made them (engine/image/owner.ts), and stay below 255 bytes. */
+const tokenForm = /^[0-9A-Za-z_-]{1,200}$/;
 
 export function claimName(n: number): string {
   return `claim.${n}`;

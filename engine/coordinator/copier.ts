@@ -9,6 +9,7 @@ import { errno, Failed, status } from '../core/errors.ts';
 import { op } from '../core/order.ts';
 import { copyMethod, type ImageDef } from '../core/wire.ts';
 import { encodeMeta, type ImageMeta } from '../image/meta.ts';
+import { ownedToken } from '../image/owner.ts';
 import { decodeSums, sumsFileBytes, sumsHeaderBytes, sumsOffset } from '../image/sums.ts';
 import { runOrder } from './again.ts';
 import { type Context, chunkBytes } from './context.ts';
@@ -240,7 +241,7 @@ async function commitCopy(ctx: Context, from: ImageMeta, target: WriteTarget): P
     lsu: key.lsuDir,
     image: key.imageDir,
     files,
-    token,
+    token: ownedToken(token, ctx.self),
     meta: encodeMeta(meta, crcOf),
     sumsAt: end,
     crcs: '',

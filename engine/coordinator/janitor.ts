@@ -3,6 +3,7 @@ import { Failed } from '../core/errors.ts';
 import type { SweepItem } from '../core/store.ts';
 import { claimVerdict, decodeClaim } from '../image/claim.ts';
 import { parseLsuDirName } from '../image/names.ts';
+import { ownerIsDead, ownerOf } from '../image/owner.ts';
 import type { Context } from './context.ts';
 import type { Alive } from './write-target.ts';
 
@@ -82,17 +83,15 @@ export class Janitor {
     if (list >= 0) await storage.letGo(`LSU ${lsu}`, 'closeNames', { list });
   }
 
-  /** True only where the owner is provably dead: trash has none, a claim tells, all else waits for its age. */
+  /**
+   * True only where the owner is provably dead: trash has none, a claim's text tells, a temporary's name does. A name
+   * that tells nothing waits for its age. What our own process made it finishes itself.
+   */
   #condemned(item: SweepItem): boolean {
+    const { self } = this.#ctx;
     if (item.kind === 'trash') return true;
-    if (item.claim !== null) return this.#dead(item.claim);
-    const highest = item.claims[0];
-    if (highest !== undefined) return this.#dead(highest.text);
+    if (item.kind === 'claim') return claimVerdict(decodeClaim(item.claim ?? ''), self, this.#alive) === 'dead';
+    if (ownerOf(item.token) !== null) return ownerIsDead(item.token, self, this.#alive);
     return Date.now() / 1000 - item.modifiedAt > ownerlessAgeS;
-  }
-
-  /** Of our own process: what this engine does now it finishes itself. */
-  #dead(text: string): boolean {
-    return claimVerdict(decodeClaim(text), this.#ctx.self, this.#alive) === 'dead';
   }
 }

@@ -16,6 +16,7 @@ import {
 import { decodeLsu, encodeLsu } from '../image/lsu.ts';
 import { decodeMeta, type ImageMeta } from '../image/meta.ts';
 import { parseImageDirName, parseLsuDirName } from '../image/names.ts';
+import { ownedToken } from '../image/owner.ts';
 import type { Context } from './context.ts';
 import {
   checkLsuName,
@@ -145,7 +146,7 @@ export class ServerCalls {
     await storage.call(lsuWhat(body.lsu), 'labelLsu', {
       lsu: dir,
       text: encodeLsu({ lsu: body.lsu, label: body.label }),
-      token: this.#ctx.newToken(),
+      token: ownedToken(this.#ctx.newToken(), this.#ctx.self),
     });
     return null;
   }

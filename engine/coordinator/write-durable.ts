@@ -2,6 +2,7 @@
 import { addon } from '../../native/addon/index.ts';
 import { Failed, status } from '../core/errors.ts';
 import { encodeMeta, type ImageMeta } from '../image/meta.ts';
+import { ownedToken } from '../image/owner.ts';
 import { encodeSumsTail, sumsOffset, wholeChunks } from '../image/sums.ts';
 import type { ShaFrontier, ShaPlace } from '../transfer/sha-frontier.ts';
 import type { Account } from './account.ts';
@@ -79,7 +80,7 @@ export async function flushTarget(ctx: Context, t: WriteTarget, end: number): Pr
     lsu: t.key.lsuDir,
     image: t.key.imageDir,
     files: t.files,
-    token: t.token,
+    token: ownedToken(t.token, ctx.self),
     meta: encodeMeta(meta, crcOf),
     sumsAt: sums.at,
     crcs: base64(sums.bytes),
@@ -95,7 +96,7 @@ export async function lowerDurable(ctx: Context, t: WriteTarget, to: number): Pr
     lsu: t.key.lsuDir,
     image: t.key.imageDir,
     dir: t.files.dir,
-    token: t.token,
+    token: ownedToken(t.token, ctx.self),
     meta: encodeMeta(meta, crcOf),
   });
   t.durable.lowered(to);
@@ -126,7 +127,7 @@ export async function commitTarget(ctx: Context, t: WriteTarget, account: Accoun
     lsu: t.key.lsuDir,
     image: t.key.imageDir,
     files: t.files,
-    token: t.token,
+    token: ownedToken(t.token, ctx.self),
     meta: encodeMeta(meta, crcOf),
     sumsAt: sums.at,
     crcs: base64(crcs),

@@ -6,6 +6,7 @@ import type { Claim, OpenFiles } from '../core/store.ts';
 import type { ImageDef } from '../core/wire.ts';
 import { claimVerdict, decodeClaim, encodeClaim } from '../image/claim.ts';
 import { encodeMeta, type ImageMeta } from '../image/meta.ts';
+import { ownedToken } from '../image/owner.ts';
 import { decodeSums, encodeSumsHeader, wholeChunks } from '../image/sums.ts';
 import { Coverage } from '../transfer/coverage.ts';
 import { Durable } from '../transfer/durable.ts';
@@ -79,7 +80,7 @@ export async function createTarget(
   const files = await ctx.storage.call(key.what, 'createImage', {
     lsu: key.lsuDir,
     image: key.imageDir,
-    token,
+    token: ownedToken(token, ctx.self),
     meta: encodeMeta(meta, crcOf),
     claim,
     sumsHeader: header,
@@ -130,7 +131,7 @@ export async function reopenTarget(
     image: key.imageDir,
     n,
     claim: claim.text,
-    token,
+    token: ownedToken(token, ctx.self),
     over: stat.claims,
   });
   if (!won) throw new Failed(status.EBUSY, `${key.what}: another writer took it at this moment; try again`);

@@ -89,7 +89,7 @@ export function namesSuite(t: SuiteContext): void {
 
     it('refuses tokens, fragments and claims that are none', () => {
       close(t.store, create(t.store));
-      for (const token of ['', '../x', 'a/b', '.', 'x'.repeat(65)]) {
+      for (const token of ['', '../x', 'a/b', '.', 'x'.repeat(201)]) {
         expect(failureOf(() => t.store.removeImage({ ...path, token }))).toMatchObject({ errno: -errno.EINVAL });
         expect(failureOf(() => create(t.store, 'other~1', token))).toMatchObject({ errno: -errno.EINVAL });
       }
