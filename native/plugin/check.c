@@ -41,6 +41,8 @@ int stsp__check_def(sts_session_t *session, const sts_image_def_t *def, struct w
   if (length == sizeof def->img_basename)
     return stsp__fail(session, STS_EINVAL, "the image definition's basename is longer than %u bytes",
                       STS_MAX_IMAGENAME - 1);
+  if (def->img_date > WIRE_DATE_MAX)
+    return stsp__fail(session, STS_EINVAL, "the image definition's date is above %" PRIu64, WIRE_DATE_MAX);
   memcpy(out->basename, def->img_basename, length);
   out->date = def->img_date;
   int status = check_field(session, "policy", def->img_policy, out->policy);

@@ -45,6 +45,7 @@
 #define WIRE_BLOCK_BYTES 512u     /* offsets of writes and their lengths are multiples of this (STS_BLOCK_SIZE) */
 #define WIRE_SLOT_ALIGN 4096u     /* image offset and slot offset of a block are equal modulo this: O_DIRECT needs it */
 #define WIRE_IMAGE_MAX (UINT64_C(1) << 50) /* bytes of an image: sums and offsets stay far inside what a double holds */
+#define WIRE_DATE_MAX ((UINT64_C(1) << 53) - 1) /* seconds since 1970: what a double holds exactly */
 #define WIRE_SLOTS_MAX 64u        /* slots of one arena */
 #define WIRE_LISTS_MAX 16u        /* lists open on one server connection */
 #define WIRE_LIST_PAGE_MAX 20u    /* image definitions in one page; a page of LSU names holds at most 128 */
@@ -148,7 +149,7 @@ struct wire_hello_ok { /* body of the reply */
 
 struct wire_image_def {
   char basename[WIRE_BASENAME_MAX]; /* any bytes but NUL, at least one */
-  uint64_t date;                    /* seconds since 1970, as the host program gives it; part of the key */
+  uint64_t date;                    /* seconds since 1970, at most WIRE_DATE_MAX, as the host program gives it; part of the key */
   char policy[WIRE_FIELD_MAX];      /* own optional fields; empty = unknown */
   char schedule[WIRE_FIELD_MAX];
   char client[WIRE_FIELD_MAX];

@@ -114,7 +114,7 @@ typedef struct {
 /* Key of an image = (LSU, img_basename, img_date). The rest is kept byte for byte and given back. */
 typedef struct {
   char img_basename[STS_MAX_IMAGENAME]; /* any bytes but NUL, at least one */
-  sts_uint64_t img_date;                /* seconds since 1970 */
+  sts_uint64_t img_date;                /* seconds since 1970; at most 2^53 − 1 */
   char img_policy[STS_MAX_FIELD];       /* the project's own optional fields; empty = unknown */
   char img_schedule[STS_MAX_FIELD];
   char img_client[STS_MAX_FIELD];
