@@ -8,7 +8,8 @@ import { TestEngine } from '../../support/engine.ts';
 import type { HostScript } from '../../support/host-program.ts';
 import { Shim, type ShimAction } from '../shim/shim.ts';
 import { judge, judgeImages } from './judge.ts';
-import { lsu, type Operation, take } from './operations.ts';
+import { lsu, type Operation } from './operations.ts';
+import { take } from './steps.ts';
 
 /** Above every count: a rule that only counts. */
 const never = 1_000_000_000;

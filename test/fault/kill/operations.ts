@@ -2,18 +2,10 @@
  * Every operation that changes a store, as calls of the host program with what each one's answer promises: prepared
  * first, then run while the engine may be killed at any of its calls on storage.
  */
-import type { HostScript } from '../../support/host-program.ts';
-import { chunk, type ExpectedImage, expectedImage, type Plan, writeLines } from './expected-image.ts';
+import { chunk, type ExpectedImage, expectedImage, type Plan } from './expected-image.ts';
+import { creation, deleting, ending, opening, type Step, writing } from './steps.ts';
 
 export const lsu = 'lsu';
-
-interface Step {
-  line: string;
-  /** Holds as soon as the call is made. */
-  before?: () => void;
-  /** Holds once it was answered with success. */
-  after?: () => void;
-}
 
 export interface Round {
   images: ExpectedImage[];
@@ -36,46 +28,6 @@ const rewritten: Plan = [
   { at: chunk + 4096, seed: 6 },
   { at: chunk + 8192, seed: 5 },
 ];
-
-function creation(image: ExpectedImage): Step {
-  return {
-    line: `create_image v i ${image.lsu} ${image.name} ${image.date}`,
-    before: () => {
-      image.created = 'maybe';
-    },
-    after: () => {
-      image.created = 'yes';
-    },
-  };
-}
-
-function opening(image: ExpectedImage): Step {
-  return { line: `open_image v i ${image.lsu} ${image.name} ${image.date} 2` };
-}
-
-function writing(image: ExpectedImage, from: number, to: number): Step[] {
-  return writeLines('i', image.plans[0] as Plan, from, to).map((line) => ({
-    line,
-    before: () => {
-      image.written = Math.max(image.written, to);
-    },
-  }));
-}
-
-/** `durable`: what the answer promises. */
-function ending(image: ExpectedImage, line: 'flush i' | 'close i 0' | 'close i 1', durable: number): Step {
-  const completes = line === 'close i 1';
-  return {
-    line,
-    before: () => {
-      if (completes) image.completed = 'maybe';
-    },
-    after: () => {
-      image.durable = durable;
-      if (completes) image.completed = 'yes';
-    },
-  };
-}
 
 /** An image as it is after create, writes and this end; with what it takes. */
 function made(image: ExpectedImage, to: number, end: 'flush i' | 'close i 0' | 'close i 1' | null): Step[] {
@@ -115,18 +67,6 @@ function copying(from: ExpectedImage, to: ExpectedImage): Step {
     },
     after: () => {
       Object.assign(to, { created: 'yes', completed: 'yes', durable: from.durable });
-    },
-  };
-}
-
-function deleting(image: ExpectedImage): Step {
-  return {
-    line: `delete v ${image.lsu} ${image.name} ${image.date}`,
-    before: () => {
-      image.deleted = 'maybe';
-    },
-    after: () => {
-      image.deleted = 'yes';
     },
   };
 }
@@ -205,14 +145,3 @@ export const operations: readonly Operation[] = [
   },
   { name: 'label', round: () => ({ images: [], prepare: [], run: [{ line: `label_lsu v ${lsu} text` }] }) },
 ];
-
-/** Takes the steps until one is not answered with success; returns that answer's name, null when all were. */
-export async function take(host: HostScript, steps: readonly Step[]): Promise<string | null> {
-  for (const { line, before, after } of steps) {
-    before?.();
-    const answer = await host.call(line);
-    if (answer.status !== 0) return `${answer.name}: ${line}: ${answer.text}`;
-    after?.();
-  }
-  return null;
-}
