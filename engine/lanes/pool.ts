@@ -50,6 +50,11 @@ interface Work {
 }
 
 const queueMaxDefault = 4096;
+/**
+ * A lane makes little garbage and lives long: with V8's own limits its heap would grow to many times what it needs. The
+ * old generation still holds several store calls of the longest texts.
+ */
+const laneHeap = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 128 };
 /** Steps that need no open root: what is held is let go of whether the storage is mounted or not. */
 const rootless: ReadonlySet<StoreMethod> = new Set(['openRoot', 'closeFiles', 'closeNames']);
 const lanePath = fileURLToPath(
@@ -92,6 +97,7 @@ export class Pool {
       concurrentTasksPerWorker: 1,
       atomics: 'disabled',
       recordTiming: false,
+      resourceLimits: laneHeap,
     });
     // Of a worker that fails between two tasks; one that fails in its task rejects that.
     this.#threads.on('error', (error: Error) => options.onDied?.(error));

@@ -13,6 +13,9 @@ import { frame } from '../../engine/core/wire.ts';
 import { encodeMarker, newMarker } from '../../engine/image/marker.ts';
 import { HostScript } from './host-program.ts';
 
+/** As bin/vast-ostd starts it. */
+const engineFlags = ['--max-semi-space-size=2'];
+
 const project = join(import.meta.dirname, '../..');
 /** On a real file system: O_DIRECT on tmpfs is none. */
 const testRoot = process.env.VAST_OST_TEST_DIR ?? join(project, 'build/test');
@@ -102,7 +105,7 @@ export class TestEngine {
     const { wrapper = [] } = this.#options;
     const preload = over.preload ?? this.#options.preload;
     const env = { ...process.env, ...this.#options.env, ...over.env, ...(preload ? { LD_PRELOAD: preload } : {}) };
-    const argv = [...wrapper, process.execPath, join(project, 'engine/main.ts'), '--config', this.config];
+    const argv = [...wrapper, process.execPath, ...engineFlags, join(project, 'engine/main.ts'), '--config', this.config];
     const child = spawn(argv[0] as string, argv.slice(1), { env, stdio: ['ignore', 'pipe', 'pipe'] });
     this.child = child;
     this.#ended = once(child, 'close');
