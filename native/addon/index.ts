@@ -81,7 +81,12 @@ export interface Addon {
    * thread, merges, writes them whole. Bytes behind the end of the file are zero. Returns length, or −errno.
    */
   writeEdge(
-    file: number, arena: number, memoryOffset: number, length: number, fileOffset: number, align: number,
+    file: number,
+    arena: number,
+    memoryOffset: number,
+    length: number,
+    fileOffset: number,
+    align: number,
   ): number;
   /** ioctl FICLONE of the whole file. */
   cloneFile(to: number, from: number): number;
@@ -102,7 +107,12 @@ export interface Addon {
    * `chunkBytes`) into `crcs[0…]`, and SHA-256 goes on in `sha` (0: none). Returns the number of pieces, or −errno.
    */
   digestSlot(
-    arena: number, memoryOffset: number, length: number, imageOffset: number, chunkBytes: number, sha: number,
+    arena: number,
+    memoryOffset: number,
+    length: number,
+    imageOffset: number,
+    chunkBytes: number,
+    sha: number,
     crcs: BigUint64Array,
   ): number;
   /**
@@ -117,16 +127,19 @@ export interface Addon {
    * pairs (offset, length) relative to the piece, into `crcs`. Returns 1 when good, 0 when damaged, −errno.
    */
   splitPiece(
-    file: number, offset: number, length: number, expect: bigint, cuts: BigUint64Array, count: number,
+    file: number,
+    offset: number,
+    length: number,
+    expect: bigint,
+    cuts: BigUint64Array,
+    count: number,
     crcs: BigUint64Array,
   ): number;
   /**
    * Verifies slot memory that begins at a chunk border against one CRC a chunk. Returns the number of leading bytes
    * that are good (= length: all), or −errno.
    */
-  verifySlot(
-    arena: number, memoryOffset: number, length: number, chunkBytes: number, expect: BigUint64Array,
-  ): number;
+  verifySlot(arena: number, memoryOffset: number, length: number, chunkBytes: number, expect: BigUint64Array): number;
   /** A new SHA-256 state; id > 0. */
   shaOpen(): number;
   /** Offset must be a multiple of 64: `state` takes eight 32-bit words, big-endian, 32 bytes. */

@@ -105,7 +105,14 @@ export class TestEngine {
     const { wrapper = [] } = this.#options;
     const preload = over.preload ?? this.#options.preload;
     const env = { ...process.env, ...this.#options.env, ...over.env, ...(preload ? { LD_PRELOAD: preload } : {}) };
-    const argv = [...wrapper, process.execPath, ...engineFlags, join(project, 'engine/main.ts'), '--config', this.config];
+    const argv = [
+      ...wrapper,
+      process.execPath,
+      ...engineFlags,
+      join(project, 'engine/main.ts'),
+      '--config',
+      this.config,
+    ];
     const child = spawn(argv[0] as string, argv.slice(1), { env, stdio: ['ignore', 'pipe', 'pipe'] });
     this.child = child;
     this.#ended = once(child, 'close');
