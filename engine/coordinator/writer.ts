@@ -310,9 +310,9 @@ export class ImageWriter implements OpenWriter {
     );
   }
 
-  /** A flush that failed is told by its own reply; what follows fails with the same. A hole can still be filled. */
+  /** A flush that failed is told by its own reply; every write that follows fails too. A hole can still be filled. */
   #afterStep(error: unknown): unknown {
-    if (error instanceof Failed && error.status !== status.EINVAL) this.#failure = error;
+    if (error instanceof Failed && error.status !== status.EINVAL) this.#fail(error);
     return error;
   }
 
