@@ -16,6 +16,8 @@ export interface ExpectedImage {
   created: Answered;
   completed: Answered;
   deleted: Answered;
+  /** A writer has it open, and was told so. */
+  held: boolean;
   /** At least so much survives. */
   durable: number;
   /** Bytes that were handed in: nobody may keep more. */
@@ -25,7 +27,7 @@ export interface ExpectedImage {
 }
 
 export function expectedImage(lsu: string, name: string, plan: Plan, date = 7): ExpectedImage {
-  const nothing = { created: 'no', completed: 'no', deleted: 'no', durable: 0, written: 0 } as const;
+  const nothing = { created: 'no', completed: 'no', deleted: 'no', held: false, durable: 0, written: 0 } as const;
   return { lsu, name, date, ...nothing, plans: [plan] };
 }
 
@@ -44,8 +46,9 @@ function genUpTo(seed: number, size: number): Buffer {
 /** Where a stretch ends. */
 const endOf = (plan: Plan, i: number, size: number): number => Math.min(plan[i + 1]?.at ?? size, size);
 
-/** Offset of the first byte of `data[0, size)` that is not as planned, or −1. */
+/** Offset of the first byte of `data[0, size)` that is not as planned, or not there; −1: none. */
 export function firstDifference(data: Buffer, size: number, plan: Plan): number {
+  if (data.length < size) return data.length;
   for (const [i, { at, seed }] of plan.entries()) {
     const end = endOf(plan, i, size);
     if (end <= at) continue;

@@ -5,12 +5,12 @@
 import { lsuDirName } from '../../../engine/image/names.ts';
 import type { TestEngine } from '../../support/engine.ts';
 import { until } from '../../support/engine-state.ts';
-import type { HostScript } from '../../support/host-program.ts';
+import type { Answer, HostScript } from '../../support/host-program.ts';
 import { type ExpectedImage, expectWord, firstDifference, type Plan, writeLines } from './expected-image.ts';
 import { readStored, strangers } from './stored-image.ts';
 
-/** What is not gone then stays: the sweep of a store as small as the tests' takes milliseconds. */
-const janitorMs = 20_000;
+/** What is not gone, or still busy then, stays: for stores as small as the tests' it takes milliseconds. */
+const settleMs = 20_000;
 
 interface Listed {
   size: number;
@@ -19,7 +19,7 @@ interface Listed {
 
 /** Nobody holds an image open: all that the dead engine left must go. Says what stayed. */
 export async function leftAfterJanitor(store: string): Promise<string[]> {
-  const deadline = performance.now() + janitorMs;
+  const deadline = performance.now() + settleMs;
   await until(() => strangers(store).length === 0 || performance.now() > deadline);
   return strangers(store);
 }
@@ -53,19 +53,40 @@ export async function judgeImages(
 
 async function listOf(host: HostScript, lsu: string): Promise<Map<string, Listed>> {
   const listed = new Map<string, Listed>();
+  for (const { name, date } of await namesOf(host, lsu, 'all')) {
+    if (listed.has(name)) throw new Error(`${name} is listed twice`);
+    const prop = await idle(host, `prop_byname v ${lsu} ${name} ${date}`);
+    listed.set(name, { size: Number(prop.size), state: String(prop.state) });
+  }
   for (const state of ['complete', 'pending'] as const) {
-    const answer = await host.call(`list_images v ${lsu} ${state}`);
-    if (answer.name === 'STS_ENOENT') return listed;
-    if (answer.status !== 0) throw new Error(`list_images ${lsu}: ${answer.name}: ${answer.text}`);
-    for (const { image_hex, date } of answer.images as { image_hex: string; date: number }[]) {
-      const name = Buffer.from(image_hex, 'hex').toString('latin1');
-      if (listed.has(name)) throw new Error(`${name} is listed twice`);
-      const prop = await host.ok(`prop_byname v ${lsu} ${name} ${date}`);
-      if (prop.state !== state) throw new Error(`${name} is listed as ${state}, its state is ${prop.state}`);
-      listed.set(name, { size: Number(prop.size), state });
-    }
+    const names = (await namesOf(host, lsu, state)).map(({ name }) => name);
+    const expected = [...listed].filter(([, image]) => image.state === state).map(([name]) => name);
+    if (names.sort().join() !== expected.sort().join())
+      throw new Error(`${state} are ${names}, listed as that ${expected}`);
   }
   return listed;
+}
+
+async function namesOf(host: HostScript, lsu: string, states: string): Promise<{ name: string; date: number }[]> {
+  const answer = await host.call(`list_images v ${lsu} ${states}`);
+  if (answer.name === 'STS_ENOENT') return [];
+  if (answer.status !== 0) throw new Error(`list_images ${lsu}: ${answer.name}: ${answer.text}`);
+  const images = answer.images as { image_hex: string; date: number }[];
+  return images.map(({ image_hex, date }) => ({ name: Buffer.from(image_hex, 'hex').toString('latin1'), date }));
+}
+
+/**
+ * Properties, once no writer holds the image: a request that a killed host program had sent may be read only now, and its
+ * writer ends then. One that stays is busy for ever, and shows as that.
+ */
+async function idle(host: HostScript, line: string): Promise<Answer> {
+  const deadline = performance.now() + settleMs;
+  let prop = await host.ok(line);
+  await until(async () => {
+    prop = await host.ok(line);
+    return prop.state !== 'busy' || performance.now() > deadline;
+  });
+  return prop;
 }
 
 async function judgeImage(

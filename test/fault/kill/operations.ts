@@ -19,8 +19,6 @@ export interface Operation {
   round: (tag: string) => Round;
 }
 
-const size = 5 * chunk + 1536;
-const flushed = chunk + 512;
 const plain: Plan = [{ at: 0, seed: 5 }];
 /** Writes over what is durable, in the middle of the second chunk. */
 const rewritten: Plan = [
@@ -28,6 +26,8 @@ const rewritten: Plan = [
   { at: chunk + 4096, seed: 6 },
   { at: chunk + 8192, seed: 5 },
 ];
+/** The first flush ends inside the second chunk, and inside its page. */
+const flushed = chunk + 512;
 
 /** An image as it is after create, writes and this end; with what it takes. */
 function made(image: ExpectedImage, to: number, end: 'flush i' | 'close i 0' | 'close i 1' | null): Step[] {
@@ -40,7 +40,7 @@ function one(tag: string, prepare: (i: ExpectedImage) => Step[], run: (i: Expect
 }
 
 /** Above a chunk the durable size is lowered to its begin before anything is written below it. */
-function rewriting(image: ExpectedImage): Step[] {
+function rewriting(image: ExpectedImage, size: number): Step[] {
   const lower = () => {
     image.plans.push(rewritten);
     image.durable = chunk;
@@ -71,77 +71,88 @@ function copying(from: ExpectedImage, to: ExpectedImage): Step {
   };
 }
 
-export const operations: readonly Operation[] = [
-  {
-    name: 'create',
-    round: (tag) =>
-      one(
-        tag,
-        () => [],
-        (i) => [creation(i)],
-      ),
-  },
-  {
-    name: 'write and flush',
-    round: (tag) =>
-      one(
-        tag,
-        (i) => [creation(i)],
-        (i) => [
-          ...writing(i, 0, flushed),
-          ending(i, 'flush i', flushed),
-          ...writing(i, flushed, size),
-          ending(i, 'flush i', size),
-        ],
-      ),
-  },
-  {
-    name: 'write below the durable size',
-    round: (tag) => one(tag, (i) => made(i, size, 'flush i'), rewriting),
-  },
-  {
-    name: 'incomplete close',
-    round: (tag) =>
-      one(
-        tag,
-        (i) => made(i, size, null),
-        (i) => [ending(i, 'close i 0', size)],
-      ),
-  },
-  {
-    name: 'complete close',
-    round: (tag) =>
-      one(
-        tag,
-        (i) => made(i, size, null),
-        (i) => [ending(i, 'close i 1', size)],
-      ),
-  },
-  {
-    name: 'resume and complete',
-    round: (tag) =>
-      one(
-        tag,
-        (i) => made(i, flushed, 'close i 0'),
-        (i) => [opening(i), ...writing(i, flushed, size), ending(i, 'close i 1', size)],
-      ),
-  },
-  {
-    name: 'delete',
-    round: (tag) =>
-      one(
-        tag,
-        (i) => made(i, flushed, 'close i 1'),
-        (i) => [deleting(i)],
-      ),
-  },
-  {
-    name: 'copy',
-    round: (tag) => {
-      const from = expectedImage(lsu, `${tag}-from`, plain);
-      const to = expectedImage(lsu, `${tag}-to`, plain);
-      return { images: [from, to], prepare: made(from, size, 'close i 1'), run: [copying(from, to)] };
+/** `size`: of the images, in whole chunks and a rest that ends inside a page; more than a block's is good. */
+export function operationsOf(size: number): Operation[] {
+  return [
+    {
+      name: 'create',
+      round: (tag) =>
+        one(
+          tag,
+          () => [],
+          (i) => [creation(i)],
+        ),
     },
-  },
-  { name: 'label', round: () => ({ images: [], prepare: [], run: [{ line: `label_lsu v ${lsu} text` }] }) },
-];
+    {
+      name: 'write and flush',
+      round: (tag) =>
+        one(
+          tag,
+          (i) => [creation(i)],
+          (i) => [
+            ...writing(i, 0, flushed),
+            ending(i, 'flush i', flushed),
+            ...writing(i, flushed, size),
+            ending(i, 'flush i', size),
+          ],
+        ),
+    },
+    {
+      name: 'write below the durable size',
+      round: (tag) =>
+        one(
+          tag,
+          (i) => made(i, size, 'flush i'),
+          (i) => rewriting(i, size),
+        ),
+    },
+    {
+      name: 'incomplete close',
+      round: (tag) =>
+        one(
+          tag,
+          (i) => made(i, size, null),
+          (i) => [ending(i, 'close i 0', size)],
+        ),
+    },
+    {
+      name: 'complete close',
+      round: (tag) =>
+        one(
+          tag,
+          (i) => made(i, size, null),
+          (i) => [ending(i, 'close i 1', size)],
+        ),
+    },
+    {
+      name: 'resume and complete',
+      round: (tag) =>
+        one(
+          tag,
+          (i) => made(i, flushed, 'close i 0'),
+          (i) => [opening(i), ...writing(i, flushed, size), ending(i, 'close i 1', size)],
+        ),
+    },
+    {
+      name: 'delete',
+      round: (tag) =>
+        one(
+          tag,
+          (i) => made(i, flushed, 'close i 1'),
+          (i) => [deleting(i)],
+        ),
+    },
+    {
+      name: 'copy',
+      round: (tag) => {
+        const from = expectedImage(lsu, `${tag}-from`, plain);
+        const to = expectedImage(lsu, `${tag}-to`, plain);
+        return { images: [from, to], prepare: made(from, size, 'close i 1'), run: [copying(from, to)] };
+      },
+    },
+    { name: 'label', round: () => ({ images: [], prepare: [], run: [{ line: `label_lsu v ${lsu} text` }] }) },
+  ];
+}
+
+/** With a block's border in each image. */
+export const operations: readonly Operation[] = operationsOf(5 * chunk + 1536);

@@ -59,7 +59,10 @@ export class RandomKills {
       await engine.ended();
       await engine.launch();
     } else {
-      await until(async () => (await engine.status()).handles.open === 0);
+      await until(async () => {
+        const { handles, memory } = await engine.status();
+        return handles.open === 0 && memory.usedBytes === 0;
+      });
     }
     await using host = await engine.script();
     const images = ends.flatMap((end) => end.images);

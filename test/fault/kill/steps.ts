@@ -20,12 +20,18 @@ export function creation(image: ExpectedImage): Step {
     },
     after: () => {
       image.created = 'yes';
+      image.held = true;
     },
   };
 }
 
 export function opening(image: ExpectedImage): Step {
-  return { line: `open_image v i ${image.lsu} ${image.name} ${image.date} 2` };
+  return {
+    line: `open_image v i ${image.lsu} ${image.name} ${image.date} 2`,
+    after: () => {
+      image.held = true;
+    },
+  };
 }
 
 export function writing(image: ExpectedImage, from: number, to: number): Step[] {
@@ -43,6 +49,7 @@ export function ending(image: ExpectedImage, line: 'flush i' | 'close i 0' | 'cl
   return {
     line,
     before: () => {
+      if (line !== 'flush i') image.held = false;
       if (completes) image.completed = 'maybe';
     },
     after: () => {
@@ -64,13 +71,22 @@ export function deleting(image: ExpectedImage): Step {
   };
 }
 
-/** Takes the steps until one is not answered with success; returns that answer's name, null when all were. */
-export async function take(host: HostScript, steps: readonly Step[]): Promise<string | null> {
+/**
+ * Takes the steps until one is not answered with success; returns that answer's name and text, null when all were.
+ * `changed` is told whenever what may be demanded of the images has changed.
+ */
+export async function take(
+  host: HostScript,
+  steps: readonly Step[],
+  changed: () => void = () => undefined,
+): Promise<string | null> {
   for (const { line, before, after } of steps) {
     before?.();
+    changed();
     const answer = await host.call(line);
     if (answer.status !== 0) return `${answer.name}: ${line}: ${answer.text}`;
     after?.();
+    changed();
   }
   return null;
 }

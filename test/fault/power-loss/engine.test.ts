@@ -1,0 +1,40 @@
+/**
+ * Losing power end to end, through plug-in and engine: each operation once, every state after it; and a sync left out of
+ * two of them, drawn by the seed, must be found. All syncs: test/campaign.
+ */
+import { rmSync } from 'node:fs';
+import { afterAll, expect, test } from 'vitest';
+import { testDirectory } from '../../support/engine.ts';
+import { seed } from '../../support/seed.ts';
+import { chunk } from '../kill/expected-image.ts';
+import { operationsOf } from '../kill/operations.ts';
+import { randomOf } from './choices.ts';
+import { type LossPlaces, loseEverywhere, loseWithout } from './losses.ts';
+import { scratchDirectory } from './places.ts';
+
+const at: LossPlaces = { directory: testDirectory(), scratch: scratchDirectory(), seed };
+afterAll(() => {
+  for (const path of [at.directory, at.scratch]) rmSync(path, { recursive: true, force: true });
+});
+
+/** A label is the store's own matter: power-loss/store.test.ts. */
+const operations = operationsOf(2 * chunk + 1536).filter(({ name }) => name !== 'label');
+
+test(`nothing acknowledged is lost, whatever is under way (seed ${seed})`, { timeout: 180_000 }, async () => {
+  const random = randomOf(seed);
+  const withEngine = operations[Math.floor(random() * operations.length)];
+  const problems: string[] = [];
+  const syncs = new Map<string, number>();
+  for (const operation of operations) {
+    const report = await loseEverywhere(operation, at, operation === withEngine ? 2 : 0);
+    problems.push(...report.problems.map((text) => `${operation.name}: ${text}`));
+    expect(report.states).toBeGreaterThan(10);
+    syncs.set(operation.name, report.syncs);
+  }
+  expect(problems).toEqual([]);
+  for (let i = 0; i < 2; i++) {
+    const operation = operations[Math.floor(random() * operations.length)] ?? operations[0];
+    const sync = 1 + Math.floor(random() * (syncs.get(operation?.name ?? '') ?? 1));
+    expect(operation && (await loseWithout(operation, at, sync))).toBeNull();
+  }
+});
