@@ -15,7 +15,7 @@ import {
 } from '../core/wire.ts';
 import { decodeLsu, encodeLsu } from '../image/lsu.ts';
 import { decodeMeta, type ImageMeta } from '../image/meta.ts';
-import { parseImageDirName, parseLsuDirName } from '../image/names.ts';
+import { imageDirName, parseImageDirName, parseLsuDirName } from '../image/names.ts';
 import { ownedToken } from '../image/owner.ts';
 import type { Context } from './context.ts';
 import {
@@ -43,6 +43,14 @@ interface List {
   store: number;
   readonly states: number;
   ended: boolean;
+}
+
+/** The meta of the image in this directory; null: none, damaged, or another image's. */
+function metaOf(lsu: string, dir: string, text: string | null): ImageMeta | null {
+  const decoded = text === null ? null : decodeMeta(text, crcOf);
+  if (!decoded?.ok) return null;
+  const { meta } = decoded;
+  return meta.lsu === lsu && imageDirName(meta.basename, meta.date) === dir ? meta : null;
 }
 
 export class ServerCalls {
@@ -230,8 +238,7 @@ export class ServerCalls {
   #listed(list: List, dir: string, text: string | null): object | null {
     const parsed = parseImageDirName(dir);
     if (parsed === null) return null;
-    const decoded = text === null ? null : decodeMeta(text, crcOf);
-    const meta = decoded?.ok ? decoded.meta : null;
+    const meta = metaOf(list.lsu, dir, text);
     const bit = meta?.state === 'complete' ? listState.complete : listState.pending;
     if (list.states !== 0 && (list.states & bit) === 0) return null;
     if (meta !== null) return defOf(meta);
@@ -254,8 +261,30 @@ export class ServerCalls {
   // --- images by name -------------------------------------------------------------------------------------------------
 
   async #imageProp(body: FrameOf<'imageByname'>): Promise<Buffer> {
+    return encodeInfo(await this.#info(await this.#keyOf(body)));
+  }
+
+  /**
+   * A damaged image whose directory has a hashed name has lost its key: it is listed by its directory, with date 0, and
+   * goes by that name here, unless there is an image of just that name.
+   */
+  async #keyOf(body: FrameOf<'imageByname'>): Promise<ImageKey> {
     const key = imageKey(body.lsu, body.def);
-    return encodeInfo(await this.#info(key));
+    if (key.date !== 0 || parseImageDirName(key.basename) !== 'hashed') return key;
+    const byDirectory = { ...key, imageDir: key.basename, id: `${key.lsuDir}/${key.basename}` };
+    if ((await this.#statIfThere(key)) !== null) return key;
+    const stat = await this.#statIfThere(byDirectory);
+    const isLost = stat !== null && metaOf(key.lsu, byDirectory.imageDir, stat.meta) === null;
+    return isLost ? byDirectory : key;
+  }
+
+  async #statIfThere(key: ImageKey) {
+    try {
+      return await this.#stat(key);
+    } catch (error) {
+      if (error instanceof Failed && error.status === status.ENOENT) return null;
+      throw error;
+    }
   }
 
   async #info(key: ImageKey): Promise<ImageInfo> {
@@ -297,7 +326,7 @@ export class ServerCalls {
   }
 
   async #deleteImage(body: FrameOf<'imageByname'>): Promise<null> {
-    const key = imageKey(body.lsu, body.def);
+    const key = await this.#keyOf(body);
     await this.#ctx.open.exclusive(key.id, async () => {
       if (this.#ctx.open.writer(key.id) !== null) demandMove(key, 'busy', 'delete');
       const stat = await this.#stat(key);
