@@ -1,13 +1,14 @@
 /** From written to durable: the meta and the sums that flush, either close and a write below the durable size need. */
 import { addon } from '../../native/addon/index.ts';
 import { Failed, status } from '../core/errors.ts';
+import type { Store } from '../core/store.ts';
 import { encodeMeta, type ImageMeta } from '../image/meta.ts';
 import { ownedToken } from '../image/owner.ts';
 import { encodeSumsTail, sumsOffset, wholeChunks } from '../image/sums.ts';
 import type { ShaFrontier, ShaPlace } from '../transfer/sha-frontier.ts';
 import type { Account } from './account.ts';
 import { type Context, chunkBytes } from './context.ts';
-import { crcOf } from './image-info.ts';
+import { crcOf, demandMove } from './image-info.ts';
 import { catchUp, shaState } from './write-digest.ts';
 import { dataName, type WriteTarget } from './write-target.ts';
 
@@ -16,6 +17,21 @@ const chunksPerCall = 8192;
 
 function base64(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('base64');
+}
+
+/** A step on the image that this writer holds: when it is not there any more, somebody took it away. */
+async function step<M extends 'flushImage' | 'replaceMeta' | 'commitImage'>(
+  ctx: Context,
+  t: WriteTarget,
+  method: M,
+  arg: Parameters<Store[M]>[0],
+): Promise<void> {
+  try {
+    await ctx.storage.call(t.key.what, method, arg);
+  } catch (error) {
+    if (error instanceof Failed && error.status === status.ENOENT) demandMove(t.key, 'absent', 'resume');
+    throw error;
+  }
 }
 
 /** A hole is an error of the host program's that it may still mend. */
@@ -76,7 +92,7 @@ export async function flushTarget(ctx: Context, t: WriteTarget, end: number): Pr
   checkNoGap(t, end);
   const meta = pendingMeta(t, end);
   const sums = await sumsForCall(ctx, t, end);
-  await ctx.storage.call(t.key.what, 'flushImage', {
+  await step(ctx, t, 'flushImage', {
     lsu: t.key.lsuDir,
     image: t.key.imageDir,
     files: t.files,
@@ -92,7 +108,7 @@ export async function flushTarget(ctx: Context, t: WriteTarget, end: number): Pr
 /** Before a write below the durable size: the meta promises less from now on. `to` is a chunk's begin. */
 export async function lowerDurable(ctx: Context, t: WriteTarget, to: number): Promise<void> {
   const meta = { ...pendingMeta(t, to), opaque: t.meta.opaque };
-  await ctx.storage.call(t.key.what, 'replaceMeta', {
+  await step(ctx, t, 'replaceMeta', {
     lsu: t.key.lsuDir,
     image: t.key.imageDir,
     dir: t.files.dir,
@@ -123,7 +139,7 @@ export async function commitTarget(ctx: Context, t: WriteTarget, account: Accoun
     shaState: null,
     fragments: [{ name: dataName, size, crc64: withSums ? t.coverage.imageCrc(size) : null }],
   };
-  await ctx.storage.call(t.key.what, 'commitImage', {
+  await step(ctx, t, 'commitImage', {
     lsu: t.key.lsuDir,
     image: t.key.imageDir,
     files: t.files,
