@@ -193,12 +193,25 @@ async function openWon(ctx: Context, handle: number, key: ImageKey, token: strin
       );
     }
     await loadSums(ctx, made, opened.crcs, chunks);
+    await renewSumsHeader(ctx, made);
     await loadPartial(ctx, made);
     return made;
   } catch (error) {
     await closeTarget(ctx, made);
     throw error;
   }
+}
+
+/** Create does not sync the sums: until the first flush does, a loss of power may have taken their header. */
+async function renewSumsHeader(ctx: Context, t: WriteTarget): Promise<void> {
+  const { meta, key, files } = t;
+  if (meta.sums === null || meta.size > 0) return;
+  const header = encodeSumsHeader({ chunkBytes, imageId: meta.imageId }, crcOf);
+  await ctx.storage.call(key.what, 'appendSums', {
+    sums: files.sums,
+    at: 0,
+    crcs: Buffer.from(header).toString('base64'),
+  });
 }
 
 /** Sums below the durable size, verified as a whole against the meta's CRC over them. */
