@@ -2,12 +2,14 @@
  * Losing power end to end, through plug-in and engine: each operation once, every state after it; and a sync left out of
  * two of them, drawn by the seed, must be found. All syncs: test/campaign.
  */
-import { rmSync } from 'node:fs';
+import { rmSync, truncateSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { testDirectory } from '../../support/engine.ts';
+import { TestEngine, testDirectory } from '../../support/engine.ts';
 import { seed } from '../../support/seed.ts';
 import { chunk } from '../kill/expected-image.ts';
 import { operationsOf } from '../kill/operations.ts';
+import { readStored } from '../kill/stored-image.ts';
 import { randomOf } from './choices.ts';
 import { type LossPlaces, loseEverywhere, loseWithout } from './losses.ts';
 import { scratchDirectory } from './places.ts';
@@ -19,6 +21,23 @@ afterAll(() => {
 
 /** A label is the store's own matter: power-loss/store.test.ts. */
 const operations = operationsOf(2 * chunk + 1536).filter(({ name }) => name !== 'label');
+
+test('an image that lost the header of its sums with the power gets it again when it is resumed', async () => {
+  await using engine = await TestEngine.start();
+  {
+    await using host = await engine.script();
+    await host.ok('create_lsu v lsu');
+    await host.ok('create_image v i lsu image 7');
+    await engine.kill();
+  }
+  truncateSync(join(engine.store, 'lsu/image~7/image.sums'), 0);
+  await engine.launch();
+  await using host = await engine.script();
+  await host.ok('open_image v i lsu image 7 2');
+  await host.ok('write i 0 1536 5');
+  await host.ok('close i 1');
+  expect(readStored(engine.store, 'lsu', 'image', 7).problems).toEqual([]);
+});
 
 test(`nothing acknowledged is lost, whatever is under way (seed ${seed})`, { timeout: 180_000 }, async () => {
   const random = randomOf(seed);
