@@ -49,8 +49,8 @@ export class Engine implements LinkEvents, SessionHost {
       (kind: string) =>
       (error: Error | null): void =>
         log.error({ kind, problem: String(error) }, 'a lane died; it is replaced');
-    const pool = (kind: 'io' | 'meta' | 'digest', lanesMax: number, niceness = 0): Pool =>
-      new Pool({ ...common, kind, lanesMax, niceness, onLost: lost(kind), onDied: died(kind) });
+    const pool = (kind: 'io' | 'meta' | 'digest', lanesMax: number, niceness = 0, perMountMax = lanesMax): Pool =>
+      new Pool({ ...common, kind, lanesMax, perMountMax, niceness, onLost: lost(kind), onDied: died(kind) });
     this.meta = pool('meta', engine.metaLanes);
     const budget = new Budget({ totalBytes: engine.maxMemoryBytes, clock: now, waitMs: engine.arenaWaitS * 1000 });
     this.ctx = {
@@ -63,7 +63,7 @@ export class Engine implements LinkEvents, SessionHost {
         checksum: integrity.checksum,
         engineVersion,
       },
-      io: pool('io', speed.threadPoolSize),
+      io: pool('io', speed.threadPoolSize, 0, engine.ioLanesPerMount),
       digest: pool('digest', engine.digestLanes, digestNiceness),
       storage: new Storage(
         {
