@@ -1,6 +1,6 @@
 /** Images come and go: each by one rename, durable when the call returns. */
 import { errno } from '../../engine/core/errors.ts';
-import { addon } from '../../native/addon/index.ts';
+import { addon, statField } from '../../native/addon/index.ts';
 import {
   checkName,
   checkToken,
@@ -27,10 +27,11 @@ import {
   writeBytes,
   writeWhole,
 } from './calls.ts';
-import { claimTextOf } from './claims.ts';
 import { openData } from './data-file.ts';
 import type { Root } from './root.ts';
 
+/** `ours`: the claim in it was made by this call. */
+type Fresh = OpenFiles & { ours: boolean };
 type CreateArg = Parameters<Store['createImage']>[0];
 type RemoveArg = Parameters<Store['removeImage']>[0];
 
@@ -41,14 +42,14 @@ export function createImage(root: Root, arg: CreateArg): OpenFiles {
   root.checkMarker();
   return root.inLsu(arg.lsu, (lsu) => {
     const path = `${arg.lsu}/${fresh}`;
-    const files: OpenFiles = { data: -1, sums: -1, dir: -1, align: 1 };
+    const files: Fresh = { data: -1, sums: -1, dir: -1, align: 1, ours: false };
     const made = addon.makeDir(lsu, fresh, dirMode);
     // A repeated request of the network's own finds the directory that its first try made: the token says whose it is.
     if (made !== -errno.EEXIST) must(made, 'mkdir', path);
     try {
       files.dir = openDir(lsu, fresh, path);
       fillDirectory(root, arg, files, path);
-      enterName(lsu, fresh, image, arg);
+      enterName(lsu, fresh, image, arg, files.dir);
     } catch (error) {
       discard(lsu, fresh, files);
       throw error;
@@ -61,14 +62,16 @@ export function createImage(root: Root, arg: CreateArg): OpenFiles {
       discard(lsu, fresh, files);
       throw error;
     }
-    return files;
+    const { data, sums, dir, align } = files;
+    return { data, sums, dir, align };
   });
 }
 
-function fillDirectory(root: Root, arg: CreateArg, files: OpenFiles, path: string): void {
+function fillDirectory(root: Root, arg: CreateArg, files: Fresh, path: string): void {
   const { dir } = files;
   // The claim first: whoever finds the unfinished directory can then tell whether its maker lives.
   writeWhole(dir, claimName(1), arg.claim, O_EXCL, `${path}/${claimName(1)}`);
+  files.ours = true;
   writeWhole(dir, metaName, arg.meta, O_EXCL, `${path}/${metaName}`);
   const opened = openData(root, dir, dataName, O_RDWR | O_CREAT | O_EXCL, `${path}/${dataName}`);
   files.data = opened.data;
@@ -81,21 +84,29 @@ function fillDirectory(root: Root, arg: CreateArg, files: OpenFiles, path: strin
 }
 
 /** Fails onto an image: a directory that is not empty, and ours never are. */
-function enterName(lsu: number, fresh: string, image: string, arg: CreateArg): void {
+function enterName(lsu: number, fresh: string, image: string, arg: CreateArg, dir: number): void {
   const path = `${arg.lsu}/${image}`;
   const renamed = addon.renameFile(lsu, fresh, lsu, image, 0);
   if (renamed >= 0) return;
   const taken = [errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR].some((number) => renamed === -number);
-  // NFS may carry out a rename, lose the answer, and refuse its own repetition: the claim tells whose image is there.
-  if (claimTextOf(lsu, `${image}/${claimName(1)}`, path) === arg.claim) return;
+  // NFS may carry out a rename, lose the answer, and refuse its own repetition. Only the very directory that is open here
+  // counts: one with the same claim, from an earlier try of the same writer, would not get a byte of what is written.
+  if (isSame(lsu, image, dir)) return;
   if (taken) fail('exists', path, -errno.EEXIST);
   fail('rename', path, renamed);
 }
 
+function isSame(lsu: number, name: string, dir: number): boolean {
+  if (addon.statAt(lsu, name, statOut) < 0) return false;
+  const inode = statOut[statField.inode];
+  return addon.statFile(dir, statOut) >= 0 && statOut[statField.inode] === inode;
+}
+
 /** After a failure; what cannot be removed is left for the janitor. */
-function discard(lsu: number, fresh: string, files: OpenFiles): void {
+function discard(lsu: number, fresh: string, files: Fresh): void {
   // Where it does not stand under its own name, the rename may have been carried out: an image is never taken apart.
-  if (files.dir >= 0 && addon.statAt(lsu, fresh, statOut) >= 0) {
+  // Nor is a directory in which another create with this token is at work.
+  if (files.ours && addon.statAt(lsu, fresh, statOut) >= 0) {
     for (const name of [sumsName, dataName, metaName, claimName(1)]) addon.unlinkFile(files.dir, name, 0);
   }
   for (const file of [files.data, files.sums, files.dir]) if (file >= 0) addon.closeFile(file);
