@@ -63,12 +63,24 @@ export class Janitor {
     }
   }
 
+  /** An LSU that cannot be swept does not keep the others from it. */
   async #sweep(lsu: string): Promise<void> {
+    const at = { list: -1 };
+    try {
+      await this.#sweepFrom(lsu, at);
+    } catch (error) {
+      if (!(error instanceof Failed)) throw error;
+      this.#ctx.log.warn({ lsu, problem: error.message }, 'not swept');
+    } finally {
+      if (at.list >= 0) await this.#ctx.storage.letGo(`LSU ${lsu}`, 'closeNames', { list: at.list });
+    }
+  }
+
+  async #sweepFrom(lsu: string, at: { list: number }): Promise<void> {
     const { storage, log } = this.#ctx;
-    let list = -1;
     do {
-      const step = await storage.call(`LSU ${lsu}`, 'sweepList', { lsu, list, max: entriesPerStep });
-      list = step.list;
+      const step = await storage.call(`LSU ${lsu}`, 'sweepList', { lsu, list: at.list, max: entriesPerStep });
+      at.list = step.list;
       let items = step.items
         .filter((item) => this.#condemned(item))
         .map((item) => ({ path: item.path, claim: item.claim }));
@@ -79,8 +91,7 @@ export class Janitor {
         const gone = new Set(removed);
         items = items.filter((item) => !gone.has(item.path));
       }
-    } while (list >= 0 && !this.#stopping);
-    if (list >= 0) await storage.letGo(`LSU ${lsu}`, 'closeNames', { list });
+    } while (at.list >= 0 && !this.#stopping);
   }
 
   /**

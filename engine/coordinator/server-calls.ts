@@ -43,6 +43,8 @@ interface List {
   store: number;
   readonly states: number;
   ended: boolean;
+  /** A page that failed: names may be lost with it, so nothing that comes behind would be the whole list. */
+  failure: unknown;
 }
 
 /** The meta of the image in this directory; null: none, damaged, or another image's. */
@@ -168,7 +170,7 @@ export class ServerCalls {
     const what = lsuDir === null ? 'the LSU list' : lsuWhat(lsu);
     const { list } = await this.#ctx.storage.call(what, 'openNames', { lsu: lsuDir });
     const id = this.#nextList++;
-    this.#lists.set(id, { lsuDir, lsu, store: list, states, ended: false });
+    this.#lists.set(id, { lsuDir, lsu, store: list, states, ended: false, failure: null });
     return encodeBody('listOpened', { list: id });
   }
 
@@ -178,19 +180,27 @@ export class ServerCalls {
     return list;
   }
 
+  /** The next names. A step that failed may have taken names that nobody saw: the list goes on failing then. */
+  async #names(list: List, what: string, max: number) {
+    if (list.failure !== null) throw list.failure;
+    const { lsuDir: lsu, store } = list;
+    try {
+      const arg = { list: store, lsu, max, meta: lsu !== null };
+      const { names } = await this.#ctx.storage.call(what, 'nextNames', arg);
+      list.ended = names.length === 0;
+      return names;
+    } catch (error) {
+      list.failure = error;
+      throw error;
+    }
+  }
+
   async #nextLsus(body: FrameOf<'list'>): Promise<Buffer> {
     const list = this.#list(body);
     if (list.lsuDir !== null) throw new Failed(status.EINVAL, `list ${body.list} is a list of images`);
     const names: string[] = [];
     while (names.length === 0 && !list.ended) {
-      const page = await this.#ctx.storage.call('the LSU list', 'nextNames', {
-        list: list.store,
-        lsu: null,
-        max: wire.lsuPageMax,
-        meta: false,
-      });
-      list.ended = page.names.length === 0;
-      for (const { name } of page.names) {
+      for (const { name } of await this.#names(list, 'the LSU list', wire.lsuPageMax)) {
         const parsed = parseLsuDirName(name);
         if (parsed === 'hashed') names.push(await this.#hashedLsu(name));
         else if (parsed !== null) names.push(parsed.lsu);
@@ -214,14 +224,7 @@ export class ServerCalls {
     if (list.lsuDir === null) throw new Failed(status.EINVAL, `list ${body.list} is a list of LSUs`);
     const found: object[] = [];
     while (found.length === 0 && !list.ended) {
-      const page = await this.#ctx.storage.call(lsuWhat(list.lsu), 'nextNames', {
-        list: list.store,
-        lsu: list.lsuDir,
-        max: wire.listPageMax,
-        meta: true,
-      });
-      list.ended = page.names.length === 0;
-      for (const entry of page.names) {
+      for (const entry of await this.#names(list, lsuWhat(list.lsu), wire.listPageMax)) {
         const def = this.#listed(list, entry.name, entry.meta);
         if (def !== null) found.push(def);
       }
@@ -330,8 +333,10 @@ export class ServerCalls {
     await this.#ctx.open.exclusive(key.id, async () => {
       if (this.#ctx.open.writer(key.id) !== null) demandMove(key, 'busy', 'delete');
       const stat = await this.#stat(key);
-      demandMove(key, stateOf(key, stat.meta), 'delete');
-      judgeClaims(this.#ctx, key, stat.claims, this.#alive);
+      const state = stateOf(key, stat.meta);
+      demandMove(key, state, 'delete');
+      // A complete image has no writer: a claim there is what its engine could not take away any more.
+      if (state !== 'complete') judgeClaims(this.#ctx, key, stat.claims, this.#alive);
       await this.#ctx.storage
         .call(key.what, 'removeImage', { lsu: key.lsuDir, image: key.imageDir, token: this.#ctx.newToken() })
         .catch((error) => {

@@ -12,6 +12,8 @@ import { classify } from '../transfer/retry.ts';
 import { newBackoff, pause } from './again.ts';
 
 const eio = 5;
+/** Steps of a list go on where the last one ended: a second try would leave out what the first one had taken. */
+const once: ReadonlySet<StoreMethod> = new Set(['nextNames', 'sweepList']);
 /** Stands for whatever is no failure of the store's: a bug, never tried again. */
 const noFailure: StoreFailure = { errno: 0, step: '', path: '' };
 
@@ -52,6 +54,7 @@ export class Storage {
   readonly #note: (level: 'info' | 'warn', text: string, more: object) => void;
   #root: RootInfo | null = null;
   #opening: Promise<RootInfo> | null = null;
+  #probing: Promise<void> | null = null;
   #lastProblem = '';
 
   constructor(options: StorageOptions, meta: Pool, note: (level: 'info' | 'warn', text: string, more: object) => void) {
@@ -78,7 +81,15 @@ export class Storage {
   }
 
   /** Looks again whether the storage is there, and says when that changed. Never throws. */
-  async probe(): Promise<void> {
+  probe(): Promise<void> {
+    // One at a time: on a mount that does not answer they would pile up before what others want of it.
+    this.#probing ??= this.#probe().finally(() => {
+      this.#probing = null;
+    });
+    return this.#probing;
+  }
+
+  async #probe(): Promise<void> {
     try {
       if (this.#root === null) await this.ready();
       else await this.call('the storage root', 'capacity', {});
@@ -104,12 +115,13 @@ export class Storage {
         return await this.#meta.call(method, arg);
       } catch (error) {
         const { errno, syncFailed } = error instanceof StoreError ? error.failure : noFailure;
-        if (errno === storeErrno.notMounted && !reopened) {
+        if (errno === storeErrno.notMounted && !reopened && !once.has(method)) {
           reopened = true;
           this.#lost();
           continue;
         }
-        const again = errno !== 0 && classify(errno, { sync: syncFailed ?? false }).kind === 'again';
+        const again =
+          !once.has(method) && errno !== 0 && classify(errno, { sync: syncFailed ?? false }).kind === 'again';
         if (!again || !(await pause(backoff))) throw this.#failed(what, error);
       }
     }

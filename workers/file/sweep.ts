@@ -12,7 +12,7 @@ import {
   trashName,
 } from '../layout.ts';
 import { answerBytesGood, jsonBytes } from '../meta-text.ts';
-import type { Store, SweepItem } from '../store.ts';
+import { type Store, StoreError, type SweepItem } from '../store.ts';
 import { fail, listNames, must, removeDirFlag, statOut } from './calls.ts';
 import { claimTextOf, imageNamesMax, readClaims } from './claims.ts';
 import type { Root } from './root.ts';
@@ -32,12 +32,22 @@ export function sweepList(root: Root, arg: Parameters<Store['sweepList']>[0]): R
         addon.closeList(list);
         return { list: -1, items };
       }
-      const found = itemsOf(lsu, taken[0], arg.lsu);
+      const found = readableItems(lsu, taken[0], arg.lsu);
       items.push(...found);
       for (const item of found) bytes += jsonBytes(JSON.stringify(item));
     }
     return { list, items };
   });
+}
+
+/** What cannot be looked at now is no reason to leave all else uncleaned: nothing of it is condemned. */
+function readableItems(lsu: number, name: string, lsuName: string): SweepItem[] {
+  try {
+    return itemsOf(lsu, name, lsuName);
+  } catch (error) {
+    if (error instanceof StoreError) return [];
+    throw error;
+  }
 }
 
 function itemsOf(lsu: number, name: string, lsuName: string): SweepItem[] {
