@@ -11,6 +11,7 @@ import { copyMethod, type ImageDef } from '../core/wire.ts';
 import { encodeMeta, type ImageMeta } from '../image/meta.ts';
 import { ownedToken } from '../image/owner.ts';
 import { decodeSums, sumsFileBytes, sumsHeaderBytes, sumsOffset } from '../image/sums.ts';
+import type { Link } from '../intake/link.ts';
 import { runOrder } from './again.ts';
 import { type Context, chunkBytes } from './context.ts';
 import { crcOf, type ImageKey } from './image-info.ts';
@@ -39,7 +40,7 @@ export interface Copied {
 
 export async function copyImage(
   ctx: Context,
-  handle: number,
+  link: Link,
   from: ImageKey,
   to: ImageKey,
   def: ImageDef,
@@ -47,9 +48,12 @@ export async function copyImage(
 ): Promise<Copied> {
   const source = await openForRead(ctx, from);
   try {
-    const target = await createTarget(ctx, handle, to, def, token);
+    const { sums, checksumMode } = source.meta;
+    const checks = { sums: sums !== null, checksum: checksumMode };
+    const target = await createTarget(ctx, link.id, to, def, token, checks);
     try {
-      const method = await copyData(ctx, handle, source, target);
+      const method = await copyData(ctx, link, source, target);
+      demandClient(link, target);
       await copySums(ctx, source, target);
       await commitCopy(ctx, source.meta, target);
       return { size: source.meta.size, method };
@@ -75,13 +79,19 @@ async function abandon(ctx: Context, target: WriteTarget): Promise<void> {
     });
 }
 
-async function copyData(ctx: Context, handle: number, source: ReadTarget, target: WriteTarget): Promise<number> {
+/** Terabytes are not copied for a host program that is gone, nor against an engine that wants to stop. */
+function demandClient(link: Link, target: WriteTarget): void {
+  if (link.ended) throw new Failed(status.EABORT, `${target.key.what}: the copy was given up`);
+}
+
+async function copyData(ctx: Context, link: Link, source: ReadTarget, target: WriteTarget): Promise<number> {
   const { size } = source.meta;
-  const cloned = await runOrder(ctx.io, { op: op.clone, file: target.files.data, file2: source.files.data }, handle);
+  const order = { op: op.clone, file: target.files.data, file2: source.files.data };
+  const cloned = await runOrder(ctx.io, order, link.id);
   if (cloned.result >= 0) return copyMethod.reflink;
   if (!noWay.has(cloned.result)) throw failure(target, 'clone', cloned.result);
-  if (await copyRanges(ctx, handle, source, target, size)) return copyMethod.range;
-  await copyThroughLanes(ctx, handle, source, target, size);
+  if (await copyRanges(ctx, link, source, target, size)) return copyMethod.range;
+  await copyThroughLanes(ctx, link, source, target, size);
   return copyMethod.lanes;
 }
 
@@ -92,17 +102,18 @@ function failure(target: WriteTarget, step: string, result: number): Failed {
 /** False: the kernel or the file system refuses this way, nothing was copied. */
 async function copyRanges(
   ctx: Context,
-  handle: number,
+  link: Link,
   source: ReadTarget,
   target: WriteTarget,
   size: number,
 ): Promise<boolean> {
   for (let at = 0; at < size; at += ctx.settings.blockBytes) {
+    demandClient(link, target);
     const length = Math.min(ctx.settings.blockBytes, size - at);
     const { result } = await runOrder(
       ctx.io,
       { op: op.copyRange, file: target.files.data, file2: source.files.data, offset: at, length },
-      handle,
+      link.id,
     );
     if (result < 0 && at === 0 && noWay.has(result)) return false;
     if (result < 0) throw failure(target, 'copy', result);
@@ -116,23 +127,24 @@ async function copyRanges(
 /** Read, verified, written: block by block through an arena of its own. */
 async function copyThroughLanes(
   ctx: Context,
-  handle: number,
+  link: Link,
   source: ReadTarget,
   target: WriteTarget,
   size: number,
 ): Promise<void> {
-  const shape = await ctx.memory.claim(handle, 'read', { slots: 1, slotBytes: slotBytesMin }, () => undefined);
+  const shape = await ctx.memory.claim(link.id, 'read', { slots: 1, slotBytes: slotBytesMin }, () => undefined);
   try {
     const arena = openArena(shape);
     try {
       for (let at = 0; at < size; at += shape.slotBytes) {
-        await copyPiece(ctx, handle, source, target, arena.id, at, Math.min(shape.slotBytes, size - at));
+        demandClient(link, target);
+        await copyPiece(ctx, link.id, source, target, arena.id, at, Math.min(shape.slotBytes, size - at));
       }
     } finally {
       addon.arenaClose(arena.id);
     }
   } finally {
-    ctx.memory.release(handle);
+    ctx.memory.release(link.id);
   }
 }
 

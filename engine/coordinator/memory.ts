@@ -24,11 +24,16 @@ interface Waiter {
 export const slotBytesMin = 4 * 1024 * 1024;
 
 export function openArena(shape: ArenaShape): Arena {
+  const { slots, slotBytes } = shape;
+  const id = addon.arenaOpen(slots * slotBytes);
+  if (id < 0) throw new Failed(status.ENOMEM, `no memory for ${slots} slots of ${slotBytes} bytes: errno ${-id}`, id);
+  return { id, slots, slotBytes };
+}
+
+/** Where it can be done without: null when the system has none. */
+export function tryOpenArena(shape: ArenaShape): Arena | null {
   const id = addon.arenaOpen(shape.slots * shape.slotBytes);
-  if (id < 0) {
-    throw new Failed(status.ENOMEM, `no memory for ${shape.slots} slots of ${shape.slotBytes} bytes: errno ${-id}`, id);
-  }
-  return { id, slots: shape.slots, slotBytes: shape.slotBytes };
+  return id < 0 ? null : { id, slots: shape.slots, slotBytes: shape.slotBytes };
 }
 
 export class Memory {
@@ -73,6 +78,11 @@ export class Memory {
   shrunk(id: number, shape: ArenaShape): void {
     this.#budget.shrunk(id, shape);
     this.#serve();
+  }
+
+  /** The handle's client is gone: it waits no more. What it holds stays with it until release. */
+  giveUp(id: number): void {
+    if (this.#waiters.has(id)) this.release(id);
   }
 
   /** Holder or waiter gone: nobody touches its memory any more. */

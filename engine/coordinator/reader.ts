@@ -19,7 +19,7 @@ import { Account } from './account.ts';
 import { runOrder } from './again.ts';
 import { type Context, chunkBytes } from './context.ts';
 import { defOf, demandMove, type ImageInfo, type ImageKey, noSuchImage, readMeta } from './image-info.ts';
-import { type Arena, openArena, slotBytesMin } from './memory.ts';
+import { type Arena, openArena, slotBytesMin, tryOpenArena } from './memory.ts';
 import { ioFailure } from './storage.ts';
 import { dataName } from './write-target.ts';
 
@@ -73,6 +73,8 @@ export class ImageReader {
   #next: Arena | null = null;
   /** `next`, once it is on its way to the client. */
   #passed: Arena | null = null;
+  /** Memory was asked back while another arena was on its way. */
+  #giveBackLater = false;
   #plan: ReadPlan | null = null;
   #tasks = 0;
   #verifying = 0;
@@ -139,6 +141,10 @@ export class ImageReader {
     this.#next = null;
     if (smaller) this.#ctx.memory.shrunk(this.#link.id, this.#arena);
     this.#do(this.#plan.replace(this.#arena.slots, this.#arena.slotBytes));
+    if (this.#giveBackLater) {
+      this.#giveBackLater = false;
+      this.#giveBack();
+    }
   }
 
   async end(): Promise<void> {
@@ -159,7 +165,12 @@ export class ImageReader {
     const shape = await memory.claim(this.#link.id, 'read', { slots: 1, slotBytes: slotBytesMin }, () =>
       this.#giveBack(),
     );
-    this.#arena = openArena(shape);
+    try {
+      this.#arena = openArena(shape);
+    } catch (error) {
+      memory.release(this.#link.id);
+      throw error;
+    }
     this.#plan = new ReadPlan({
       size: this.target.meta.size,
       slots: shape.slots,
@@ -290,16 +301,21 @@ export class ImageReader {
     if (readAheadBytes === 0) return;
     const want = { slots: Math.ceil(readAheadBytes / blockBytes) + 1, slotBytes: blockBytes };
     const shape = this.#ctx.memory.grow(this.#link.id, want);
-    if (shape === null || this.#plan === null) return;
-    this.#next = openArena(shape);
-    this.#do(this.#plan.hold(true));
+    if (shape === null || this.#plan === null || this.#arena === null) return;
+    this.#next = tryOpenArena(shape);
+    if (this.#next === null) this.#ctx.memory.shrunk(this.#link.id, this.#arena);
+    else this.#do(this.#plan.hold(true));
   }
 
   #giveBack(): void {
-    if (this.#next !== null || this.#arena === null || this.#plan === null || this.#closed) return;
+    if (this.#arena === null || this.#plan === null || this.#closed) return;
+    if (this.#next !== null) {
+      this.#giveBackLater = true;
+      return;
+    }
     if (this.#arena.slots * this.#arena.slotBytes <= slotBytesMin) return;
-    this.#next = openArena({ slots: 1, slotBytes: slotBytesMin });
-    this.#do(this.#plan.hold(true));
+    this.#next = tryOpenArena({ slots: 1, slotBytes: slotBytesMin });
+    if (this.#next !== null) this.#do(this.#plan.hold(true));
   }
 
   /** Passes the arena that waits as soon as no slot of the old one is in anybody's hands. */

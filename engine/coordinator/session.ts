@@ -10,11 +10,11 @@ import type { Link } from '../intake/link.ts';
 import type { Context } from './context.ts';
 import { copyImage } from './copier.ts';
 import { demandMove, encodeInfo, type ImageKey, imageKey } from './image-info.ts';
-import { openArena } from './memory.ts';
 import { ImageReader, openForRead } from './reader.ts';
 import { resumedResult } from './resume.ts';
 import { ServerCalls } from './server-calls.ts';
-import { type Alive, closeTarget, createTarget, dropClaim, reopenTarget, type WriteTarget } from './write-target.ts';
+import { startWriter } from './start-writer.ts';
+import { type Alive, createTarget, reopenTarget, type WriteTarget } from './write-target.ts';
 import { ImageWriter } from './writer.ts';
 
 export interface SessionHost {
@@ -65,6 +65,8 @@ export class Session {
       case frame.hello:
         throw new FrameError('a second HELLO');
       case frame.submit:
+        // What is being made durable or complete must not change under the hands that do it.
+        if (this.link.callType !== 0) throw new FrameError('a block while a call is under way');
         this.#needWriter().submit(request.body as FrameOf<'submit'>);
         return;
       case frame.populate:
@@ -84,22 +86,36 @@ export class Session {
   /** After the link has ended: lets go of everything. The memory goes last, when nobody touches it any more. */
   async end(why: string): Promise<void> {
     const { ctx } = this.#host;
+    // A call that waits for memory would wait on, for nobody.
+    ctx.memory.giveUp(this.link.id);
     await this.#work.catch(() => undefined);
-    await this.#calls.end();
+    try {
+      await this.#calls.end();
+    } finally {
+      await this.#endImage(why).finally(() => {
+        this.writer?.slots.drop();
+        this.reader?.dropArena();
+        ctx.memory.release(this.link.id);
+      });
+    }
+  }
+
+  async #endImage(why: string): Promise<void> {
+    const { ctx } = this.#host;
     const { writer, reader } = this;
-    if (writer === null && reader === null)
+    if (this.#closed || (writer === null && reader === null))
       ctx.log.debug({ job: this.link.job, pid: this.link.peer.pid, why }, 'connection ended');
     if (writer !== null) {
       if (!this.#closed) ctx.log.warn({ ...this.#about(writer), why }, 'the image stays pending: its writer is gone');
-      await this.#endWriter(writer);
-      writer.slots.drop();
+      const { id } = writer.target.key;
+      await writer.end().finally(() => {
+        if (ctx.open.writer(id) === writer) ctx.open.setWriter(id, null);
+      });
     }
     if (reader !== null) {
       if (!this.#closed) ctx.log.warn({ ...this.#about(reader), why }, 'the reader is gone without a close');
       await reader.end();
-      reader.dropArena();
     }
-    ctx.memory.release(this.link.id);
   }
 
   #hello(request: Request): void {
@@ -273,33 +289,20 @@ export class Session {
     });
   }
 
-  /** Memory first: an image that then cannot be opened leaves nothing behind. */
   async #startWriter(key: ImageKey, call: ImageCall, open: () => Promise<WriteTarget>): Promise<Buffer> {
     const { ctx } = this.#host;
-    const { id } = this.link;
-    const want = { slots: ctx.settings.writeBufferCount, slotBytes: ctx.settings.blockBytes };
-    const shape = await ctx.memory.claim(id, 'write', want, (to) => this.writer?.slots.shrink(to));
-    return ctx.open.exclusive(key.id, async () => {
-      if (ctx.open.writer(key.id) !== null) demandMove(key, 'busy', call);
-      const target = await open();
-      if (this.link.ended) {
-        await closeTarget(ctx, target);
-        await dropClaim(ctx, key, target.claim);
-        throw new Failed(status.EABORT, `${key.what}: the host program went away`);
-      }
-      const writer = new ImageWriter(ctx, this.link, target, openArena(shape));
-      this.writer = writer;
-      ctx.open.setWriter(key.id, writer);
-      ctx.log.info({ job: this.link.job, image: key.id, durable: target.meta.size }, 'image open for write');
-      // Behind the reply, which goes out when this call has returned.
-      setImmediate(() => writer.slots.begin());
-      return encodeBody('imageOpened', {
-        image_id: Buffer.from(target.meta.imageId, 'hex'),
-        size: target.meta.size,
-        durable_size: target.meta.size,
-        state: imageState.pending | imageState.busyWrite,
-        metadata_length: target.meta.opaque.length,
-      });
+    const writer = await startWriter(ctx, this.link, key, call, open);
+    this.writer = writer;
+    const { meta } = writer.target;
+    ctx.log.info({ job: this.link.job, image: key.id, durable: meta.size }, 'image open for write');
+    // Behind the reply, which goes out when this call has returned.
+    setImmediate(() => writer.slots.begin());
+    return encodeBody('imageOpened', {
+      image_id: Buffer.from(meta.imageId, 'hex'),
+      size: meta.size,
+      durable_size: meta.size,
+      state: imageState.pending | imageState.busyWrite,
+      metadata_length: meta.opaque.length,
     });
   }
 
@@ -373,21 +376,16 @@ export class Session {
     return { job: this.link.job, image: image.target.key.id };
   }
 
-  async #endWriter(writer: ImageWriter): Promise<void> {
-    await writer.end();
-    const { open } = this.#host.ctx;
-    const { id } = writer.target.key;
-    if (open.writer(id) === writer) open.setWriter(id, null);
-  }
-
   async #copy(body: FrameOf<'imageCopy'>): Promise<Buffer> {
+    // A copy may need memory of its own, and a connection has one arena.
+    if (this.#imageCall) throw new FrameError('a copy on the connection of an image');
     const { ctx } = this.#host;
     const from = imageKey(body.from_lsu, body.from);
     const to = imageKey(body.to_lsu, body.to);
     const token = this.#token(body.token);
     if (ctx.open.writer(from.id) !== null) demandMove(from, 'busy', 'copyFrom');
     const copied = await ctx.open
-      .exclusive(to.id, () => copyImage(ctx, this.link.id, from, to, body.to, token))
+      .exclusive(to.id, () => copyImage(ctx, this.link, from, to, body.to, token))
       .catch((error) => {
         if (error instanceof Failed && error.status === status.EEXIST) demandMove(to, 'pending', 'copyTo');
         throw error;

@@ -12,7 +12,7 @@ import { Coverage } from '../transfer/coverage.ts';
 import { Durable } from '../transfer/durable.ts';
 import { ShaFrontier } from '../transfer/sha-frontier.ts';
 import { runOrder } from './again.ts';
-import { type Context, chunkBytes } from './context.ts';
+import { type Context, chunkBytes, type Settings } from './context.ts';
 import { crcOf, demandMove, type ImageKey, noSuchImage, readMeta } from './image-info.ts';
 import { ioFailure } from './storage.ts';
 
@@ -51,8 +51,11 @@ export async function createTarget(
   key: ImageKey,
   def: ImageDef,
   token: string,
+  /** How its bytes are to be checked: a copy keeps the ways of its source. */
+  checks: Pick<Settings, 'sums' | 'checksum'> = ctx.settings,
 ): Promise<WriteTarget> {
-  const { sums, checksum, engineVersion } = ctx.settings;
+  const { sums, checksum } = checks;
+  const { engineVersion } = ctx.settings;
   const imageId = ctx.newToken();
   const meta: ImageMeta = {
     state: 'pending',
@@ -126,14 +129,20 @@ export async function reopenTarget(
   demandMove(key, before.state, 'openWrite');
   const n = judgeClaims(ctx, key, stat.claims, alive);
   const claim = { n, text: claimText(ctx, token) };
-  const { won } = await ctx.storage.call(key.what, 'takeClaim', {
-    lsu: key.lsuDir,
-    image: key.imageDir,
-    n,
-    claim: claim.text,
-    token: ownedToken(token, ctx.self),
-    over: stat.claims,
-  });
+  const { won } = await ctx.storage
+    .call(key.what, 'takeClaim', {
+      lsu: key.lsuDir,
+      image: key.imageDir,
+      n,
+      claim: claim.text,
+      token: ownedToken(token, ctx.self),
+      over: stat.claims,
+    })
+    .catch(async (error) => {
+      // It may stand there all the same: nobody would take it away before this engine ends.
+      await dropClaim(ctx, key, claim);
+      throw error;
+    });
   if (!won) throw new Failed(status.EBUSY, `${key.what}: another writer took it at this moment; try again`);
   try {
     return await openWon(ctx, handle, key, token, claim);

@@ -8,13 +8,17 @@ import { encodeFrame, type FrameOf, frame } from '../core/wire.ts';
 import type { Link } from '../intake/link.ts';
 import { Ledger } from '../transfer/ledger.ts';
 import type { Context } from './context.ts';
-import { type Arena, type ArenaShape, openArena } from './memory.ts';
+import { type Arena, type ArenaShape, tryOpenArena } from './memory.ts';
 
 /** Slots are made ready in steps, so that a lane that does it is soon free for payload again. */
 const populateBytes = 4 * 1024 * 1024;
 
 function ledgerOf(arena: Arena, sequence = 0): Ledger {
   return new Ledger({ arena: arena.id, slots: arena.slots, slotBytes: arena.slotBytes, sequence });
+}
+
+function bytesOf(shape: ArenaShape): number {
+  return shape.slots * shape.slotBytes;
 }
 
 export class WriterSlots {
@@ -29,6 +33,7 @@ export class WriterSlots {
   /** Slots that are ready, the first one by the client itself; and how many should be. 0: nothing was asked. */
   #ready = 1;
   #readyTarget = 0;
+  /** The first arena is with the client. */
   #begun = false;
   #closed = false;
 
@@ -45,6 +50,10 @@ export class WriterSlots {
   get replacing(): boolean {
     return this.#next !== null || this.#shrinkTo !== null;
   }
+  /** The client can fill no slot now: it waits for a credit or an arena, or will with its next byte. */
+  get clientHasNone(): boolean {
+    return this.#ledger.counts().client === 0;
+  }
   /** Of the last block that came. */
   get sequence(): number {
     return this.#ledger.sequence;
@@ -56,13 +65,14 @@ export class WriterSlots {
 
   /** Hands the arena and its credits to the client. */
   begin(): void {
+    if (this.#link.ended) return;
     this.#begun = true;
-    const to = this.#shrinkTo;
-    if (to !== null) {
+    const smaller = this.#shrinkTo === null ? null : tryOpenArena(this.#shrinkTo);
+    this.#shrinkTo = null;
+    if (smaller !== null) {
       // Asked for before the client has seen an arena: it never sees the bigger one.
-      this.#shrinkTo = null;
       addon.arenaClose(this.#arena.id);
-      this.#take(openArena(to));
+      this.#take(smaller);
     }
     this.#pass(this.#arena);
     this.#creditAll();
@@ -120,6 +130,8 @@ export class WriterSlots {
 
   /** The budget wants memory back: when every slot is free the arena is replaced by a smaller one. */
   shrink(to: ArenaShape): void {
+    // Told again while a smaller one is on its way, or of a share that has grown meanwhile: that is no wish any more.
+    if (bytesOf(to) >= bytesOf(this.#next ?? this.#arena)) return;
     this.#shrinkTo = to;
     this.#tryShrink();
   }
@@ -173,8 +185,10 @@ export class WriterSlots {
     const to = this.#shrinkTo;
     if (to === null || this.#next !== null || !this.#begun || this.#closed || !this.#ledger.allFree) return;
     this.#shrinkTo = null;
-    this.#next = openArena(to);
-    this.#pass(this.#next);
+    this.#next = tryOpenArena(to);
+    // Without memory for the smaller one the old one goes on.
+    if (this.#next === null) this.#creditAll();
+    else this.#pass(this.#next);
   }
 
   #makeReady(): void {

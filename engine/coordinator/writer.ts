@@ -62,9 +62,9 @@ export class ImageWriter implements OpenWriter {
     return this.target.token;
   }
 
-  /** The client waits for what the engine has under way. */
+  /** The client waits for what the engine has under way. One that has a slot may not read for hours. */
   get owes(): boolean {
-    return this.#plan.blocks > 0 || this.slots.replacing;
+    return this.slots.clientHasNone && (this.#plan.blocks > 0 || this.slots.replacing);
   }
 
   /** For status: what this job waits for now. */
@@ -197,9 +197,12 @@ export class ImageWriter implements OpenWriter {
     for (const block of this.#plan.stop()) this.slots.free(block.slot, block.sequence);
     await this.#idle();
     const { target } = this;
-    await closeTarget(this.#ctx, target);
-    if (target.meta.state === 'pending') await dropClaim(this.#ctx, target.key, target.claim);
-    this.#gone.resolve();
+    try {
+      await closeTarget(this.#ctx, target);
+      if (target.meta.state === 'pending') await dropClaim(this.#ctx, target.key, target.claim);
+    } finally {
+      this.#gone.resolve();
+    }
   }
 
   giveWay(): Promise<void> {
