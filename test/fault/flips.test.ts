@@ -58,7 +58,7 @@ async function refusalsOf(text: Buffer): Promise<string[]> {
 
 const metaOf = (image: FlipImage): Buffer => readFileSync(join(directoryOf(engine.store, image.name), 'image.meta'));
 /** Status, the image's name, and the field, or 'json' where the text is none. */
-const named = new RegExp(`^STS_EDAMAGED: .*${victim.name}.*image\\.meta is damaged: [a-z][\\w.[\\]]*: `);
+const named = new RegExp(`^STS_EDAMAGED: .*${victim.name}.*image\\.meta is damaged: .+: `);
 
 test(`a flip anywhere in a meta fails the open, with image and field (seed ${seed})`, {
   timeout: limitMs,

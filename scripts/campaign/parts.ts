@@ -1,0 +1,83 @@
+/** What the campaign runs: each part is one command, and says by its exit code whether it passed (77: skipped). */
+import { join } from 'node:path';
+import { targets } from '../../test/fuzz/targets.ts';
+import { top } from '../steps.ts';
+
+export const exitSkipped = 77;
+
+export interface Part {
+  name: string;
+  /** The count that it stands for, for people. */
+  count: string;
+  command: string;
+  args: string[];
+  env: NodeJS.ProcessEnv;
+  /** Longest sensible time: what hangs is ended, as failed. */
+  minutesMax: number;
+}
+
+const programs = 5000;
+const programsPerPart = 250;
+const randomKills = 100;
+const flips = 1000;
+/** Of each parser. */
+const fuzzCpuSeconds = 300;
+
+function vitest(name: string, count: string, files: string[], env: NodeJS.ProcessEnv, minutesMax: number): Part {
+  const args = [join(top, 'node_modules/vitest/vitest.mjs'), 'run', ...files];
+  return { name, count, command: process.execPath, args, env, minutesMax };
+}
+
+/** Programs in several parts: what has passed is not run again after a break. */
+function modelParts(seed: number): Part[] {
+  return Array.from({ length: programs / programsPerPart }, (_, i) => {
+    const from = seed + i * programsPerPart;
+    const env = { VAST_OST_PROGRAMS: String(programsPerPart), VAST_OST_SEED: String(from) };
+    const count = `${programsPerPart} from seed ${from}`;
+    return vitest(`model ${i + 1}`, count, ['test/model'], env, 60);
+  });
+}
+
+function fuzzParts(seed: number): Part[] {
+  const count = `${fuzzCpuSeconds} CPU-s, seed ${seed}`;
+  const ours = targets.map(({ name }) => ({
+    name: `fuzz ${name}`,
+    count,
+    command: process.execPath,
+    args: [join(top, 'test/fuzz/run.ts'), name, '--seconds', String(fuzzCpuSeconds), '--seed', String(seed)],
+    env: {},
+    minutesMax: 30,
+  }));
+  const native = ['config', 'frames'].map((name) => ({
+    name: `fuzz plug-in ${name}`,
+    count,
+    command: 'make',
+    args: [
+      ...['-s', '-C', join(top, 'native/plugin'), `fuzz-${name}`],
+      ...[`FUZZ_SECONDS=${fuzzCpuSeconds}`, `FUZZ_SEED=${seed % 2 ** 31}`],
+    ],
+    env: {},
+    minutesMax: 30,
+  }));
+  return [...ours, ...native];
+}
+
+export function campaignParts(seed: number): Part[] {
+  const env = { VAST_OST_SEED: String(seed), VAST_OST_HEAVY: '1' };
+  return [
+    vitest('ring stepper', 'all interleavings, all planted bugs', ['test/sim/ring-stepper'], env, 30),
+    vitest('kills', 'before and after every call', ['test/campaign/kill-every-call'], env, 60),
+    vitest(
+      'random kills',
+      `${randomKills}, seeds from ${seed}`,
+      ['test/fault/random-kill'],
+      { ...env, VAST_OST_RANDOM_KILLS: String(randomKills) },
+      45,
+    ),
+    vitest('power loss, store', `all states, seed ${seed}`, ['test/fault/power-loss'], env, 30),
+    vitest('power loss, engine', `all states and syncs, seed ${seed}`, ['test/campaign/power-loss'], env, 60),
+    vitest('bit flips', `${flips}, seed ${seed}`, ['test/fault/flips'], { ...env, VAST_OST_FLIPS: String(flips) }, 30),
+    ...fuzzParts(seed),
+    ...modelParts(seed),
+  ];
+}
