@@ -40,10 +40,6 @@ async function main(): Promise<void> {
   const engine = new Engine(config, log, release);
   const listener = await listen(config.engine.socket, config.engine.socketMode, engine);
   guardFileCalls(addon, [config.logging.file]);
-  await engine.start();
-  log.root.info({ socket: config.engine.socket, config: config.source, version: release }, 'engine ready');
-  process.stdout.write(`${JSON.stringify({ ready: true, pid: process.pid, socket: config.engine.socket })}\n`);
-
   process.on('SIGHUP', () => void log.reopen());
   // What nobody caught leaves the coordinator in an unknown state: images stay pending, and resumable by a new engine.
   process.on('uncaughtException', (error) => {
@@ -66,6 +62,11 @@ async function main(): Promise<void> {
   };
   process.on('SIGTERM', () => void stop('SIGTERM'));
   process.on('SIGINT', () => void stop('SIGINT'));
+
+  // It serves already: whoever stops it now must find it ready to stop in good order.
+  await engine.start();
+  log.root.info({ socket: config.engine.socket, config: config.source, version: release }, 'engine ready');
+  process.stdout.write(`${JSON.stringify({ ready: true, pid: process.pid, socket: config.engine.socket })}\n`);
 }
 
 main().catch((error: unknown) => {

@@ -14,10 +14,12 @@ import { Janitor } from './janitor.ts';
 import { Memory } from './memory.ts';
 import { OpenImages } from './open-images.ts';
 import { Session, type SessionHost } from './session.ts';
-import { statusReport } from './status-report.ts';
+import { statusReport, statusText } from './status-report.ts';
 import { Storage } from './storage.ts';
 
 const probeMs = 5_000;
+/** How long the start waits for the storage. */
+const firstLookMs = 3_000;
 /** A call that is answered sooner needs no word in between. */
 const quietMs = 1000;
 /** Digests go behind everything else on a busy machine: late sums hold up a slot, late writes hold up the device. */
@@ -91,11 +93,17 @@ export class Engine implements LinkEvents, SessionHost {
 
   /** Looks at the storage, starts the clocks. The engine serves before the storage is there: calls then say so. */
   async start(): Promise<void> {
-    await this.ctx.storage.probe();
-    this.#janitor.start();
     const beat = setInterval(() => this.#beat(), (wire.stillWorkingS * 1000) / 2);
     const probe = setInterval(() => void this.ctx.storage.probe(), probeMs);
     this.#timers.push(beat, probe);
+    // A mount that does not answer keeps neither the clocks nor the engine's word that it serves from coming.
+    let late: NodeJS.Timeout | undefined;
+    const patience = new Promise<void>((resolve) => {
+      late = setTimeout(resolve, firstLookMs);
+    });
+    await Promise.race([this.ctx.storage.probe(), patience]);
+    clearTimeout(late);
+    if (!this.#draining) this.#janitor.start();
   }
 
   alive(pid: number, startTime: number): boolean {
@@ -117,7 +125,7 @@ export class Engine implements LinkEvents, SessionHost {
 
   statusJson(): string {
     const { dropped, failure } = this.#log;
-    return JSON.stringify(statusReport(this, { dropped, failure }));
+    return statusText(statusReport(this, { dropped, failure }));
   }
 
   // --- connections ----------------------------------------------------------------------------------------------------

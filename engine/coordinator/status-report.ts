@@ -2,6 +2,7 @@
 
 import type { Config } from '../config.ts';
 import type { StatusJob, StatusPool, StatusReport } from '../core/status-report.ts';
+import { layouts, wire } from '../core/wire.ts';
 import { displayName } from '../image/names.ts';
 import type { Pool } from '../lanes/pool.ts';
 import type { Context } from './context.ts';
@@ -82,4 +83,17 @@ export function statusReport(engine: ReportSource, log: { dropped: number; failu
     pools,
     log,
   };
+}
+
+const textBytesMax = wire.frameMax - layouts.reply.size;
+
+/** As JSON that fits a frame: with very many jobs those are left off that do best. `handles.open` counts all. */
+export function statusText(report: StatusReport): string {
+  const jobs = [...report.jobs].sort((a, b) => b.stalledSeconds - a.stalledSeconds);
+  let text = JSON.stringify(report);
+  while (Buffer.byteLength(text) > textBytesMax && jobs.length > 0) {
+    jobs.length = Math.floor(jobs.length * 0.9);
+    text = JSON.stringify({ ...report, jobs });
+  }
+  return text;
 }
