@@ -6,6 +6,7 @@ import { addon } from '../../native/addon/index.ts';
 import { assert } from '../core/assert.ts';
 import { Failed, status } from '../core/errors.ts';
 import { op } from '../core/order.ts';
+import { pageChunks } from '../transfer/chunks.ts';
 import { shaStateBytes } from '../transfer/sha-frontier.ts';
 import type { Block } from '../transfer/write-plan.ts';
 import type { Account } from './account.ts';
@@ -47,6 +48,8 @@ export async function digestBlock(
   if (result.result < 0) throw ioFailure(t.key.what, 'digest', t.key.id, result.result);
   assert(result.crcs !== null && result.crcs.length <= block.length / chunkBytes + slackCrcs, 'one CRC a piece');
   if (withSha) advance(t, block.offset + block.length);
+  // Little by little: at the commit of a terabyte it would hold up everybody for most of a second.
+  t.coverage.condense(pageChunks);
   return t.meta.sums === null ? null : result.crcs;
 }
 

@@ -1,4 +1,5 @@
 /** From written to durable: the meta and the sums that flush, either close and a write below the durable size need. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { addon } from '../../native/addon/index.ts';
 import { Failed, status } from '../core/errors.ts';
 import type { Store } from '../core/store.ts';
@@ -12,6 +13,8 @@ import { crcOf, demandMove } from './image-info.ts';
 import { catchUp, shaState } from './write-digest.ts';
 import { dataName, type WriteTarget } from './write-target.ts';
 
+/** Of a resumed image, whose sums came all at once: some milliseconds, then others have their turn. */
+const combinesPerTurn = 8192;
 /** Chunks whose sums travel in one call: their base64 fits a lane's area beside the meta. */
 const chunksPerCall = 8192;
 
@@ -123,6 +126,7 @@ export async function lowerDurable(ctx: Context, t: WriteTarget, to: number): Pr
 export async function commitTarget(ctx: Context, t: WriteTarget, account: Account, size: number): Promise<void> {
   checkNoGap(t, size);
   await catchUp(ctx, t, account, size);
+  while (!t.coverage.condense(combinesPerTurn)) await nextTurn();
   const digest = new Uint8Array(32);
   if (t.sha !== 0) addon.shaDigest(t.sha, digest);
   const withSums = t.meta.sums !== null;
