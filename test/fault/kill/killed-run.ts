@@ -37,8 +37,9 @@ export class KilledRun {
     this.engine = engine;
   }
 
-  static async start(): Promise<KilledRun> {
-    const engine = await TestEngine.start();
+  /** `directory`: a test's own, for a store that lies elsewhere; else a new one. */
+  static async start(directory?: string): Promise<KilledRun> {
+    const engine = await TestEngine.start({ directory });
     await engine.kill();
     const run = new KilledRun(engine);
     await run.#launch();

@@ -1,0 +1,145 @@
+/**
+ * `npm run nfs [FILE…]`: boots a small VM with a real NFSv3 mount (software emulation, so it runs anywhere: right for
+ * behaviour, useless for speed) and runs the tests of this folder, the store contract suite and the engine's first tests
+ * in it. The VM sees this machine's file system read-only below a scratch overlay, this checkout included.
+ *
+ * Where something is missing it says *skipped: NAME missing* and ends with 77. `--install` installs Debian's packages
+ * that it needs. Kernel and initramfs are kept in build/nfs.
+ */
+import { spawn } from 'node:child_process';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  unwatchFile,
+  watchFile,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { capture, step, top } from '../../scripts/steps.ts';
+
+const exitSkipped = 77;
+const minutesMax = 60;
+const memory = '10G';
+const lab = join(top, 'build/nfs');
+const here = import.meta.dirname;
+/** The page cache of the host is not the mount's: these run on the mount as they are. */
+const onTheMount = ['test/contract/store.file.test.ts', 'test/contract/engine.first.test.ts'];
+
+/** Program → Debian package. */
+const needed: Readonly<Record<string, string>> = {
+  'qemu-system-x86_64': 'qemu-system-x86',
+  busybox: 'busybox-static',
+  cpio: 'cpio',
+  depmod: 'kmod',
+  'mount.nfs': 'nfs-common',
+  'rpc.nfsd': 'nfs-kernel-server',
+  rpcbind: 'rpcbind',
+};
+
+function skip(name: string, hint = ''): never {
+  process.stdout.write(`skipped: ${name} missing${hint}\n`);
+  process.exit(exitSkipped);
+}
+
+function isThere(program: string): boolean {
+  const places = [...(process.env.PATH ?? '').split(':'), '/usr/sbin', '/sbin'];
+  return places.some((place) => existsSync(join(place, program)));
+}
+
+function checkMachine(install: boolean): void {
+  if (process.arch !== 'x64') skip('x86-64', `: this is ${process.arch}`);
+  if (process.getuid?.() !== 0) skip('root');
+  for (const program of ['apt-get', 'dpkg'])
+    if (!isThere(program)) skip(program, ': the VM is made of Debian packages');
+  const packages = Object.entries(needed).flatMap(([program, name]) => (isThere(program) ? [] : [name]));
+  if (packages.length === 0) return;
+  const command = ['install', '-y', '-q', '--no-install-recommends', ...packages];
+  if (!install) skip(packages.join(', '), `; apt-get ${command.join(' ')}, or: npm run nfs -- --install`);
+  step('install', 'apt-get', command);
+}
+
+function buildVm(): void {
+  mkdirSync(lab, { recursive: true });
+  const made = statSync(join(lab, 'initramfs'), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  const parts = ['build.sh', 'init.sh', 'modules.txt'].map((name) => statSync(join(here, 'vm', name)).mtimeMs);
+  if (made > Math.max(...parts)) return;
+  const built = capture('bash', [join(here, 'vm/build.sh'), lab]);
+  writeFileSync(join(lab, 'build.log'), built.stdout + built.stderr);
+  if (built.status !== 0) skip('kernel package', `: ${join(lab, 'build.log')} says why`);
+}
+
+/** What the VM does once its mount is there. */
+function job(files: string[]): string {
+  const node = process.execPath;
+  const cache = process.env.NODE_COMPILE_CACHE ?? '';
+  const vitest = `${node} node_modules/vitest/vitest.mjs run --maxWorkers=1 --testTimeout=900000 --hookTimeout=900000`;
+  const run = (list: string[], env: string): string =>
+    list.length === 0 ? 'true' : `env ${env} ${vitest} ${list.map((file) => `'${file}'`).join(' ')}`;
+  const [mounted, others] = [files.filter((f) => onTheMount.includes(f)), files.filter((f) => !onTheMount.includes(f))];
+  return [
+    `cd '${top}' || exit 1`,
+    `export VAST_OST_HEAVY=1 VAST_OST_SEED=${process.env.VAST_OST_SEED ?? '20260101'} NODE_COMPILE_CACHE='${cache}' NO_COLOR=1`,
+    run(mounted, 'VAST_OST_TEST_DIR=/mnt/vast-netbackup/test'),
+    'first=$?',
+    run(others, 'VAST_OST_TEST_DIR=/tmp/test'),
+    'second=$?',
+    'exit $((first > second ? first : second))',
+  ].join('\n');
+}
+
+/** Shows the guest's log as it grows. */
+function follow(path: string): () => void {
+  let shown = 0;
+  const show = (): void => {
+    const text = existsSync(path) ? readFileSync(path) : Buffer.alloc(0);
+    process.stdout.write(text.subarray(shown));
+    shown = Math.max(shown, text.length);
+  };
+  watchFile(path, { interval: 1000 }, show);
+  return () => {
+    unwatchFile(path, show);
+    show();
+  };
+}
+
+async function boot(): Promise<void> {
+  const nine = (path: string, tag: string, more: string): string =>
+    `local,path=${path},mount_tag=${tag},security_model=none${more}`;
+  const args = [
+    ...['-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', '2', '-m', memory, '-nographic', '-no-reboot'],
+    ...['-kernel', join(lab, 'vmlinuz'), '-initrd', join(lab, 'initramfs')],
+    ...['-append', 'console=ttyS0 quiet panic=-1', '-nic', 'none'],
+    ...['-virtfs', nine('/', 'host', ',readonly=on,multidevs=remap'), '-virtfs', nine(lab, 'share', '')],
+  ];
+  const vm = spawn('qemu-system-x86_64', args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  let console = '';
+  for (const stream of [vm.stdout, vm.stderr]) {
+    stream.on('data', (chunk: Buffer) => {
+      console = (console + chunk.toString('latin1')).slice(-4000);
+    });
+  }
+  const timer = setTimeout(() => vm.kill('SIGKILL'), minutesMax * 60_000);
+  await new Promise((resolve) => vm.once('close', resolve));
+  clearTimeout(timer);
+  if (!existsSync(join(lab, 'exit'))) process.stdout.write(`the VM ended without a result; its console:\n${console}\n`);
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { install: { type: 'boolean', default: false } },
+});
+checkMachine(values.install);
+buildVm();
+for (const name of ['exit', 'guest.log']) rmSync(join(lab, name), { force: true });
+copyFileSync(join(here, 'vm/guest.sh'), join(lab, 'guest.sh'));
+writeFileSync(join(lab, 'job.sh'), job(positionals.length > 0 ? positionals : [...onTheMount, 'test/nfs']));
+const shown = follow(join(lab, 'guest.log'));
+await boot();
+shown();
+const exit = existsSync(join(lab, 'exit')) ? Number(readFileSync(join(lab, 'exit'), 'utf8')) : 1;
+process.exit(exit);
