@@ -294,7 +294,7 @@ export class Session {
     const writer = await startWriter(ctx, this.link, key, call, open);
     this.writer = writer;
     const { meta } = writer.target;
-    ctx.log.info({ job: this.link.job, image: key.id, durable: meta.size }, 'image open for write');
+    ctx.log.debug({ job: this.link.job, image: key.id, durable: meta.size }, 'image open for write');
     // Behind the reply, which goes out when this call has returned.
     setImmediate(() => writer.slots.begin());
     return encodeBody('imageOpened', {

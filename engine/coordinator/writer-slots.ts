@@ -74,8 +74,12 @@ export class WriterSlots {
       addon.arenaClose(this.#arena.id);
       this.#take(smaller);
     }
-    this.#pass(this.#arena);
-    this.#creditAll();
+    // One write for all: the credits travel behind the arena that they are for.
+    const frames = [this.#arenaFrame(this.#arena)];
+    for (let slot = this.#ledger.nextFree(); slot >= 0; slot = this.#ledger.nextFree()) {
+      frames.push(this.#creditFrame(slot, 0));
+    }
+    this.#link.sendArena(Buffer.concat(frames), this.#arena.id);
   }
 
   /** False: the client broke the protocol, and its connection was ended. */
@@ -165,9 +169,13 @@ export class WriterSlots {
     this.#ctx.memory.shrunk(this.#link.id, arena);
   }
 
-  #credit(slot: number, sequence: number): void {
+  #creditFrame(slot: number, sequence: number): Buffer {
     this.#ledger.credit(slot);
-    this.#link.send(encodeFrame('slotFree', frame.slotFree, 0, { arena: this.#arena.id, slot, sequence }));
+    return encodeFrame('slotFree', frame.slotFree, 0, { arena: this.#arena.id, slot, sequence });
+  }
+
+  #credit(slot: number, sequence: number): void {
+    this.#link.send(this.#creditFrame(slot, sequence));
   }
 
   #creditAll(): void {
@@ -176,9 +184,12 @@ export class WriterSlots {
     });
   }
 
+  #arenaFrame({ id, slots, slotBytes }: Arena): Buffer {
+    return encodeFrame('arena', frame.arena, 0, { arena: id, slots, slot_bytes: slotBytes });
+  }
+
   #pass(arena: Arena): void {
-    const { id, slots, slotBytes } = arena;
-    this.#link.sendArena(encodeFrame('arena', frame.arena, 0, { arena: id, slots, slot_bytes: slotBytes }), id);
+    this.#link.sendArena(this.#arenaFrame(arena), arena.id);
   }
 
   #tryShrink(): void {

@@ -198,8 +198,11 @@ export class ImageWriter implements OpenWriter {
     await this.#idle();
     const { target } = this;
     try {
-      await closeTarget(this.#ctx, target);
-      if (target.meta.state === 'pending') await dropClaim(this.#ctx, target.key, target.claim);
+      const closing = closeTarget(this.#ctx, target).catch((error) => this.#ctx.bug('close of files', error));
+      if (target.meta.state !== 'pending') return;
+      // A complete image needs nobody to wait for its descriptors; the next writer of a pending one does.
+      await closing;
+      await dropClaim(this.#ctx, target.key, target.claim);
     } finally {
       this.#gone.resolve();
     }
