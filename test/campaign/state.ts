@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { capture, top } from '../steps.ts';
+import { capture, top } from '../../scripts/steps.ts';
 
 export const campaignDirectory = join(top, 'build/campaign');
 const stateFile = join(campaignDirectory, 'state.json');
