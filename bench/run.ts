@@ -44,7 +44,7 @@ const mib = 1 << 20;
 
 function bytesPerStream(streams: number): number {
   if (values.quick) return Math.max(128 * mib, Math.floor(512 / streams) * mib);
-  return streams === 1 ? 3072 * mib : streams <= 4 ? 1024 * mib : 320 * mib;
+  return streams === 1 ? 6144 * mib : streams <= 4 ? 1024 * mib : 320 * mib;
 }
 
 function mountOf(directory: string): Result['conditions']['directory'] {
