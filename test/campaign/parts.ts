@@ -1,7 +1,7 @@
 /** What the campaign runs: each part is one command, and says by its exit code whether it passed (77: skipped). */
 import { join } from 'node:path';
-import { targets } from '../fuzz/targets.ts';
 import { top } from '../../scripts/steps.ts';
+import { targets } from '../fuzz/targets.ts';
 
 export const exitSkipped = 77;
 

@@ -13,10 +13,10 @@ import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { campaignParts, exitSkipped, type Part } from './parts.ts';
-import { campaignDirectory, loadState, type Result, type State, saveState, sourcesNow } from './state.ts';
 import { table } from '../../scripts/demo/table.ts';
 import { top } from '../../scripts/steps.ts';
+import { campaignParts, exitSkipped, type Part } from './parts.ts';
+import { campaignDirectory, loadState, type Result, type State, saveState, sourcesNow } from './state.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

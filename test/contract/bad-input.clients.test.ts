@@ -2,6 +2,7 @@
  * Clients that misbehave as processes do: they stop reading, dribble, vanish at any point, fork and die, or take all
  * handles. Only their own connection ends; a bystander is served on, and in the end the engine holds nothing.
  */
+import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { closeFlag, encodeBare, encodeFrame, frame, openMode, wire } from '../../engine/core/wire.ts';
 import { TestEngine } from '../support/engine.ts';
@@ -80,12 +81,17 @@ type Life = (arena: number, name: string) => Buffer[];
 const { magic, major, minor } = wire;
 const hello = (): Buffer =>
   encodeFrame('hello', frame.hello, 1, { magic, major, minor, job: 'gone', server: testServer });
-const token = Buffer.alloc(wire.tokenBytes, 7);
+/** Each writer has its own, as plug-ins draw them: what one who vanished began may still be under way. */
+const tokenOf = (name: string): Buffer => createHash('sha256').update(name).digest().subarray(0, wire.tokenBytes);
 
 const lives: Record<string, Life> = {
   writer: (arena, name) => [
     hello(),
-    encodeFrame('imageCreate', frame.imageCreate, 2, { token, lsu: 'lsu', def: imageDefinition(name, 7) }),
+    encodeFrame('imageCreate', frame.imageCreate, 2, {
+      token: tokenOf(name),
+      lsu: 'lsu',
+      def: imageDefinition(name, 7),
+    }),
     encodeBare(frame.populate, 0),
     encodeFrame('submit', frame.submit, 0, { arena, slot: 0, slot_offset: 0, length: 4 * mib, offset: 0, sequence: 1 }),
     encodeFrame('flush', frame.flush, 3, { sequence: 1 }),
@@ -117,7 +123,7 @@ const lives: Record<string, Life> = {
     encodeFrame('imageListOpen', frame.imageListOpen, 2, { lsu: 'lsu', states: 0 }),
     encodeFrame('list', frame.imageListNext, 3, { list: 1 }),
     encodeFrame('imageCopy', frame.imageCopy, 4, {
-      token,
+      token: tokenOf(name),
       from_lsu: 'lsu',
       to_lsu: 'lsu',
       from: imageDefinition('source', 7),
