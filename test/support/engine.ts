@@ -122,8 +122,7 @@ export class TestEngine {
     const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
     const first = await lines.next();
     if (first.done) {
-      await this.#ended;
-      throw new Error(`the engine did not come up: ${this.err}`);
+      throw new Error(`the engine did not come up (${await this.ended()}): ${this.err}`);
     }
     this.pid = (JSON.parse(first.value) as { pid: number }).pid;
   }
