@@ -18,7 +18,7 @@ import { crcOf, type ImageKey } from './image-info.ts';
 import { openArena, slotBytesMin } from './memory.ts';
 import { closeRead, openForRead, type ReadTarget } from './reader.ts';
 import { ioFailure } from './storage.ts';
-import { closeTarget, createTarget, dataName, dropClaim, type WriteTarget } from './write-target.ts';
+import { closeTarget, createTarget, dataName, dropClaim, forgetFiles, type WriteTarget } from './write-target.ts';
 
 /** Sums that travel in one call. */
 const sumsPerCall = 8192;
@@ -261,5 +261,6 @@ async function commitCopy(ctx: Context, from: ImageMeta, target: WriteTarget): P
     claim: claim.text,
     claimN: claim.n,
   });
+  forgetFiles(target);
   target.meta = meta;
 }

@@ -11,7 +11,7 @@ import type { Account } from './account.ts';
 import { type Context, chunkBytes } from './context.ts';
 import { crcOf, demandMove } from './image-info.ts';
 import { catchUp, shaState } from './write-digest.ts';
-import { dataName, type WriteTarget } from './write-target.ts';
+import { dataName, forgetFiles, type WriteTarget } from './write-target.ts';
 
 /** Of a resumed image, whose sums came all at once: some milliseconds, then others have their turn. */
 const combinesPerTurn = 8192;
@@ -155,6 +155,7 @@ export async function commitTarget(ctx: Context, t: WriteTarget, account: Accoun
     claim: t.claim.text,
     claimN: t.claim.n,
   });
+  forgetFiles(t);
   t.durable.flushed(size);
   t.meta = meta;
 }

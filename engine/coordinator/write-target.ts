@@ -279,10 +279,17 @@ async function loadPartial(ctx: Context, t: WriteTarget): Promise<void> {
   coverage.cover(start, length, new BigUint64Array([crc]));
 }
 
+/** The commit has closed them. */
+export function forgetFiles(t: WriteTarget): void {
+  t.files.data = -1;
+  t.files.sums = -1;
+  t.files.dir = -1;
+}
+
 /** Frees what a target holds here; its claim is another matter. */
 export async function closeTarget(ctx: Context, t: WriteTarget): Promise<void> {
   if (t.sha !== 0) addon.shaClose(t.sha);
   t.sha = 0;
   const files = [t.files.data, t.files.sums, t.files.dir].filter((file) => file >= 0);
-  await ctx.storage.letGo(t.key.what, 'closeFiles', { files });
+  if (files.length > 0) await ctx.storage.letGo(t.key.what, 'closeFiles', { files });
 }

@@ -163,7 +163,7 @@ export interface Store {
   replaceMeta(arg: { lsu: string; image: string; dir: number; token: string; meta: string }): void;
   /** Appends sums without syncing: for images whose tail of sums does not fit one call. */
   appendSums(arg: { sums: number; at: number; crcs: string }): void;
-  /** DESIGN §6 complete; `size` is checked after the sync. */
+  /** DESIGN §6 complete; `size` is checked after the sync. When it succeeds, it has closed `files`. */
   commitImage(arg: FlushArg & { size: number; claim: string; claimN: number }): void;
 
   /** Renames the directory into .trash, syncs. ENOENT when there is no such image. */

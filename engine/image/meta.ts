@@ -71,7 +71,7 @@ export function encodeMeta(meta: ImageMeta, crc: Crc64): string {
   const checked = metaTextSchema.safeParse(fields);
   const wrong = checked.success ? brokenRule(meta) : firstIssue(checked.error);
   if (wrong) throw new RangeError(`image meta: ${wrong.field}: ${wrong.text}`);
-  const text = asciiJson({ ...fields, meta_crc64: hex64(textCrc(fields, crc)) });
+  const text = withCrc(asciiJson(fields), crc);
   if (text.length > metaBytesMax) throw new RangeError(`image meta: ${text.length} bytes`);
   return text;
 }
@@ -152,6 +152,12 @@ function brokenRule(meta: ImageMeta): Wrong | null {
 
 function textCrc(fields: MetaText, crc: Crc64): bigint {
   return crc(Buffer.from(asciiJson(fields), 'latin1'));
+}
+
+/** The text of all fields, with their CRC as the last one. */
+function withCrc(text: string, crc: Crc64): string {
+  const sum = hex64(crc(Buffer.from(text, 'latin1')));
+  return `${text.slice(0, text.lastIndexOf('\n}'))},\n  "meta_crc64": "${sum}"\n}\n`;
 }
 
 /** "2024-01-15T10:30:00Z"; null for a date that no calendar of ours reaches. */

@@ -17,6 +17,7 @@ const storageCalls = [
   'unlinkFile',
   'syncFile',
   'syncData',
+  'startWriteback',
   'truncateFile',
   'changeMode',
   'statFile',

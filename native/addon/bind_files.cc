@@ -178,6 +178,7 @@ void exportFiles(Napi::Env env, Napi::Object exports) {
   add<unlink>(env, exports, "unlinkFile");
   add<byFile<syncFile>>(env, exports, "syncFile");
   add<byFile<syncData>>(env, exports, "syncData");
+  add<byFile<startWriteback>>(env, exports, "startWriteback");
   add<truncate>(env, exports, "truncateFile");
   add<chmod>(env, exports, "changeMode");
   add<stat>(env, exports, "statFile");

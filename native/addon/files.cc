@@ -147,6 +147,13 @@ int64_t syncData(int32_t file) {
   return fdatasync(f->fd) == 0 ? 0 : -errno;
 }
 
+// Without the flags that wait: those would take a write error off the file before the fsync that has to tell it.
+int64_t startWriteback(int32_t file) {
+  const Ref<File> f = getFile(file);
+  if (!f) return -EBADF;
+  return sync_file_range(f->fd, 0, 0, SYNC_FILE_RANGE_WRITE) == 0 ? 0 : -errno;
+}
+
 int64_t truncateFile(int32_t file, int64_t size) {
   const Ref<File> f = getFile(file);
   if (!f) return -EBADF;

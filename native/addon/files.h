@@ -37,6 +37,7 @@ int64_t linkFile(int32_t fromDir, const char* from, int32_t toDir, const char* t
 int64_t unlinkFile(int32_t dir, const char* path, int flags);
 int64_t syncFile(int32_t file);
 int64_t syncData(int32_t file);
+int64_t startWriteback(int32_t file);
 int64_t truncateFile(int32_t file, int64_t size);
 int64_t changeMode(int32_t file, mode_t mode);
 int64_t lockFile(int32_t file);

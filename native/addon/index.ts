@@ -51,6 +51,8 @@ export interface Addon {
   unlinkFile(dir: number, path: string, flags: number): number;
   syncFile(file: number): number;
   syncData(file: number): number;
+  /** sync_file_range: begins to write what the page cache holds, waits for nothing, promises nothing. */
+  startWriteback(file: number): number;
   truncateFile(file: number, size: number): number;
   /** fchmod: over NFS also the fence that waits for late writes of a killed engine. */
   changeMode(file: number, mode: number): number;

@@ -139,6 +139,8 @@ function spoiled(
     .filter(({ name, args }) => name === spoiledCall.name && args[0] === spoiledCall.args[0])
     .map(({ name }) => name);
   calls.reset();
+  // A commit that succeeded has closed the image's three files.
+  if (failure === null && step === steps.commit) before[0] -= 3;
   const leaks = openCounts().map((count, i) => count - before[i]);
   checkState(step, kit, fault.when === 'before' && spoiledCall.name !== 'unlinkFile');
   close(kit.store, files);
@@ -163,6 +165,8 @@ function checkState(step: Step, kit: ReturnType<typeof fileKit>, clean: boolean)
 }
 
 const syncs = ['syncFile', 'syncData'];
+/** Removing what is no longer needed, and beginning a write that a sync will end, may fail in silence. */
+const silent = ['unlinkFile', 'startWriteback'];
 
 describe.each(Object.entries(steps))('%s', (_, step) => {
   const count = countCalls(step);
@@ -173,8 +177,8 @@ describe.each(Object.entries(steps))('%s', (_, step) => {
       const { failure, failed, later, leaks } = spoiled(step, { at, errno: errno.EIO, when: 'before' });
       const where = `call ${at}, ${failed}`;
       expect(leaks, where).toEqual([0, 0, 0, 0, 0]);
-      // Removing what is no longer needed may fail in silence: all else is told, with its errno and path.
-      if (failed === 'unlinkFile') continue;
+      // All else is told, with its errno and path.
+      if (silent.includes(failed)) continue;
       expect(failure, where).toMatchObject({ errno: -errno.EIO });
       expect(failure!.step, where).not.toBe('');
       expect(failure!.syncFailed ?? false, where).toBe(syncs.includes(failed));
@@ -195,7 +199,7 @@ describe.each(Object.entries(steps))('%s', (_, step) => {
     for (const at of all) {
       const code = codes[at % codes.length];
       const { failure, failed } = spoiled(step, { at, errno: code, when: 'before' });
-      if (failed !== 'unlinkFile') expect(failure, `call ${at}, ${failed}`).toMatchObject({ errno: -code });
+      if (!silent.includes(failed)) expect(failure, `call ${at}, ${failed}`).toMatchObject({ errno: -code });
     }
   });
 });

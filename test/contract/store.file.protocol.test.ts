@@ -2,6 +2,8 @@
 import { existsSync, lstatSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { errno } from '../../engine/core/errors.ts';
+import { addon, statFields } from '../../native/addon/index.ts';
 import type { FileStore } from '../../workers/file/file-store.ts';
 import { AddonCalls } from '../support/addon-calls.ts';
 import {
@@ -47,22 +49,26 @@ describe('the protocol', () => {
       'openFile .new-token-1',
       'openFile claim.1',
       'writeBytes',
-      'syncFile',
+      'startWriteback',
       'openFile image.meta',
       'writeBytes',
-      'syncFile',
       'openFile image.data',
       'statFile',
       'openFile image.sums',
       'writeBytes',
       'syncFile',
+      'syncFile',
+      'syncFile',
       `renameFile .new-token-1 → ${image}`,
       'syncFile',
     ]);
+    const opened = (name: string) => calls.calls.find(({ args }) => args[1] === name)?.result;
+    const synced = calls.calls.filter(({ name }) => name === 'syncFile').map(({ args }) => args[0]);
+    expect(synced.slice(0, 3)).toEqual([opened('image.meta'), opened('claim.1'), files.dir]);
     close(store, files);
   });
 
-  it('of complete syncs data, sums, meta and directory in this order, with the size looked at between', () => {
+  it('of complete syncs meta, data and sums before the rename, the directory behind it, and looks at the size between', () => {
     using payload = new Payload();
     const files = create(store);
     payload.write(files.data, pattern(8192, 1), 0);
@@ -72,44 +78,47 @@ describe('the protocol', () => {
       'statAt .vast-ost-store',
       'statFile',
       'truncateFile',
-      'syncData',
       'writeBytes',
       'truncateFile',
-      'syncFile',
-      'statFile',
+      'startWriteback',
       'openFile .meta-token-1',
       'writeBytes',
       'syncFile',
+      'syncData',
+      'syncFile',
+      'statFile',
       'renameFile .meta-token-1 → image.meta',
       'syncFile',
       'unlinkFile claim.1',
     ]);
     const synced = calls.calls.filter(({ name }) => name.startsWith('sync')).map(({ args }) => args[0]);
-    expect([synced[0], synced[1], synced[3]]).toEqual([files.data, files.sums, files.dir]);
-    close(store, files);
+    const meta = calls.calls.find(({ args }) => args[1] === '.meta-token-1')?.result;
+    expect(synced).toEqual([meta, files.data, files.sums, files.dir]);
+    expect(calls.calls.find(({ name }) => name === 'startWriteback')?.args[0]).toBe(files.sums);
+    expect(addon.statFile(files.data, new Float64Array(statFields)), 'complete has closed the files').toBe(
+      -errno.EBADF,
+    );
   });
 
-  it('of flush syncs data before sums before meta', () => {
+  it('of flush syncs meta, data and sums before the rename', () => {
     const files = create(store);
     using calls = new AddonCalls();
     store.flushImage({ ...path, files, token: 'token-1', meta: '{}', sumsAt: headerBytes, crcs: crcs(0, 1) });
     expect(fileNames(calls)).toEqual([
       'statAt .vast-ost-store',
-      'syncData',
       'writeBytes',
       'truncateFile',
-      'syncFile',
+      'startWriteback',
       'openFile .meta-token-1',
       'writeBytes',
+      'syncFile',
+      'syncData',
       'syncFile',
       'renameFile .meta-token-1 → image.meta',
       'syncFile',
     ]);
-    expect([calls.calls[1].args[0], calls.calls[4].args[0], calls.calls[9].args[0]]).toEqual([
-      files.data,
-      files.sums,
-      files.dir,
-    ]);
+    const synced = calls.calls.filter(({ name }) => name.startsWith('sync')).map(({ args }) => args[0]);
+    expect(synced.slice(1)).toEqual([files.data, files.sums, files.dir]);
     close(store, files);
   });
 

@@ -13,6 +13,7 @@ const names = [
   'unlinkFile',
   'syncFile',
   'syncData',
+  'startWriteback',
   'truncateFile',
   'changeMode',
   'statFile',

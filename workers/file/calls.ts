@@ -71,11 +71,23 @@ export function readWhole(dir: number, name: string, max: number, path: string):
   }
 }
 
-/** Writes and syncs a small new file; after a failure it is gone again. Its name is durable with the directory only. */
-export function writeWhole(dir: number, name: string, text: string, flags: number, path: string): void {
+/** A small new file, open and not yet durable; after a failure it is gone again. */
+export function writeNew(dir: number, name: string, text: string, flags: number, path: string): number {
   const file = openFile(dir, name, O_WRONLY | O_CREAT | flags, path);
   try {
     writeBytes(file, Buffer.from(text), 0, path);
+    return file;
+  } catch (error) {
+    addon.unlinkFile(dir, name, 0);
+    addon.closeFile(file);
+    throw error;
+  }
+}
+
+/** Writes and syncs a small new file; after a failure it is gone again. Its name is durable with the directory only. */
+export function writeWhole(dir: number, name: string, text: string, flags: number, path: string): void {
+  const file = writeNew(dir, name, text, flags, path);
+  try {
     syncFile(file, path);
   } catch (error) {
     addon.unlinkFile(dir, name, 0);
@@ -88,6 +100,11 @@ export function writeWhole(dir: number, name: string, text: string, flags: numbe
 /** The file is replaced by `text`, durably: temporary, fsync, rename, fsync of the directory. */
 export function replaceWhole(dir: number, name: string, temporary: string, text: string, path: string): void {
   writeWhole(dir, temporary, text, O_TRUNC, `${path}/${temporary}`);
+  enterWhole(dir, name, temporary, path);
+}
+
+/** A temporary file that is durable takes its name, durably. */
+export function enterWhole(dir: number, name: string, temporary: string, path: string): void {
   const renamed = addon.renameFile(dir, temporary, dir, name, 0);
   if (renamed < 0) {
     addon.unlinkFile(dir, temporary, 0);

@@ -25,7 +25,7 @@ import {
   statOut,
   syncFile,
   writeBytes,
-  writeWhole,
+  writeNew,
 } from './calls.ts';
 import { openData } from './data-file.ts';
 import type { Root } from './root.ts';
@@ -69,18 +69,28 @@ export function createImage(root: Root, arg: CreateArg): OpenFiles {
 
 function fillDirectory(root: Root, arg: CreateArg, files: Fresh, path: string): void {
   const { dir } = files;
+  const [claimPath, metaPath] = [`${path}/${claimName(1)}`, `${path}/${metaName}`];
+  let meta = -1;
   // The claim first: whoever finds the unfinished directory can then tell whether its maker lives.
-  writeWhole(dir, claimName(1), arg.claim, O_EXCL, `${path}/${claimName(1)}`);
-  files.ours = true;
-  writeWhole(dir, metaName, arg.meta, O_EXCL, `${path}/${metaName}`);
-  const opened = openData(root, dir, dataName, O_RDWR | O_CREAT | O_EXCL, `${path}/${dataName}`);
-  files.data = opened.data;
-  files.align = opened.align;
-  if (arg.sumsHeader !== null) {
-    files.sums = openFile(dir, sumsName, O_RDWR | O_CREAT | O_EXCL, `${path}/${sumsName}`);
-    writeBytes(files.sums, Buffer.from(arg.sumsHeader, 'base64'), 0, `${path}/${sumsName}`);
+  const claim = writeNew(dir, claimName(1), arg.claim, O_EXCL, claimPath);
+  try {
+    files.ours = true;
+    // Under way before the first sync, it becomes durable in the same commit of the file system's journal.
+    addon.startWriteback(claim);
+    meta = writeNew(dir, metaName, arg.meta, O_EXCL, metaPath);
+    const opened = openData(root, dir, dataName, O_RDWR | O_CREAT | O_EXCL, `${path}/${dataName}`);
+    files.data = opened.data;
+    files.align = opened.align;
+    if (arg.sumsHeader !== null) {
+      files.sums = openFile(dir, sumsName, O_RDWR | O_CREAT | O_EXCL, `${path}/${sumsName}`);
+      writeBytes(files.sums, Buffer.from(arg.sumsHeader, 'base64'), 0, `${path}/${sumsName}`);
+    }
+    syncFile(meta, metaPath);
+    syncFile(claim, claimPath);
+    syncFile(dir, path);
+  } finally {
+    for (const file of [claim, meta]) if (file >= 0) addon.closeFile(file);
   }
-  syncFile(dir, path);
 }
 
 /** Fails onto an image: a directory that is not empty, and ours never are. */

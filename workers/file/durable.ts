@@ -11,20 +11,28 @@ import {
   sumsName,
 } from '../layout.ts';
 import { type FlushArg, type Store, storeErrno } from '../store.ts';
-import { fail, must, replaceWhole, statOut, syncData, syncFile, writeBytes } from './calls.ts';
+import {
+  enterWhole,
+  fail,
+  must,
+  O_TRUNC,
+  replaceWhole,
+  statOut,
+  syncData,
+  syncFile,
+  writeBytes,
+  writeNew,
+} from './calls.ts';
 import type { Root } from './root.ts';
 
 type CommitArg = Parameters<Store['commitImage']>[0];
 type AppendArg = Parameters<Store['appendSums']>[0];
 type MetaArg = Parameters<Store['replaceMeta']>[0];
 
-/** Data, then sums, then the meta that speaks of both: a meta never promises what is not durable. */
+/** Data and sums before the name of the meta that speaks of both: a meta never promises what is not durable. */
 export function flushImage(root: Root, arg: FlushArg): void {
-  const path = pathOf(arg);
   root.checkMarker();
-  syncData(arg.files.data, `${path}/${dataName}`);
-  writeSums(arg, path);
-  writeMeta(arg.files.dir, arg.token, arg.meta, path);
+  makeDurable(arg, pathOf(arg), () => undefined);
 }
 
 /** As flush, with the data cut to its size before, and looked at behind. Then the claim is over. */
@@ -37,17 +45,17 @@ export function commitImage(root: Root, arg: CommitArg): void {
   // Making it longer would fill in zeros that nobody wrote.
   if (written < arg.size) fail('size', dataPath, storeErrno.sizeDiffers);
   if (written > arg.size) must(addon.truncateFile(arg.files.data, arg.size), 'truncate', dataPath);
-  syncData(arg.files.data, dataPath);
-  writeSums(arg, path);
-  if (sizeOf(arg.files.data, dataPath) !== arg.size) fail('size', dataPath, storeErrno.sizeDiffers);
-  writeMeta(arg.files.dir, arg.token, arg.meta, path);
+  makeDurable(arg, path, () => {
+    if (sizeOf(arg.files.data, dataPath) !== arg.size) fail('size', dataPath, storeErrno.sizeDiffers);
+  });
   // The image is complete and durable: a claim that stays is only something for the janitor.
   addon.unlinkFile(arg.files.dir, claim, 0);
+  for (const file of [arg.files.data, arg.files.sums, arg.files.dir]) if (file >= 0) addon.closeFile(file);
 }
 
 export function replaceMeta(root: Root, arg: MetaArg): void {
   root.checkMarker();
-  writeMeta(arg.dir, arg.token, arg.meta, pathOf(arg));
+  replaceWhole(arg.dir, metaName, metaPrefix + checkToken(arg.token), arg.meta, pathOf(arg));
 }
 
 export function appendSums(arg: AppendArg): void {
@@ -63,16 +71,37 @@ function sizeOf(file: number, path: string): number {
   return statOut[statField.size];
 }
 
-function writeSums(arg: FlushArg, imagePath: string): void {
+/**
+ * Sums and the meta's temporary file are written, and under way, before the first sync: on a journaling file system all
+ * three then become durable in one commit. Their order among themselves promises nothing; the rename comes last.
+ */
+function makeDurable(arg: FlushArg, path: string, check: () => void): void {
+  const { dir, data } = arg.files;
+  const temporary = metaPrefix + checkToken(arg.token);
+  const temporaryPath = `${path}/${temporary}`;
+  const sums = writeSums(arg, `${path}/${sumsName}`);
+  const meta = writeNew(dir, temporary, arg.meta, O_TRUNC, temporaryPath);
+  try {
+    syncFile(meta, temporaryPath);
+    syncData(data, `${path}/${dataName}`);
+    if (sums >= 0) syncFile(sums, `${path}/${sumsName}`);
+    check();
+  } catch (error) {
+    addon.unlinkFile(dir, temporary, 0);
+    throw error;
+  } finally {
+    addon.closeFile(meta);
+  }
+  enterWhole(dir, metaName, temporary, path);
+}
+
+/** The file that is to be synced; −1: nothing was written. */
+function writeSums(arg: FlushArg, path: string): number {
   const { sums } = arg.files;
-  if (arg.sumsAt < 0 || sums < 0) return;
-  const path = `${imagePath}/${sumsName}`;
+  if (arg.sumsAt < 0 || sums < 0) return -1;
   const crcs = Buffer.from(arg.crcs, 'base64');
   writeBytes(sums, crcs, arg.sumsAt, path);
   must(addon.truncateFile(sums, arg.sumsAt + crcs.length), 'truncate', path);
-  syncFile(sums, path);
-}
-
-function writeMeta(dir: number, token: string, meta: string, path: string): void {
-  replaceWhole(dir, metaName, metaPrefix + checkToken(token), meta, path);
+  addon.startWriteback(sums);
+  return sums;
 }

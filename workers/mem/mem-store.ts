@@ -231,6 +231,7 @@ export class MemStore implements Store {
     if (written > arg.size) data.cut(arg.size);
     this.flushImage(arg);
     this.#image(arg).claims.delete(arg.claimN);
+    this.closeFiles({ files: [arg.files.data, arg.files.sums, arg.files.dir] });
   }
 
   removeImage(arg: Arg<'removeImage'>): void {

@@ -246,6 +246,15 @@ static int on_descriptor(const char *name, int kind, long number, int fd, int64_
 
 API int fsync(int fd) { return on_descriptor("fsync", kind_sync, SYS_fsync, fd, 0); }
 API int fdatasync(int fd) { return on_descriptor("fdatasync", kind_sync, SYS_fdatasync, fd, 0); }
+
+/* Promises nothing: for the power-loss checker it never was. */
+API int sync_file_range(int fd, off64_t offset, off64_t length, unsigned flags) {
+  if (!shim_sees(fd)) return (int)pass(SYS_sync_file_range, fd, offset, length, flags, 0, 0);
+  struct call call = {.name = "writeback", .kind = kind_read, .fd = fd};
+  if (shim_enter(&call)) call.result = raw(SYS_sync_file_range, fd, offset, length, flags, 0, 0);
+  return (int)shim_leave(&call);
+}
+
 API int flock(int fd, int operation) { return on_descriptor("lock", kind_read, SYS_flock, fd, operation); }
 API int fchmod(int fd, mode_t mode) { return on_descriptor("chmod", kind_read, SYS_fchmod, fd, mode); }
 

@@ -27,7 +27,7 @@ export interface Rule {
   count?: number;
   /** fail: errno, positive. short: bytes. hang: errno after release, 0 to go on. */
   argument?: number;
-  /** Names of calls or kinds: open mkdir rename link unlink rmdir write copy clone truncate fsync fdatasync chmod lock
+  /** Names of calls or kinds: open mkdir rename link unlink rmdir write copy clone truncate fsync fdatasync writeback chmod lock
    * read stat statfs list close; @change = names, data and syncs; @name, @sync, @read. Default: all that are counted. */
   names?: string[];
   /** fnmatch pattern on the path below the root (`*` matches `/` too). Default: all. */
