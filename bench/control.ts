@@ -1,10 +1,12 @@
 /** The engine's own share of a control round trip: the call's time less the time its lane spent on it. */
+import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import type { TestEngine } from '../test/support/engine.ts';
 import type { Result } from './result.ts';
 import { modes, startEngine } from './subjects.ts';
 
 const calls = 5000;
+const handover = join(import.meta.dirname, 'native/build/handover');
 
 async function laneSeconds(engine: TestEngine): Promise<number> {
   const { pools } = await engine.status();
@@ -22,7 +24,9 @@ export async function controlRoundTrip(directory: string): Promise<Result['contr
     const answer = await host.ok(`repeat ${calls} prop_byname v bench i0 1`);
     const lane = (((await laneSeconds(engine)) - before) * 1e6) / calls;
     await host.end();
-    return { calls, p50Us: Number(answer.p50_us), p99Us: Number(answer.p99_us), laneMeanUs: lane };
+    const bare = JSON.parse(execFileSync(handover, [String(calls)], { encoding: 'utf8' })) as Record<string, number>;
+    const handoverUs = (bare.process_us ?? Number.NaN) + (bare.thread_us ?? Number.NaN);
+    return { handoverUs, calls, p50Us: Number(answer.p50_us), p99Us: Number(answer.p99_us), laneMeanUs: lane };
   } finally {
     await engine.stop();
   }

@@ -92,9 +92,9 @@ export function printReport(result: Result): void {
     );
   }
   if (result.control !== null) {
-    const { p50Us, p99Us, laneMeanUs, calls } = result.control;
+    const { p50Us, p99Us, laneMeanUs, handoverUs = Number.NaN, calls } = result.control;
     out(
-      `control round trip (${calls} calls): p50 ${p50Us.toFixed(0)} µs, p99 ${p99Us.toFixed(0)} µs, in the lane ${laneMeanUs.toFixed(0)} µs, engine's own share ${(p50Us - laneMeanUs).toFixed(0)} µs`,
+      `control round trip (${calls} calls): p50 ${p50Us.toFixed(0)} µs, p99 ${p99Us.toFixed(0)} µs, in the lane ${laneMeanUs.toFixed(0)} µs, engine's own share ${(p50Us - laneMeanUs).toFixed(0)} µs; four bare hand-overs ${handoverUs.toFixed(0)} µs`,
     );
   }
 }

@@ -41,7 +41,14 @@ export const resultSchema = z.object({
     .object({ bareMs: z.array(z.number()), engineMs: z.array(z.number()), perImage: z.number().int() })
     .nullable(),
   control: z
-    .object({ calls: z.number().int(), p50Us: z.number(), p99Us: z.number(), laneMeanUs: z.number() })
+    .object({
+      calls: z.number().int(),
+      p50Us: z.number(),
+      p99Us: z.number(),
+      laneMeanUs: z.number(),
+      /** Four bare hand-overs: between two processes there and back, between two threads there and back. */
+      handoverUs: z.number().optional(),
+    })
     .nullable(),
 });
 export type Row = z.infer<typeof rowSchema>;

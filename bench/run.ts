@@ -44,7 +44,8 @@ const mib = 1 << 20;
 
 function bytesPerStream(streams: number): number {
   if (values.quick) return Math.max(128 * mib, Math.floor(512 / streams) * mib);
-  return streams === 1 ? 6144 * mib : streams <= 4 ? 1024 * mib : 320 * mib;
+  // Long enough that the first slot, which fills while the device waits, is a small part of each image.
+  return streams === 1 ? 6144 * mib : streams <= 4 ? 2048 * mib : 1024 * mib;
 }
 
 function mountOf(directory: string): Result['conditions']['directory'] {
@@ -57,7 +58,7 @@ function mountOf(directory: string): Result['conditions']['directory'] {
 
 function checkSpace(directory: string): void {
   const { bavail, bsize } = statfsSync(directory);
-  const need = Math.max(...streamCounts.map((streams) => streams * bytesPerStream(streams))) * (modes.length + 4);
+  const need = Math.max(...streamCounts.map((streams) => streams * bytesPerStream(streams)));
   if (bavail * bsize < need * 1.1) {
     throw new Error(
       `${directory} has ${(bavail * bsize) / 1e9} GB free, the bench needs ${need / 1e9}: use --target, --quick or --streams 1`,
@@ -103,12 +104,12 @@ async function alternate(subjects: Subject[], streams: number): Promise<Row[]> {
       const subject = subjects[i] as Subject;
       const written = await subject.write(streams, bytes);
       const restored = await subject.restore(streams, bytes);
+      await subject.clean(streams);
       process.stderr.write(`\r${streams} streams, ${round}/${alternations}, ${subject.name.padEnd(24)}`);
       if (round === 0) continue;
       rows[2 * i]?.samples.push(written);
       rows[2 * i + 1]?.samples.push(restored);
     }
-    if (streams > 0) for (const subject of subjects) if (subject instanceof EngineSubject) await subject.clean(streams);
   }
   process.stderr.write('\r\x1b[K');
   return rows;

@@ -11,11 +11,16 @@ export interface Sample {
   engineCpuPerGb: number | null;
 }
 
-/** What is alternated: each call makes one run and cleans up what it alone made. */
+/** What is alternated: a write, a restore of what it wrote, and its removal, so that one subject's bytes lie there. */
 export interface Subject {
   readonly name: string;
   write(streams: number, bytes: number): Promise<Sample>;
   restore(streams: number, bytes: number): Promise<Sample>;
+  clean(streams: number): Promise<void>;
+}
+
+async function emptied(directory: string): Promise<void> {
+  rmSync(directory, { recursive: true, force: true });
 }
 
 const floorProgram = join(import.meta.dirname, 'native/build/floor');
@@ -32,11 +37,11 @@ export function floorSubject(directory: string, depth: number): Subject {
   return {
     name: `floor, ${depth} in flight`,
     write: async (streams, bytes) => {
-      rmSync(directory, { recursive: true, force: true });
       mkdirSync(directory, { recursive: true });
       return asSample(floor(['write', directory, streams, bytes, depth]));
     },
     restore: async (streams, bytes) => asSample(floor(['read', directory, streams, bytes, depth])),
+    clean: () => emptied(directory),
   };
 }
 
@@ -44,11 +49,11 @@ export function plainSubject(directory: string): Subject {
   return {
     name: 'plain plug-in',
     write: async (streams, bytes) => {
-      rmSync(directory, { recursive: true, force: true });
       mkdirSync(directory, { recursive: true });
       return asSample(floor(['plain-write', directory, streams, bytes]));
     },
     restore: async (streams, bytes) => asSample(floor(['plain-read', directory, streams, bytes])),
+    clean: () => emptied(directory),
   };
 }
 
@@ -87,11 +92,9 @@ export function fioSubject(directory: string, engine: 'psync' | 'libaio' | 'io_u
   };
   return {
     name: `fio ${engine} ${depth}`,
-    write: async (streams, bytes) => {
-      rmSync(directory, { recursive: true, force: true });
-      return run(streams, bytes, 'write');
-    },
+    write: async (streams, bytes) => run(streams, bytes, 'write'),
     restore: async (streams, bytes) => run(streams, bytes, 'read'),
+    clean: () => emptied(directory),
   };
 }
 
@@ -159,7 +162,6 @@ export class EngineSubject implements Subject {
 
   async write(streams: number, bytes: number): Promise<Sample> {
     if (this.#images === 0) await runHost(['create-lsu', '--lsu', 'bench', '--config', this.engine.config]);
-    await this.clean(streams);
     this.#images++;
     return this.#sample([
       'backup',
@@ -193,9 +195,8 @@ export class EngineSubject implements Subject {
 
   /** Space comes back before the next run measures: the trash is emptied here, not by the hourly janitor. */
   async clean(streams: number): Promise<void> {
-    if (this.#images === 0) return;
     for (let i = 1; i <= streams; i++) {
-      await runHost([
+      const { code, err } = await runHost([
         'delete',
         '--lsu',
         'bench',
@@ -206,6 +207,7 @@ export class EngineSubject implements Subject {
         '--config',
         this.engine.config,
       ]);
+      if (code !== 0) throw new Error(`delete of stream ${i}: ${err}`);
     }
     rmSync(join(this.engine.store, 'bench/.trash'), { recursive: true, force: true });
   }
