@@ -6,6 +6,7 @@ import { answerBytesGood, entryBytes } from '../meta-text.ts';
 import type { Store } from '../store.ts';
 import {
   fail,
+  isErrno,
   must,
   O_EXCL,
   openDir,
@@ -19,6 +20,10 @@ import {
 import { readMeta } from './open.ts';
 import type { Root } from './root.ts';
 
+type NamesArg = Parameters<Store['nextNames']>[0];
+
+/** Each of them meets another commit, or the storage has gone. */
+const staleTriesMax = 3;
 const lsuTextBytesMax = 64 * 1024;
 const fileTypeMask = 0o170000;
 const directoryType = 0o040000;
@@ -69,7 +74,7 @@ export function openNames(root: Root, arg: Parameters<Store['openNames']>[0]): {
 }
 
 /** Names are taken one by one where metas are read: a name that was taken must be answered. */
-export function nextNames(root: Root, arg: Parameters<Store['nextNames']>[0]): ReturnType<Store['nextNames']> {
+export function nextNames(root: Root, arg: NamesArg): ReturnType<Store['nextNames']> {
   const dir = arg.lsu === null ? root.dir : root.lsu(arg.lsu);
   const names: { name: string; meta: string | null }[] = [];
   let bytes = 0;
@@ -78,12 +83,28 @@ export function nextNames(root: Root, arg: Parameters<Store['nextNames']>[0]): R
     if (typeof taken === 'number') return fail('readdir', arg.lsu ?? '', taken);
     if (taken.length === 0) break;
     const name = taken[0];
-    if (name.startsWith('.') || !isDirectory(dir, name)) continue;
-    const meta = arg.meta ? readMeta(dir, `${name}/${metaName}`, `${arg.lsu ?? ''}/${name}`) : null;
-    names.push({ name, meta });
-    bytes += entryBytes(name, meta);
+    const entry = name.startsWith('.') ? null : lookAt(dir, name, arg);
+    if (entry === null) continue;
+    names.push(entry);
+    bytes += entryBytes(name, entry.meta);
   }
   return { names };
+}
+
+/**
+ * A handle of NFS goes stale when another machine replaces the file behind it, as each commit does with its meta: the
+ * name is looked up again. The list as a whole could not be taken up where it was.
+ */
+function lookAt(dir: number, name: string, arg: NamesArg): { name: string; meta: string | null } | null {
+  for (let tries = 1; ; tries++) {
+    try {
+      if (!isDirectory(dir, name)) return null;
+      const meta = arg.meta ? readMeta(dir, `${name}/${metaName}`, `${arg.lsu ?? ''}/${name}`) : null;
+      return { name, meta };
+    } catch (error) {
+      if (!isErrno(error, errno.ESTALE) || tries === staleTriesMax) throw error;
+    }
+  }
 }
 
 /** Something else than a directory is nobody's LSU and nobody's image; nor is what vanished meanwhile. */
