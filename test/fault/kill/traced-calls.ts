@@ -21,6 +21,7 @@ const shimNames: Readonly<Record<string, string>> = {
   unlinkat: 'unlink',
   rmdir: 'rmdir',
   ftruncate: 'truncate',
+  sync_file_range: 'writeback',
   fchmod: 'chmod',
   flock: 'lock',
   stat: 'stat',

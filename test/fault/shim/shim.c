@@ -31,11 +31,11 @@ static int open_any(int dir, const char *path, int flags, mode_t mode) {
   const bool changes = (flags & (O_CREAT | O_TRUNC)) != 0;
   struct call call = {.name = "open", .kind = changes ? kind_name : kind_read, .fd = dir, .path = path, .flags = flags};
   if (shim_enter(&call)) {
-    const bool there = (flags & O_CREAT) == 0 || !shim_logs() || shim_inode(dir, path) != 0;
+    const bool there = (flags & O_CREAT) == 0 || !shim_keeps_data() || shim_inode(dir, path) != 0;
     call.result = raw(SYS_openat, dir, P(path), flags, mode, 0, 0);
     call.created = !there && call.result >= 0;
     if (call.result >= 0) shim_track((int)call.result, true);
-    if (call.result >= 0 && shim_logs()) call.inode = shim_inode((int)call.result, "");
+    if (call.result >= 0 && shim_keeps_data()) call.inode = shim_inode((int)call.result, "");
   }
   return (int)shim_leave(&call);
 }
@@ -84,7 +84,7 @@ API int mkdirat(int dir, const char *path, mode_t mode) {
   if (shim_enter(&call)) {
     call.result = raw(SYS_mkdirat, dir, P(path), mode, 0, 0, 0);
     call.created = call.result == 0;
-    if (call.created && shim_logs()) call.inode = shim_inode(dir, path);
+    if (call.created && shim_keeps_data()) call.inode = shim_inode(dir, path);
   }
   return (int)shim_leave(&call);
 }
@@ -180,7 +180,7 @@ API int ftruncate(int fd, off_t size) __attribute__((alias("ftruncate64")));
 
 /** What a copy is going to write, read from its source through a descriptor of our own; for the data log only. */
 static void *bytes_of(int fd, int64_t offset, uint64_t *length) {
-  if (!shim_logs()) return NULL;
+  if (!shim_keeps_data()) return NULL;
   char path[64] = "/proc/self/fd/";
   char digits[16];
   int at = 0;
@@ -225,7 +225,7 @@ API int ioctl(int fd, unsigned long request, ...) {
   if (request != FICLONE || !shim_sees(fd)) return (int)pass(SYS_ioctl, fd, (int64_t)request, argument, 0, 0, 0);
   struct stat st;
   memset(&st, 0, sizeof st);
-  if (shim_logs()) (void)raw(SYS_newfstatat, argument, P(""), P(&st), AT_EMPTY_PATH, 0, 0);
+  if (shim_keeps_data()) (void)raw(SYS_newfstatat, argument, P(""), P(&st), AT_EMPTY_PATH, 0, 0);
   uint64_t count = (uint64_t)st.st_size;
   void *bytes = bytes_of((int)argument, 0, &count);
   struct call call = {

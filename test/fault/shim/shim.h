@@ -106,7 +106,8 @@ int64_t shim_leave(struct call *call);
 
 /** Inode number of a name, or of the descriptor itself with path "". 0 where there is none. */
 uint64_t shim_inode(int fd, const char *path);
-bool shim_logs(void);
+/** Inodes and bytes are logged too: the shim then makes calls of its own on the storage. */
+bool shim_keeps_data(void);
 
 /** libc's convention from the kernel's. */
 int64_t shim_result(int64_t result);

@@ -71,14 +71,14 @@ describe('counting and logging', () => {
   });
 
   test('lines tell path, place, length and result', async () => {
-    const { shim, subject, rootId } = await start('calls');
+    const { shim, subject, rootId } = await start('data');
     await everything(subject, rootId);
     await subject.end();
     const log = shim.readLog();
     const of = (name: string) => log.find((line) => line.kind === 'begin' && line.name === name) as BeginLine;
     const endOf = (begin: BeginLine) => log.find((line) => line.kind === 'end' && line.call === begin.call) as EndLine;
     expect(of('open')).toMatchObject({ path: '.', inode: 0 });
-    expect(of('write')).toMatchObject({ path: 'a', offset: 0, length: 11, dataAt: -1 });
+    expect(of('write')).toMatchObject({ path: 'a', offset: 0, length: 11, dataAt: 0 });
     expect(endOf(of('write'))).toMatchObject({ result: 11, action: '-' });
     expect(of('truncate')).toMatchObject({ path: 'a', offset: 5 });
     expect(of('link')).toMatchObject({ path: 'a', path2: 'd/b' });

@@ -260,7 +260,7 @@ uint64_t shim_inode(int fd, const char *path) {
   return raw4(SYS_newfstatat, fd, (intptr_t)path, (intptr_t)&st, flags) < 0 ? 0 : st.st_ino;
 }
 
-bool shim_logs(void) { return log_fd >= 0; }
+bool shim_keeps_data(void) { return data_fd >= 0; }
 
 bool shim_enter(struct call *call) {
   const bool counted = (call->kind & kind_uncounted) == 0;
@@ -274,7 +274,7 @@ bool shim_enter(struct call *call) {
   decide(call);
   if (call->acting == act_short && call->length > call->rule->argument) call->length = call->rule->argument;
   if (log_fd >= 0 && counted) {
-    if (call->path == NULL) call->inode = shim_inode(call->fd, "");
+    if (data_fd >= 0 && call->path == NULL) call->inode = shim_inode(call->fd, "");
     save_bytes(call);
     log_begin(call);
   }

@@ -49,6 +49,7 @@ export async function everything(subject: Subject, rootId: number): Promise<void
   await subject.call('readBytes', file, 'text:...........', 11, 0);
   await subject.call('syncData', file);
   await subject.call('syncFile', file);
+  await subject.call('startWriteback', file);
   await subject.call('truncateFile', file, 5);
   await subject.call('changeMode', file, 0o600);
   await subject.call('lockFile', file);
@@ -72,6 +73,6 @@ export async function everything(subject: Subject, rootId: number): Promise<void
 
 /** What the tour is to the shim, one name a call. */
 export const everyName = (
-  'open open write read fdatasync fsync truncate chmod lock stat statfs mkdir stat ' +
+  'open open write read fdatasync fsync writeback truncate chmod lock stat statfs mkdir stat ' +
   'link rename rename open copy clone open list list list unlink rmdir'
 ).split(' ');
