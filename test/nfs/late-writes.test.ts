@@ -35,10 +35,14 @@ test('late writes of a killed engine come before the next writer, or not at all'
   await until(() => size() > mib);
   // WRITEs that the server does not answer stay in the kernel when the engine dies, and are sent again.
   serverThreads(0);
-  const atKill = size();
-  // The process ends when the server answers again: until then its claim is that of one who lives.
-  process.kill(engine.pid, 'SIGKILL');
-  serverThreads(8);
+  let atKill: number;
+  try {
+    atKill = size();
+    // The process ends when the server answers again: until then its claim is that of one who lives.
+    process.kill(engine.pid, 'SIGKILL');
+  } finally {
+    serverThreads(8);
+  }
   await until(async () => {
     const opened = await next.call('open_image v i lsu image 7 2');
     if (opened.status !== 0) expect(opened.name).toBe('STS_EBUSY');
