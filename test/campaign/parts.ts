@@ -77,6 +77,13 @@ export function campaignParts(seed: number): Part[] {
     vitest('power loss, store', `all states, seed ${seed}`, ['test/fault/power-loss'], env, 30),
     vitest('power loss, engine', `all states and syncs, seed ${seed}`, ['test/campaign/power-loss'], env, 60),
     vitest('bit flips', `${flips}, seed ${seed}`, ['test/fault/flips'], { ...env, VAST_OST_FLIPS: String(flips) }, 30),
+    vitest(
+      'load',
+      '64 streams of 160 MB; 15000 small images',
+      ['test/load', '--no-file-parallelism'],
+      { ...env, VAST_OST_LOAD: 'full' },
+      60,
+    ),
     ...fuzzParts(seed),
     ...modelParts(seed),
   ];
