@@ -35,8 +35,8 @@ export class Session {
   writer: ImageWriter | null = null;
   reader: ImageReader | null = null;
   #greeted = false;
-  /** HELLO was understood, and there was no room for one more handle. */
-  #refused = false;
+  /** What HELLO was answered with, other than a welcome: the call that came behind it gets the same. */
+  #refusal: Failed | null = null;
   /** Set once a call has made this connection an image's. */
   #imageCall = false;
   #closed = false;
@@ -56,9 +56,10 @@ export class Session {
   /** Throws FrameError where the client broke the order of frames. */
   take(request: Request): void {
     if (!this.#greeted) {
+      if (this.#refusal === null) this.#hello(request);
       // Whoever wants to know why no handle is to be had must be told.
-      if (this.#refused && request.type === frame.status) this.#answer(request);
-      else this.#hello(request);
+      else if (request.type === frame.status) this.#answer(request);
+      else if (request.callId !== 0) this.#refuse(request.callId, this.#refusal);
       return;
     }
     switch (request.type) {
@@ -129,13 +130,12 @@ export class Session {
       const text =
         `the plug-in speaks protocol ${hello.major}.${hello.minor}, the engine ${wire.major}.${wire.minor}: ` +
         'install plug-in and engine of the same release';
-      link.reply(request.callId, status.EVERSION, 0, text, null);
+      this.#refuse(request.callId, new Failed(status.EVERSION, text));
       return;
     }
-    const refusal = this.#host.admit();
-    if (refusal !== null) {
-      this.#refused = true;
-      link.reply(request.callId, status.EBUSY, 0, refusal, null);
+    const full = this.#host.admit();
+    if (full !== null) {
+      this.#refuse(request.callId, new Failed(status.EBUSY, full));
       return;
     }
     this.#greeted = true;
@@ -146,6 +146,11 @@ export class Session {
       instance: this.#host.instance,
     });
     link.reply(request.callId, status.OK, 0, '', body);
+  }
+
+  #refuse(callId: number, refusal: Failed): void {
+    this.#refusal = refusal;
+    this.link.reply(callId, refusal.status, 0, refusal.message, null);
   }
 
   #needReader(): ImageReader {

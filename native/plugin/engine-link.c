@@ -15,6 +15,8 @@
 #include "log.h"
 
 #define DRAIN_FRAMES_MAX 4096u /* more at once than an engine can have to say: the next call goes on */
+#define HELLO_CALL 1u
+#define FIRST_CALL 2u
 #define RETRY_FIRST_MS 5u
 #define RETRY_LAST_MS 100u
 
@@ -128,15 +130,20 @@ int stsp__link_wait(struct stsp__link *link) {
 
 /* ---- calls ------------------------------------------------------------------------------------------------------------ */
 
-static int send_frame(struct stsp__link *link, uint16_t type, uint64_t call_id, void *frame, size_t size,
-                      const void *tail, size_t tail_length) {
+static int send_bytes(struct stsp__link *link, const void *head, size_t head_length, const void *tail,
+                      size_t tail_length) {
   if (link->fd < 0) return stsp__link_dead(link);
-  struct wire_header *header = frame;
-  *header = (struct wire_header){(uint32_t)(size + tail_length), type, 0, call_id};
-  int error = stsp__frame_send(link->fd, frame, size, tail, tail_length);
+  int error = stsp__frame_send(link->fd, head, head_length, tail, tail_length);
   /* the engine hung up: what it said before, a refusal or a failure, waits to be read, and behind it the end */
   if (error == 0 || error == EPIPE || error == ECONNRESET) return STS_EOK;
   return gone_errno(link, error);
+}
+
+static int send_frame(struct stsp__link *link, uint16_t type, uint64_t call_id, void *frame, size_t size,
+                      const void *tail, size_t tail_length) {
+  struct wire_header *header = frame;
+  *header = (struct wire_header){(uint32_t)(size + tail_length), type, 0, call_id};
+  return send_bytes(link, frame, size, tail, tail_length);
 }
 
 int stsp__link_send(struct stsp__link *link, uint16_t type, void *frame, size_t size) {
@@ -158,15 +165,12 @@ static const char *read_reply(const struct stsp__link *link, struct stsp__reply 
   return NULL;
 }
 
-int stsp__link_call(struct stsp__link *link, uint16_t type, void *frame, size_t size, const void *tail,
-                    size_t tail_length, size_t body_bytes, bool longer, struct stsp__reply *reply) {
-  struct stsp__reply unused;
-  if (!reply) reply = &unused;
-  if (link->fd < 0) return stsp__link_dead(link);
-  link->call_id++;
-  link->reply_to = link->call_id;
+/* Waits for the reply to `call_id`, which was sent, and takes it. */
+static int await_reply(struct stsp__link *link, uint64_t call_id, size_t body_bytes, bool longer,
+                       struct stsp__reply *reply) {
+  int status = STS_EOK;
+  link->reply_to = call_id;
   link->replied = false;
-  int status = send_frame(link, type, link->call_id, frame, size, tail, tail_length);
   while (status == STS_EOK && !link->replied) status = stsp__link_wait(link);
   link->reply_to = 0;
   if (status != STS_EOK) return status;
@@ -209,18 +213,22 @@ static int try_connect(const char *path) {
   return fd;
 }
 
-static int hello(struct stsp__link *link, const char *server) {
+/* Sends HELLO, and behind it the first call's frame where there is one: one write, one wake-up of the engine. */
+static int hello(struct stsp__link *link, const void *first, size_t first_size) {
   struct wire_hello frame;
   struct stsp__reply reply;
   memset(&frame, 0, sizeof frame);
+  frame.header = (struct wire_header){sizeof frame, WIRE_HELLO, 0, HELLO_CALL};
   frame.magic = WIRE_MAGIC;
   frame.major = WIRE_MAJOR;
   frame.minor = WIRE_MINOR;
   frame.pid = (uint32_t)link->pid;
   memcpy(frame.job, link->session->job, strnlen(link->session->job, sizeof frame.job - 1));
-  memcpy(frame.server, server, strnlen(server, sizeof frame.server - 1));
-  int status = stsp__link_call(link, WIRE_HELLO, &frame, sizeof frame, NULL, 0, sizeof(struct wire_hello_ok), false,
-                               &reply);
+  memcpy(frame.server, link->server, strnlen(link->server, sizeof frame.server - 1));
+  int status = send_bytes(link, &frame, sizeof frame, first, first_size);
+  link->call_id = HELLO_CALL;
+  if (status == STS_EOK)
+    status = await_reply(link, HELLO_CALL, sizeof(struct wire_hello_ok), false, &reply);
   if (status != STS_EOK) return status;
   const struct wire_hello_ok *answer = reply.body;
   if (answer->major != WIRE_MAJOR)
@@ -228,6 +236,7 @@ static int hello(struct stsp__link *link, const char *server) {
                           "the engine at %s speaks protocol %u.%u, this plug-in %u.%u: install both from one release",
                           link->socket, (unsigned)answer->major, (unsigned)answer->minor, WIRE_MAJOR, WIRE_MINOR);
   link->engine_minor = answer->minor;
+  link->greeted = true;
   return STS_EOK;
 }
 
@@ -245,43 +254,71 @@ static int refuse_connect(sts_session_t *session, const struct stsp__config *con
                     config->socket, (unsigned)config->connect_wait_s, strerror_r(number, words, sizeof words));
 }
 
-int stsp__link_open(const struct stsp__config *config, sts_session_t *session, const char *server,
-                    struct stsp__link **out) {
-  *out = NULL;
-  struct stsp__link *link = malloc(sizeof *link);
-  if (!link) return stsp__fail(session, STS_ENOMEM, "out of memory for a connection to the engine");
-  uint64_t until = stsp__now() + config->connect_wait_s * UINT64_C(1000000000);
+/*
+ * Connects and says hello, waiting for an engine that is not there yet. The engine answers a HELLO before it looks at
+ * the frame behind it: one that went away without an answer has not begun the first call either, and both go again.
+ */
+static int greet(struct stsp__link *link, const void *first, size_t first_size) {
+  const uint64_t until = stsp__now() + link->config->connect_wait_s * UINT64_C(1000000000);
   unsigned delay = RETRY_FIRST_MS;
   for (;;) {
-    memset(link, 0, offsetof(struct stsp__link, frame));
-    link->session = session;
-    link->pid = getpid();
-    link->passed[0] = -1;
-    link->action = "the opening";
-    link->advice = "try again when it runs";
-    memcpy(link->socket, config->socket, sizeof link->socket);
-    stsp__printable(link->subject, sizeof link->subject, server);
-    int fd = try_connect(config->socket);
-    int number = -fd;
-    link->fd = fd < 0 ? -1 : fd;
+    const int fd = try_connect(link->socket);
     if (fd >= 0) {
-      int status = hello(link, server);
-      if (status == STS_EOK) break;
+      link->fd = fd;
+      const int status = hello(link, first, first_size);
       /* an engine that was just going away is one that is not there yet */
-      bool ended = link->fd < 0 && link->dead_status == STS_ESOCKET && link->have == 0;
-      if (!ended || stsp__now() >= until) {
-        stsp__link_close(link);
-        return status;
-      }
-    } else if ((number != ENOENT && number != ECONNREFUSED && number != EAGAIN) || stsp__now() >= until) {
-      stsp__link_close(link);
-      return refuse_connect(session, config, number);
+      const bool ended = link->fd < 0 && link->dead_status == STS_ESOCKET && link->have == 0 && !link->greeted;
+      if (!ended || stsp__now() >= until) return status;
+    } else if ((fd != -ENOENT && fd != -ECONNREFUSED && fd != -EAGAIN) || stsp__now() >= until) {
+      return refuse_connect(link->session, link->config, -fd);
     }
     pause_ms(delay, until);
     delay = delay * 2 > RETRY_LAST_MS ? RETRY_LAST_MS : delay * 2;
   }
-  *out = link;
-  return STS_EOK;
+}
+
+struct stsp__link *stsp__link_new(const struct stsp__config *config, sts_session_t *session, const char *server) {
+  struct stsp__link *link = malloc(sizeof *link);
+  if (!link) return NULL;
+  memset(link, 0, offsetof(struct stsp__link, frame));
+  link->session = session;
+  link->config = config;
+  link->server = server;
+  link->fd = -1;
+  link->pid = getpid();
+  link->passed[0] = -1;
+  link->action = "the opening";
+  link->advice = "try again when it runs";
+  memcpy(link->socket, config->socket, sizeof link->socket);
+  stsp__printable(link->subject, sizeof link->subject, server);
+  return link;
+}
+
+int stsp__link_open(const struct stsp__config *config, sts_session_t *session, const char *server,
+                    struct stsp__link **out) {
+  *out = NULL;
+  struct stsp__link *link = stsp__link_new(config, session, server);
+  if (!link) return stsp__fail(session, STS_ENOMEM, "out of memory for a connection to the engine");
+  int status = greet(link, NULL, 0);
+  if (status != STS_EOK) stsp__link_close(link);
+  else *out = link;
+  return status;
+}
+
+int stsp__link_call(struct stsp__link *link, uint16_t type, void *frame, size_t size, const void *tail,
+                    size_t tail_length, size_t body_bytes, bool longer, struct stsp__reply *reply) {
+  struct stsp__reply unused;
+  int status;
+  if (!reply) reply = &unused;
+  if (!link->greeted && tail_length == 0) {
+    struct wire_header *header = frame;
+    *header = (struct wire_header){(uint32_t)size, type, 0, FIRST_CALL};
+    status = greet(link, frame, size);
+    link->call_id = FIRST_CALL;
+  } else {
+    status = send_frame(link, type, ++link->call_id, frame, size, tail, tail_length);
+  }
+  return status == STS_EOK ? await_reply(link, link->call_id, body_bytes, longer, reply) : status;
 }
 
 void stsp__link_close(struct stsp__link *link) {

@@ -25,7 +25,10 @@ typedef const char *(*stsp__sink)(void *owner, const struct wire_header *frame, 
 
 struct stsp__link {
   sts_session_t *session;
-  int fd; /* −1: dead */
+  const struct stsp__config *config;
+  const char *server;
+  int fd; /* −1: dead, or not connected yet */
+  bool greeted; /* HELLO was answered */
   pid_t pid;
   int dead_status;
   uint64_t call_id;  /* of the last call */
@@ -53,6 +56,12 @@ struct stsp__reply {
   const void *body;
   uint32_t body_length;
 };
+
+/*
+ * A link that connects with its first call, the hello in the same write. `config` and `server` must outlive that call.
+ * NULL without memory.
+ */
+struct stsp__link *stsp__link_new(const struct stsp__config *config, sts_session_t *session, const char *server);
 
 /* Connects and says hello, waiting for an engine that is not there yet. Status; text in the session. */
 int stsp__link_open(const struct stsp__config *config, sts_session_t *session, const char *server,

@@ -93,9 +93,10 @@ int stsp__image_open(const struct stsp__server *server, const char *lsu_name, co
     free(image);
     return stsp__fail(session, STS_ESYSTEM, "the kernel gives no random bytes for a writer token");
   }
-  status = stsp__link_open(&server->config, session, server->name, &image->link);
-  if (status == STS_EOK) {
-    struct stsp__link *link = image->link;
+  struct stsp__link *link = image->link = stsp__link_new(&server->config, session, server->name);
+  if (!link) {
+    status = stsp__fail(session, STS_ENOMEM, "out of memory for a connection to the engine");
+  } else {
     link->sink = sink;
     link->owner = image;
     link->action = create ? "the creation" : "the opening";
