@@ -289,8 +289,8 @@ const effects: Record<string, () => Promise<void>> = {
   },
   'engine.lane_overdue_s': async () => {
     for (const [lane_overdue_s, lost] of [
-      [1, 1],
-      [600, 0],
+      [1, true],
+      [600, false],
     ] as const) {
       await using faulty = await startFaulty({ config: { engine: { lane_overdue_s } } });
       const { engine, shim } = faulty;
@@ -300,7 +300,8 @@ const effects: Record<string, () => Promise<void>> = {
       shim.arm(0, { action: 'hang', count: 0, names: ['write'], path: '*image.data' });
       await host.ok(`write i 0 ${4 * mib} 3`);
       await until(async () => (await engine.status()).mounts[0]!.stalledSeconds > 1.5);
-      expect((await pool(engine, 'io')).lost).toBe(lost);
+      // The lost order is tried again, in a lane that hangs as well.
+      expect((await pool(engine, 'io')).lost > 0).toBe(lost);
       shim.disarm(0);
       await host.ok('close i 1');
     }
