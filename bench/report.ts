@@ -88,7 +88,7 @@ export function printReport(result: Result): void {
     const { bareMs, engineMs } = result.small;
     const pairs = engineMs.map((ms, i) => ms / (bareMs[i] ?? Number.NaN));
     out(
-      `small image: ${median(engineMs).toFixed(2)} ms, bare sequence ${median(bareMs).toFixed(2)} ms, ratio ${median(pairs).toFixed(2)} ±${(spread(pairs) * 100).toFixed(0)} %`,
+      `small image, p50: ${median(engineMs).toFixed(2)} ms, bare sequence ${median(bareMs).toFixed(2)} ms, ratio ${median(pairs).toFixed(2)} ±${(spread(pairs) * 100).toFixed(0)} %`,
     );
   }
   if (result.control !== null) {

@@ -25,7 +25,7 @@ async function emptied(directory: string): Promise<void> {
 
 const floorProgram = join(import.meta.dirname, 'native/build/floor');
 
-export function floor(args: (string | number)[]): { bytes: number; seconds: number; cpu_s: number; count: number } {
+export function floor(args: (string | number)[]): Record<'bytes' | 'seconds' | 'cpu_s' | 'count' | 'p50_us', number> {
   return JSON.parse(execFileSync(floorProgram, args.map(String), { encoding: 'utf8' }));
 }
 

@@ -5,20 +5,23 @@
 import { RingReader, RingWriter } from 'sharedarraybuffer-ring';
 import { assert } from '../engine/core/assert.ts';
 import { completionWord, highWord, lowWord, op, orderWord, recordWords, type ServeTask } from '../engine/core/order.ts';
+import { lookMs, Patience } from '../engine/core/patience.ts';
 import { addon } from '../native/addon/index.ts';
 import { LaneArea } from './lane-area.ts';
 import { perform } from './perform.ts';
 import type { Store } from './store.ts';
 
 const nsPerMs = 1e6;
+const looksPerClock = 32;
 
 export function serveOrders(task: Pick<ServeTask, 'orders' | 'completions' | 'area'>, store: Store | null): void {
   const orders = new RingReader(task.orders);
   const completions = new RingWriter(task.completions);
   const area = new LaneArea(task.area);
   const record = new Int32Array(recordWords);
+  const patience = new Patience();
   for (;;) {
-    if (!orders.tryRead(record)) {
+    if (!orders.tryRead(record) && !(patience.worthALook && looked(patience, () => orders.tryRead(record)))) {
       orders.wait();
       continue;
     }
@@ -32,6 +35,17 @@ export function serveOrders(task: Pick<ServeTask, 'orders' | 'completions' | 'ar
     assert(completions.tryWrite(record), 'the ring has room for the completion of the one order');
     completions.publish();
   }
+}
+
+/** Looks for the next order a moment long: of a client that asks one thing after another it comes at once. */
+function looked(patience: Patience, tryRead: () => boolean): boolean {
+  const until = performance.now() + lookMs;
+  let found = false;
+  do {
+    for (let i = 0; i < looksPerClock && !found; i++) found = tryRead();
+  } while (!found && performance.now() < until);
+  patience.looked(found);
+  return found;
 }
 
 /** Turns the order's record into its completion: op and id stay. */

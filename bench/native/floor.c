@@ -214,20 +214,33 @@ static void run_memcpy(uint64_t bytes) {
          cpu_seconds(RUSAGE_SELF));
 }
 
+static int rising(const void *a, const void *b) {
+  const double x = *(const double *)a, y = *(const double *)b;
+  return x < y ? -1 : x > y;
+}
+
 static void run_images(const char *dir, int count) {
   struct job job = {.bytes = 4096};
+  double *took = calloc((size_t)count, sizeof *took);
+  check(took == NULL, "memory");
   job.memory = pages(4096);
   fill(job.memory, 4096, 1);
   const double begin = now();
   for (int i = 0; i < count; i++) {
+    const double at = now();
     snprintf(job.dir, sizeof job.dir, "%s/floor-image-%d", dir, i);
     check(mkdir(job.dir, 0750) != 0, job.dir);
     open_data(&job, O_WRONLY | O_CREAT | O_EXCL | O_DIRECT);
     move(job.fd, job.memory, 4096, 0, 0);
     commit(&job);
     close(job.fd);
+    took[i] = now() - at;
   }
-  printf("{\"count\":%d,\"seconds\":%.6f,\"cpu_s\":%.6f}\n", count, now() - begin, cpu_seconds(RUSAGE_SELF));
+  const double seconds = now() - begin;
+  qsort(took, (size_t)count, sizeof *took, rising);
+  printf("{\"count\":%d,\"seconds\":%.6f,\"p50_us\":%.1f,\"cpu_s\":%.6f}\n", count, seconds, took[count / 2] * 1e6,
+         cpu_seconds(RUSAGE_SELF));
+  free(took);
 }
 
 int main(int argc, char **argv) {

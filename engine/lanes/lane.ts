@@ -5,6 +5,7 @@
 import { createRing, RingReader, RingWriter } from 'sharedarraybuffer-ring';
 import { assert } from '../core/assert.ts';
 import { completionWord, op, recordWords, type ServeTask } from '../core/order.ts';
+import { lookMs, Patience } from '../core/patience.ts';
 import { Area, decodeResult, encodeOrder, type LaneOrder, type LaneResult } from './lane-order.ts';
 
 /** One order and one stop word: a lane has never more to read. */
@@ -34,6 +35,8 @@ export class Lane {
   #busy = false;
   #stopping = false;
   #ended = false;
+  #listening = false;
+  readonly #patience = new Patience();
 
   constructor(
     number: number,
@@ -43,7 +46,6 @@ export class Lane {
   ) {
     this.number = number;
     this.#events = events;
-    void this.#listen();
     start({
       ...task,
       orders: this.#orderMemory,
@@ -63,6 +65,8 @@ export class Lane {
     assert(this.#orders.tryWrite(this.#record), 'the ring of a free lane has room');
     this.#busy = true;
     this.#orders.publish();
+    if (order.op === op.store && this.#patience.worthALook) this.#look(performance.now() + lookMs);
+    else void this.#listen();
   }
 
   /** The lane ends behind what it works on. */
@@ -76,14 +80,35 @@ export class Lane {
   }
 
   async #listen(): Promise<void> {
-    while (!this.#ended) {
+    if (this.#listening) return;
+    this.#listening = true;
+    while (!this.#ended && this.#busy) {
       await this.#completions.waitAsync();
       this.#drain();
     }
+    this.#listening = false;
   }
 
-  #drain(): void {
+  /** Short steps are seen sooner by looking, between other events, than by being woken. */
+  #look(until: number): void {
+    const order = this.#orderId;
+    setImmediate(() => {
+      if (this.#ended || !this.#busy || order !== this.#orderId) return;
+      const found = this.#drain();
+      if (!found && performance.now() < until) {
+        this.#look(until);
+        return;
+      }
+      this.#patience.looked(found);
+      if (!found) void this.#listen();
+    });
+  }
+
+  /** True when there was a completion. */
+  #drain(): boolean {
+    let found = false;
     while (!this.#ended && this.#completions.tryRead(this.#record)) {
+      found = true;
       this.#completions.release();
       assert(this.#busy, 'a completion answers an order');
       assert(this.#record[completionWord.id] === this.#orderId, 'a completion names the order under way');
@@ -91,6 +116,7 @@ export class Lane {
       this.#busy = false;
       this.#events.completed(this, result);
     }
+    return found;
   }
 
   #end(error: Error | null): void {
