@@ -45,7 +45,7 @@ const mib = 1 << 20;
 function bytesPerStream(streams: number): number {
   if (values.quick) return Math.max(128 * mib, Math.floor(512 / streams) * mib);
   // Long enough that the first slot, which fills while the device waits, is a small part of each image.
-  return streams === 1 ? 6144 * mib : streams <= 4 ? 2048 * mib : 1024 * mib;
+  return streams === 1 ? 6144 * mib : streams <= 4 ? 2048 * mib : 512 * mib;
 }
 
 function mountOf(directory: string): Result['conditions']['directory'] {
