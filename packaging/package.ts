@@ -72,13 +72,13 @@ function copyRuntime(): void {
 }
 
 /** A shell script that runs one of our programs on our Node, wherever the package lies. */
-function launcher(program: string, script: string, before = ''): void {
+function launcher(program: string, script: string, { before = '', flags = '' } = {}): void {
   const text = `#!/bin/sh
 # Part of vast-ost: runs ${script} on the Node that this package carries.
 self=$(readlink -f -- "$0") && top=\${self%/bin/*} || exit 1
 LD_LIBRARY_PATH="$top/runtime/lib\${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
 export LD_LIBRARY_PATH
-${before}exec "$top/runtime/node" "$top/app/${script}" "$@"
+${before}exec "$top/runtime/node" ${flags}"$top/app/${script}" "$@"
 `;
   mkdirSync(join(stage, 'bin'), { recursive: true });
   writeFileSync(join(stage, 'bin', program), text, { mode: 0o755 });
@@ -97,12 +97,12 @@ copy('native/plugin/build/libstspiVastDataMT.so', 'lib/libstspiVastDataMT.so', 0
 copy('native/plugin/include/stsp.h', 'include/stsp.h');
 copy('native/host/build/vast-ost-host', 'bin/vast-ost-host', 0o755);
 launcher('vast-ost', 'cli/main.js');
-launcher('vast-ostd', 'engine/main.js');
-launcher(
-  'demo',
-  'scripts/demo.js',
-  'VAST_OST_PACKAGE=$top VAST_OST_PLUGIN=$top/lib/libstspiVastData.so\nexport VAST_OST_PACKAGE VAST_OST_PLUGIN\n',
-);
+// As bin/vast-ostd in the checkout: the engine's own memory stays small.
+launcher('vast-ostd', 'engine/main.js', { flags: '--max-semi-space-size=2 ' });
+launcher('demo', 'scripts/demo.js', {
+  before:
+    'VAST_OST_PACKAGE=$top VAST_OST_PLUGIN=$top/lib/libstspiVastData.so\nexport VAST_OST_PACKAGE VAST_OST_PLUGIN\n',
+});
 copy('packaging/vast-ost.conf', 'etc/vast-ost.conf');
 copy('packaging/vast-ostd.service', 'systemd/vast-ostd.service');
 for (const file of ['README.md', 'ARCHITECTURE.md', 'CHANGELOG.md', 'LICENSE', 'docs']) {
