@@ -84,6 +84,7 @@ static struct stsp__link *new_link(sts_session_t *session, const uint8_t *bytes,
   close(pair[1]);
   link->session = session;
   link->fd = pair[0];
+  link->greeted = true;
   link->pid = getpid();
   link->passed[0] = -1;
   link->action = "a call";
