@@ -134,3 +134,12 @@ export function restingState(meta: ImageMeta | null): number {
   if (meta === null) return imageState.pending | imageState.damaged;
   return meta.state === 'complete' ? imageState.created : imageState.pending;
 }
+
+const noToken = '0'.repeat(2 * wire.tokenBytes);
+
+/** A writer token of a frame as text. Throws Failed on the one that stands for none. */
+export function writerToken(bytes: Uint8Array): string {
+  const token = Buffer.from(bytes).toString('hex');
+  if (token === noToken) throw new Failed(status.EINVAL, 'a writer token of zeros');
+  return token;
+}

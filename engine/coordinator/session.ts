@@ -9,7 +9,7 @@ import type { ImageCall } from '../image/lifecycle.ts';
 import type { Link } from '../intake/link.ts';
 import type { Context } from './context.ts';
 import { copyImage } from './copier.ts';
-import { demandMove, encodeInfo, type ImageKey, imageKey } from './image-info.ts';
+import { demandMove, encodeInfo, type ImageKey, imageKey, writerToken } from './image-info.ts';
 import { ImageReader, openForRead } from './reader.ts';
 import { resumedResult } from './resume.ts';
 import { ServerCalls } from './server-calls.ts';
@@ -25,8 +25,6 @@ export interface SessionHost {
   admit(): string | null;
   statusJson(): string;
 }
-
-const noToken = '0'.repeat(2 * wire.tokenBytes);
 
 export class Session {
   readonly link: Link;
@@ -233,17 +231,11 @@ export class Session {
     this.#imageCall = true;
   }
 
-  #token(bytes: Uint8Array): string {
-    const token = Buffer.from(bytes).toString('hex');
-    if (token === noToken) throw new Failed(status.EINVAL, 'a writer token of zeros');
-    return token;
-  }
-
   async #create(body: FrameOf<'imageCreate'>): Promise<Buffer> {
     this.#claimConnection();
     const { ctx } = this.#host;
     const key = imageKey(body.lsu, body.def);
-    const token = this.#token(body.token);
+    const token = writerToken(body.token);
     return this.#startWriter(key, 'create', async () => {
       try {
         return await createTarget(ctx, this.link.id, key, body.def, token);
@@ -263,7 +255,7 @@ export class Session {
     const key = imageKey(body.lsu, body.def);
     if (body.mode === openMode.read) return this.#startReader(key);
     if (body.mode !== openMode.write) throw new Failed(status.EINVAL, `${key.what}: open mode ${body.mode} is unknown`);
-    const token = this.#token(body.token);
+    const token = writerToken(body.token);
     return this.#startWriter(key, 'openWrite', () => reopenTarget(ctx, this.link.id, key, token, alive));
   }
 
@@ -271,7 +263,7 @@ export class Session {
     this.#claimConnection();
     const { ctx, alive } = this.#host;
     const key = imageKey(body.lsu, body.def);
-    const token = this.#token(body.token);
+    const token = writerToken(body.token);
     // The connection that was lost may not be known as lost yet: the token says that this is the same writer.
     const writer = ctx.open.writer(key.id);
     if (writer?.token === token) await writer.giveWay();
@@ -387,7 +379,7 @@ export class Session {
     const { ctx } = this.#host;
     const from = imageKey(body.from_lsu, body.from);
     const to = imageKey(body.to_lsu, body.to);
-    const token = this.#token(body.token);
+    const token = writerToken(body.token);
     if (ctx.open.writer(from.id) !== null) demandMove(from, 'busy', 'copyFrom');
     const copied = await ctx.open
       .exclusive(to.id, () => copyImage(ctx, this.link, from, to, body.to, token))
