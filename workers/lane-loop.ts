@@ -21,7 +21,7 @@ export function serveOrders(task: Pick<ServeTask, 'orders' | 'completions' | 'ar
   const record = new Int32Array(recordWords);
   const patience = new Patience();
   for (;;) {
-    if (!orders.tryRead(record) && !(patience.worthALook && looked(patience, () => orders.tryRead(record)))) {
+    if (!orders.tryRead(record) && !(patience.worthALook && looked(patience, orders, record))) {
       orders.wait();
       continue;
     }
@@ -38,11 +38,11 @@ export function serveOrders(task: Pick<ServeTask, 'orders' | 'completions' | 'ar
 }
 
 /** Looks for the next order a moment long: of a client that asks one thing after another it comes at once. */
-function looked(patience: Patience, tryRead: () => boolean): boolean {
+function looked(patience: Patience, orders: RingReader, record: Int32Array): boolean {
   const until = performance.now() + lookMs;
   let found = false;
   do {
-    for (let i = 0; i < looksPerClock && !found; i++) found = tryRead();
+    for (let i = 0; i < looksPerClock && !found; i++) found = orders.tryRead(record);
   } while (!found && performance.now() < until);
   patience.looked(found);
   return found;

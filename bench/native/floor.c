@@ -28,25 +28,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "timing.h"
+
 #define BLOCK (64u * 1024 * 1024)
 #define BUFFER (256u * 1024)
 #define DEPTH_MAX 8
 #define STREAMS_MAX 64
-
-static void fail(const char *what) {
-  fprintf(stderr, "floor: %s: %s\n", what, strerror(errno));
-  exit(1);
-}
-
-static void check(int bad, const char *what) {
-  if (bad) fail(what);
-}
-
-static double now(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 static double cpu_seconds(int who) {
   struct rusage u;
@@ -214,11 +201,6 @@ static void run_memcpy(uint64_t bytes) {
          cpu_seconds(RUSAGE_SELF));
 }
 
-static int rising(const void *a, const void *b) {
-  const double x = *(const double *)a, y = *(const double *)b;
-  return x < y ? -1 : x > y;
-}
-
 static void run_images(const char *dir, int count) {
   struct job job = {.bytes = 4096};
   double *took = calloc((size_t)count, sizeof *took);
@@ -237,8 +219,7 @@ static void run_images(const char *dir, int count) {
     took[i] = now() - at;
   }
   const double seconds = now() - begin;
-  qsort(took, (size_t)count, sizeof *took, rising);
-  printf("{\"count\":%d,\"seconds\":%.6f,\"p50_us\":%.1f,\"cpu_s\":%.6f}\n", count, seconds, took[count / 2] * 1e6,
+  printf("{\"count\":%d,\"seconds\":%.6f,\"p50_us\":%.1f,\"cpu_s\":%.6f}\n", count, seconds, median_us(took, count),
          cpu_seconds(RUSAGE_SELF));
   free(took);
 }

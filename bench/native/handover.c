@@ -18,35 +18,15 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "timing.h"
+
 #define HANDOVERS_MAX 100000
-
-static void check(int bad, const char *what) {
-  if (!bad) return;
-  fprintf(stderr, "handover: %s: %s\n", what, strerror(errno));
-  exit(1);
-}
-
-static double now(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 static void stay_on(int cpu) {
   cpu_set_t set;
   CPU_ZERO(&set);
   CPU_SET(cpu, &set);
   check(sched_setaffinity(0, sizeof set, &set) != 0, "sched_setaffinity");
-}
-
-static int rising(const void *a, const void *b) {
-  const double x = *(const double *)a, y = *(const double *)b;
-  return x < y ? -1 : x > y;
-}
-
-static double median_us(double *seconds, int count) {
-  qsort(seconds, (size_t)count, sizeof *seconds, rising);
-  return seconds[count / 2] * 1e6;
 }
 
 static void futex(_Atomic uint32_t *word, int operation, uint32_t value) {

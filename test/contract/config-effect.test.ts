@@ -111,6 +111,16 @@ async function writesUnderWay({ engine, shim }: Faulty, images: number, blocks: 
   return { holding, busy };
 }
 
+/** Its one block hangs on its way to the file. */
+async function hangingWriter({ engine, shim }: Faulty): Promise<HostScript> {
+  const host = await engine.script();
+  await host.ok('create_lsu v lsu');
+  await host.ok('create_image v i lsu image 7');
+  shim.arm(0, { action: 'hang', count: 0, names: ['write'], path: '*image.data' });
+  await host.ok(`write i 0 ${4 * mib} 3`);
+  return host;
+}
+
 const slots = { write_buffer_count: 4, thread_pool_size: 4 };
 
 const effects: Record<string, () => Promise<void>> = {
@@ -273,11 +283,7 @@ const effects: Record<string, () => Promise<void>> = {
     ] as const) {
       await using faulty = await startFaulty({ config: { engine: { drain_s } } });
       const { engine, shim } = faulty;
-      await using host = await engine.script();
-      await host.ok('create_lsu v lsu');
-      await host.ok('create_image v i lsu image 7');
-      shim.arm(0, { action: 'hang', count: 0, names: ['write'], path: '*image.data' });
-      await host.ok(`write i 0 ${4 * mib} 3`);
+      await using _host = await hangingWriter(faulty);
       await until(() => shim.counts(0).holding > 0);
       const ended = engine.stop();
       if (end === 0) {
@@ -294,11 +300,7 @@ const effects: Record<string, () => Promise<void>> = {
     ] as const) {
       await using faulty = await startFaulty({ config: { engine: { lane_overdue_s } } });
       const { engine, shim } = faulty;
-      await using host = await engine.script();
-      await host.ok('create_lsu v lsu');
-      await host.ok('create_image v i lsu image 7');
-      shim.arm(0, { action: 'hang', count: 0, names: ['write'], path: '*image.data' });
-      await host.ok(`write i 0 ${4 * mib} 3`);
+      await using host = await hangingWriter(faulty);
       await until(async () => (await engine.status()).mounts[0]!.stalledSeconds > 1.5);
       // The lost order is tried again, in a lane that hangs as well.
       expect((await pool(engine, 'io')).lost > 0).toBe(lost);

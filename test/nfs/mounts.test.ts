@@ -10,10 +10,22 @@ import { grantExport, NfsStore, serverThreads, withdrawExport } from './nfs-kit.
 const mib = 1 << 20;
 const config = { engine: { require_mount: true } };
 
-async function writeImage(host: HostScript, name: string): Promise<void> {
+async function writePending(host: HostScript, name: string): Promise<void> {
   await host.ok(`create_image v i lsu ${name} 7`);
   await host.ok(`write i 0 ${mib + 512} 5`);
+}
+
+async function writeImage(host: HostScript, name: string): Promise<void> {
+  await writePending(host, name);
   await host.ok('close i 1');
+}
+
+/** A host program that has written an image and not closed it. */
+async function hostThatWrites(engine: TestEngine): Promise<HostScript> {
+  const host = await engine.script();
+  await host.ok('create_lsu v lsu');
+  await writePending(host, 'image');
+  return host;
 }
 
 test('an engine that starts before its mount says so, writes nothing below, and works once the mount is there', async () => {
@@ -59,10 +71,7 @@ test('a mount that is taken away under way: nothing goes below its place, all th
 test('an export that is withdrawn fails the calls with a text, and all goes on when it is granted again', async () => {
   using store = new NfsStore();
   await using engine = await TestEngine.start({ directory: store.directory, config });
-  await using host = await engine.script();
-  await host.ok('create_lsu v lsu');
-  await host.ok('create_image v i lsu image 7');
-  await host.ok(`write i 0 ${mib + 512} 5`);
+  await using host = await hostThatWrites(engine);
   await host.ok('flush i');
   withdrawExport();
   try {
@@ -86,10 +95,7 @@ test('an export that is withdrawn fails the calls with a text, and all goes on w
 test('a server that does not answer holds up the close, which succeeds when it is back; the engine serves on', async () => {
   using store = new NfsStore();
   await using engine = await TestEngine.start({ directory: store.directory, config });
-  await using host = await engine.script();
-  await host.ok('create_lsu v lsu');
-  await host.ok('create_image v i lsu image 7');
-  await host.ok(`write i 0 ${mib + 512} 5`);
+  await using host = await hostThatWrites(engine);
   serverThreads(0);
   let closing: ReturnType<HostScript['call']>;
   try {

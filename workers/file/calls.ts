@@ -71,6 +71,11 @@ export function readWhole(dir: number, name: string, max: number, path: string):
   }
 }
 
+/** Those that are open: a negative descriptor stands for none. */
+export function closeAll(files: readonly number[]): void {
+  for (const file of files) if (file >= 0) addon.closeFile(file);
+}
+
 /** A small new file, open and not yet durable; after a failure it is gone again. */
 export function writeNew(dir: number, name: string, text: string, flags: number, path: string): number {
   const file = openFile(dir, name, O_WRONLY | O_CREAT | flags, path);

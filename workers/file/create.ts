@@ -14,6 +14,7 @@ import {
 } from '../layout.ts';
 import type { OpenFiles, Store } from '../store.ts';
 import {
+  closeAll,
   fail,
   must,
   O_CREAT,
@@ -89,7 +90,7 @@ function fillDirectory(root: Root, arg: CreateArg, files: Fresh, path: string): 
     syncFile(claim, claimPath);
     syncFile(dir, path);
   } finally {
-    for (const file of [claim, meta]) if (file >= 0) addon.closeFile(file);
+    closeAll([claim, meta]);
   }
 }
 
@@ -119,7 +120,7 @@ function discard(lsu: number, fresh: string, files: Fresh): void {
   if (files.ours && addon.statAt(lsu, fresh, statOut) >= 0) {
     for (const name of [sumsName, dataName, metaName, claimName(1)]) addon.unlinkFile(files.dir, name, 0);
   }
-  for (const file of [files.data, files.sums, files.dir]) if (file >= 0) addon.closeFile(file);
+  closeAll([files.data, files.sums, files.dir]);
   addon.unlinkFile(lsu, fresh, removeDirFlag);
 }
 

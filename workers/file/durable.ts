@@ -12,6 +12,7 @@ import {
 } from '../layout.ts';
 import { type FlushArg, type Store, storeErrno } from '../store.ts';
 import {
+  closeAll,
   enterWhole,
   fail,
   must,
@@ -50,7 +51,7 @@ export function commitImage(root: Root, arg: CommitArg): void {
   });
   // The image is complete and durable: a claim that stays is only something for the janitor.
   addon.unlinkFile(arg.files.dir, claim, 0);
-  for (const file of [arg.files.data, arg.files.sums, arg.files.dir]) if (file >= 0) addon.closeFile(file);
+  closeAll([arg.files.data, arg.files.sums, arg.files.dir]);
 }
 
 export function replaceMeta(root: Root, arg: MetaArg): void {

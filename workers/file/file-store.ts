@@ -12,7 +12,7 @@ import {
   StoreError,
   storeErrno,
 } from '../store.ts';
-import { must, O_DIRECTORY, O_EXCL, O_RDONLY, syncFile, writeWhole } from './calls.ts';
+import { closeAll, must, O_DIRECTORY, O_EXCL, O_RDONLY, syncFile, writeWhole } from './calls.ts';
 import { dropClaim, listClaims, takeClaim } from './claims.ts';
 import { createImage, removeImage } from './create.ts';
 import { appendSums, commitImage, flushImage, replaceMeta } from './durable.ts';
@@ -122,7 +122,7 @@ export class FileStore implements Store {
     return sweepRemove(this.#open, arg);
   }
   closeFiles(arg: Arg<'closeFiles'>): void {
-    for (const file of arg.files) if (file >= 0) addon.closeFile(file);
+    closeAll(arg.files);
   }
 
   get #open(): Root {

@@ -6,6 +6,7 @@ import { checkDataName, checkName, fileMode, isDataName, metaName, sumsName } fr
 import { metaText } from '../meta-text.ts';
 import { crcsPerCall, type ImageStat, metaBytesMax, type OpenFiles, type Store } from '../store.ts';
 import {
+  closeAll,
   fail,
   isErrno,
   listNames,
@@ -52,7 +53,7 @@ export function openImage(root: Root, arg: OpenArg): ReturnType<Store['openImage
     const sums = arg.sums ? keep(openIfThere(dir, sumsName, O_RDONLY, `${path}/${sumsName}`)) : -1;
     return { meta, dataFiles, data: dataFiles[0] ?? -1, sums, dir, align, ...sizesOf(dataFiles, sums, path) };
   } catch (error) {
-    for (const file of opened) addon.closeFile(file);
+    closeAll(opened);
     throw error;
   }
 }
@@ -121,7 +122,7 @@ export function reopenImage(root: Root, arg: ReopenArg): ReturnType<Store['reope
     const crcs = arg.sums && arg.wholeChunks > 0 ? sumsFrom(files.sums, 0, arg.wholeChunks) : '';
     return { ...files, ...sizesOf([files.data], files.sums, path), crcs };
   } catch (error) {
-    for (const file of [files.data, files.sums, files.dir]) if (file >= 0) addon.closeFile(file);
+    closeAll([files.data, files.sums, files.dir]);
     throw error;
   }
 }
