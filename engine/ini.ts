@@ -5,7 +5,7 @@
  */
 export const iniLineBytesMax = 4096;
 export const iniFileBytesMax = 65_536;
-export const iniKeysMax = 512;
+export const iniKeysMax = 1024;
 
 export interface IniEntry {
   readonly key: string;
@@ -32,7 +32,9 @@ export interface IniFile {
   readonly problems: readonly IniProblem[];
 }
 
-const nameForm = /^[A-Za-z0-9_.-]+$/;
+const keyForm = /^[A-Za-z0-9_.-]+$/;
+/** A colon parts kind and name: [server:NAME]. */
+const sectionForm = /^[A-Za-z0-9_.:-]+$/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const controlForm = /[\u0000-\u0008\u000a-\u001f\u007f]/;
 const byteOrderMark = '\xef\xbb\xbf';
@@ -70,7 +72,7 @@ export function parseIni(bytes: string): IniFile {
     if (text === '' || text.startsWith('#') || text.startsWith(';')) continue;
     if (text.startsWith('[')) {
       const name = text.endsWith(']') ? trimBlanks(text.slice(1, -1)) : '';
-      homeless = !nameForm.test(name);
+      homeless = !sectionForm.test(name);
       section = homeless ? undefined : sections.find((known) => known.name === name);
       if (homeless) refuse(`${clip(text)} is no section`, 'write [name], and nothing behind it');
       else if (!section) {
@@ -82,7 +84,7 @@ export function parseIni(bytes: string): IniFile {
     const equals = text.indexOf('=');
     const key = equals < 0 ? '' : trimBlanks(text.slice(0, equals));
     const earlier = section?.entries.find((known) => known.key === key);
-    if (!nameForm.test(key)) {
+    if (!keyForm.test(key)) {
       refuse(`${clip(text)} is neither key = value nor a section`, 'a comment begins with # or ;');
     } else if (!section) {
       if (!homeless) refuse(`${key} stands before the first section`, 'put a line like [general] above it');

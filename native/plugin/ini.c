@@ -17,12 +17,12 @@ static struct stsp__span trim(const char *begin, const char *end) {
   return (struct stsp__span){begin, (size_t)(end - begin)};
 }
 
-static bool is_name(struct stsp__span span) {
+static bool is_name(struct stsp__span span, bool colon) {
   if (span.length == 0) return false;
   for (size_t i = 0; i < span.length; i++) {
     char byte = span.at[i];
     bool good = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9') ||
-                byte == '_' || byte == '-' || byte == '.';
+                byte == '_' || byte == '-' || byte == '.' || (colon && byte == ':');
     if (!good) return false;
   }
   return true;
@@ -66,7 +66,8 @@ unsigned stsp__ini_parse(const char *bytes, size_t length, stsp__ini_fn each, vo
     if (text.at[0] == '[') {
       if (text.at[text.length - 1] != ']') return *what = "a section is written [name], and nothing behind it", line;
       section = trim(text.at + 1, text.at + text.length - 1);
-      if (!is_name(section)) return *what = "a section's name is made of letters, digits, '_', '-' and '.'", line;
+      if (!is_name(section, true))
+        return *what = "a section's name is made of letters, digits, '_', '-', '.' and ':'", line;
       const char *wrong = each(context, section, (struct stsp__span){NULL, 0}, (struct stsp__span){NULL, 0});
       if (wrong) return *what = wrong, line;
       continue;
@@ -75,12 +76,12 @@ unsigned stsp__ini_parse(const char *bytes, size_t length, stsp__ini_fn each, vo
     if (!equals) return *what = "expected key = value, [section], or a comment that begins with # or ;", line;
     struct stsp__span key = trim(text.at, equals);
     struct stsp__span value = trim(equals + 1, text.at + text.length);
-    if (!is_name(key)) return *what = "a key is made of letters, digits, '_', '-' and '.'", line;
+    if (!is_name(key, false)) return *what = "a key is made of letters, digits, '_', '-' and '.'", line;
     if (!section.at) return *what = "a key stands before the first [section]", line;
     for (size_t i = 0; i < count; i++) {
       if (same(seen[i].section, section) && same(seen[i].key, key)) return *what = "the key is given twice", line;
     }
-    if (count == STSP_INI_KEYS_MAX) return *what = "more than 512 keys", line;
+    if (count == STSP_INI_KEYS_MAX) return *what = "more than 1024 keys", line;
     seen[count++] = (struct seen){section, key};
     const char *wrong = each(context, section, key, value);
     if (wrong) return *what = wrong, line;

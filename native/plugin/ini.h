@@ -9,7 +9,7 @@
 
 #define STSP_INI_BYTES_MAX 65536u /* of the file */
 #define STSP_INI_LINE_MAX 4096u   /* bytes of a line without its end */
-#define STSP_INI_KEYS_MAX 512u
+#define STSP_INI_KEYS_MAX 1024u
 
 struct stsp__span {
   const char *at;

@@ -46,6 +46,15 @@ TEST(wrong_values_are_refused_with_their_line) {
   }
 }
 
+TEST(sections_of_storage_servers_are_the_engines) {
+  struct stsp__config config =
+      parse("[engine]\nsocket = /one\n[server:a]\nstore = s3\nsocket = /two\nconnect_wait_s = soon\n[server:b]\n", 0);
+  CHECK(strcmp(config.socket, "/one") == 0);
+  CHECK_NUM(config.connect_wait_s, 10);
+  (void)parse("[server:a b]\n", 1);
+  (void)parse("[server:a]\nb:c = 1\n", 2);
+}
+
 static void write_file(const char *path, const char *text) {
   FILE *file = fopen(path, "w");
   CHECK(file != NULL);
