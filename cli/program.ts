@@ -19,6 +19,7 @@ export async function runCli(args: readonly string[], version: string, io: CliIo
   const onStore = (command: Command) =>
     command
       .option('--config <file>', 'configuration to find the storage root by')
+      .option('--server <name>', 'storage server of the configuration, else the default one')
       .option('--root <dir>', 'storage root, instead of the configured one');
 
   const check = program.command('check-config').argument('[file]', 'else $VAST_OST_CONF, else the default place');

@@ -4,7 +4,7 @@
  */
 import { closeSync, openSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { loadConfig } from '../engine/config.ts';
+import { type Config, loadConfig } from '../engine/config.ts';
 import { claimBytesMax } from '../engine/image/claim.ts';
 import { decodeLsu, lsuFileBytesMax, lsuFileName } from '../engine/image/lsu.ts';
 import { decodeMarker, type Marker, markerBytesMax, markerName } from '../engine/image/marker.ts';
@@ -18,6 +18,8 @@ export interface StoreChoice {
   readonly config?: string;
   /** --root: another storage root than the configuration's. */
   readonly root?: string;
+  /** --server: NAME of [server:NAME], whose storage root it is. */
+  readonly server?: string;
 }
 
 export interface LsuView {
@@ -57,7 +59,7 @@ export async function loadCrc(): Promise<Crc64> {
 
 /** The storage root with its marker checked. */
 export function openStore(choice: StoreChoice, io: CliIo): { root: string; marker: Marker } {
-  const root = choice.root ?? loadConfig(choice.config ?? null, io.env).general.nfsMountPoint;
+  const root = choice.root ?? configuredRoot(loadConfig(choice.config ?? null, io.env), choice.server);
   const text = readText(join(root, markerName), markerBytesMax);
   if (text === null) {
     const hint = 'is it mounted? A new store is made with: vast-ost init-store';
@@ -66,6 +68,18 @@ export function openStore(choice: StoreChoice, io: CliIo): { root: string; marke
   const decoded = decodeMarker(text);
   if (!decoded.ok) throw new CliError(`${join(root, markerName)}: ${decoded.field}: ${decoded.text}`);
   return { root, marker: decoded.marker };
+}
+
+/** Also given as the host program writes it, VastData:NAME. */
+function configuredRoot({ general, servers }: Config, chosen: string | undefined): string {
+  const name = chosen?.replace(/^VastData:/, '');
+  const server = servers.find((one) => one.name === name);
+  if (server?.store === 's3') throw new CliError(`VastData:${name} is a bucket: only a mounted root can be looked at`);
+  if (server !== undefined) return server.mountPoints[0] as string;
+  if (general.nfsMountPoint !== null) return general.nfsMountPoint;
+  const known = servers.map((one) => one.name).join(', ');
+  const text = name === undefined ? 'there is no default storage root' : `there is no [server:${name}]`;
+  throw new CliError(`${text}: choose one with --server, of ${known}, or give --root`);
 }
 
 export function* listLsus(root: string): Generator<LsuView> {

@@ -1,50 +1,18 @@
 /**
  * Every key of vast-ost.conf: section, name, form, default, and the words that the example file has for it. One table,
- * from which the loader, `vast-ost check-config` and packaging/vast-ost.conf are made.
+ * from which the loader, `vast-ost check-config` and packaging/vast-ost.conf are made. Those of the storage servers'
+ * own sections stand in config-server-keys.ts.
  */
 import { z } from 'zod';
+import { choice, type KeyForm, path, truth, whole } from './config-forms.ts';
+import { exampleServers, serversMax } from './config-server-keys.ts';
 
-export interface ConfigKey {
+export interface ConfigKey extends KeyForm {
   readonly section: string;
-  readonly key: string;
-  /** As it would stand in the file. */
-  readonly byDefault: string;
-  /** Takes the text of the file. */
-  readonly schema: z.ZodType<unknown, string>;
-  /** What may stand there, for the remedy of a wrong value. */
-  readonly form: string;
-  /** Comment of the example file. */
-  readonly help: string;
 }
 
-const wholeForm = /^[0-9]{1,15}$/;
 /** Longest path of a Unix socket, without its NUL. */
 export const socketPathBytesMax = 107;
-
-function whole(min: number, max: number, step = 1) {
-  const form = step === 1 ? `a whole number from ${min} to ${max}` : `a multiple of ${step} from ${min} to ${max}`;
-  const schema = z
-    .string()
-    .regex(wholeForm)
-    .transform(Number)
-    .refine((value) => value >= min && value <= max && value % step === 0);
-  return { form, schema };
-}
-
-function choice<const Names extends readonly [string, ...string[]]>(...names: Names) {
-  return { form: names.length === 1 ? `only ${names[0]}` : `one of ${names.join(', ')}`, schema: z.enum(names) };
-}
-
-const truth = { form: 'true or false', schema: z.enum(['true', 'false']).transform((text) => text === 'true') };
-
-const path = {
-  form: 'an absolute path, such as /mnt/vast-netbackup',
-  schema: z
-    .string()
-    .max(1000)
-    .regex(/^\/[^\0]*$/)
-    .refine((text) => !/(^|\/)\.\.?(\/|$)/.test(text)),
-};
 
 function define(section: string, rest: Omit<ConfigKey, 'section'>): ConfigKey {
   return { section, ...rest };
@@ -241,5 +209,11 @@ export function exampleConfig(): string {
       if (home === section) lines.push(`# ${help}`, `${key} = ${byDefault}`);
     }
   }
+  lines.push(
+    '',
+    `# More storage servers, up to ${serversMax}: the host program's VastData:NAME selects [server:NAME], and every other name`,
+    '# the storage root of [general]. Where there are such sections and nfs_mount_point is not written, others are refused.',
+    ...exampleServers(),
+  );
   return `${lines.join('\n')}\n`;
 }

@@ -3,8 +3,12 @@
  * its line and a remedy.
  */
 import { readFileSync } from 'node:fs';
+import { readEntry, remedyAmong } from './config-entry.ts';
+import { tidyPath } from './config-forms.ts';
 import { configKeys, configSections } from './config-keys.ts';
-import { parseIni } from './ini.ts';
+import { serverKeys } from './config-server-keys.ts';
+import { isServerSection, readServers, type ServerConfig } from './config-servers.ts';
+import { type IniProblem, parseIni } from './ini.ts';
 import { type MachineFacts, machineFacts } from './machine.ts';
 
 export const defaultConfigPath = '/usr/openv/lib/ost-plugins/vast-ost.conf';
@@ -21,7 +25,8 @@ export interface Config {
   /** The file that was read; null: there was none, all is default. */
   readonly source: string | null;
   readonly general: {
-    readonly nfsMountPoint: string;
+    /** Root of the default server, which every name without a section of its own has; null: there is none. */
+    readonly nfsMountPoint: string | null;
     readonly useDirectIo: boolean;
     readonly blockBytes: number;
     readonly metadataFormat: 'json';
@@ -56,14 +61,12 @@ export interface Config {
     readonly sums: boolean;
     readonly checksum: 'sha256' | 'none';
   };
+  /** The sections [server:NAME], in the file's order; no name twice. */
+  readonly servers: readonly ServerConfig[];
 }
 
-export interface ConfigProblem {
-  /** From 1; 0 = the file as a whole. */
-  readonly line: number;
-  readonly text: string;
-  readonly remedy: string;
-}
+/** Of line 0: the file as a whole. */
+export type ConfigProblem = IniProblem;
 
 export class ConfigError extends Error {
   readonly path: string;
@@ -115,32 +118,44 @@ export function parseConfig(content: string | Uint8Array, source: string | null,
   for (const { section, key, byDefault, schema } of configKeys)
     values.set(`${section}.${key}`, schema.parse(byDefault));
 
+  const servers = ini.sections.filter(({ name }) => isServerSection(name));
   for (const section of ini.sections) {
+    if (servers.includes(section)) continue;
     if (!configSections.includes(section.name)) {
-      const remedy = `sections are ${configSections.map((name) => `[${name}]`).join(' ')}`;
+      const remedy = `sections are ${configSections.map((name) => `[${name}]`).join(' ')} [server:NAME]`;
       problems.push({ line: section.line, text: `[${section.name}] is unknown`, remedy });
       continue;
     }
-    for (const { key, value: bytes, line } of section.entries) {
-      const value = decoded(bytes);
+    for (const entry of section.entries) {
+      const { key, line } = entry;
       const known = configKeys.find((one) => one.section === section.name && one.key === key);
       if (!known) {
         problems.push({ line, text: `${key} is no key of [${section.name}]`, remedy: remedyForKey(section.name, key) });
         continue;
       }
-      const checked = known.schema.safeParse(value ?? '');
-      if (value === null) {
-        problems.push({ line, text: `${key}: the value is not UTF-8`, remedy: 'save the file as UTF-8 text' });
-      } else if (checked.success) {
-        values.set(`${section.name}.${key}`, checked.data);
+      const read = readEntry(known, entry);
+      if (!read.ok) problems.push(read.problem);
+      else {
+        values.set(`${section.name}.${key}`, read.value);
         lines.set(`${section.name}.${key}`, line);
-      } else {
-        const found = value === '' ? `${key} has no value` : `${key} = ${clip(value)} cannot be used`;
-        problems.push({ line, text: found, remedy: `write ${known.form}; the default is ${known.byDefault}` });
       }
     }
   }
-  const config = build(source, values, lines, machine);
+  // Who names storage servers, and no root of [general], has no default server: backups to a name that was misspelt
+  // must not end on a mount that nobody wrote down.
+  const noDefault =
+    servers.length > 0 && !lines.has('general.nfs_mount_point') && values.get('engine.store') === 'file';
+  if (noDefault) values.set('general.nfs_mount_point', null);
+  const alone = build(source, values, lines, machine);
+  const { general, performance, engine } = alone;
+  const facts = {
+    blockBytes: general.blockBytes,
+    maxMemoryBytes: engine.maxMemoryBytes,
+    readAheadBytes: performance.readAheadBytes,
+    defaultRoot: general.nfsMountPoint,
+    slotsMax,
+  };
+  const config = freeze({ ...alone, servers: readServers(servers, facts, problems) });
   problems.push(...impossibleTotals(config, lines, machine));
   if (problems.length > 0) {
     throw new ConfigError(
@@ -158,17 +173,18 @@ function build(
   values: ReadonlyMap<string, unknown>,
   lines: Lines,
   machine: MachineFacts,
-): Config {
+): Omit<Config, 'servers'> {
   const value = <T>(name: string) => values.get(name) as T;
   const number = (name: string) => value<number>(name);
+  const root = value<string | null>('general.nfs_mount_point');
   const memoryBytes = number('engine.max_memory_mb') * mib || automaticMemory(machine);
   // A default must never make a small machine impossible; a number in the file is taken at its word.
   const handlesFit = Math.max(1, Math.floor(memoryBytes / slotBytesMin));
   const handles = number('engine.handles_max');
-  return freeze({
+  return {
     source,
     general: {
-      nfsMountPoint: tidyPath(value<string>('general.nfs_mount_point')),
+      nfsMountPoint: root === null ? null : tidyPath(root),
       useDirectIo: value<boolean>('general.use_direct_io'),
       blockBytes: number('general.block_size_mb') * mib,
       metadataFormat: value<'json'>('general.metadata_format'),
@@ -196,7 +212,7 @@ function build(
       store: value<'file' | 'memory'>('engine.store'),
     },
     integrity: { sums: value<boolean>('integrity.sums'), checksum: value<'sha256' | 'none'>('integrity.checksum') },
-  });
+  };
 }
 
 /** A quarter of what there is, at most 4 GiB, in whole MiB. */
@@ -250,43 +266,14 @@ function impossibleTotals(config: Config, lines: Lines, machine: MachineFacts): 
   return problems;
 }
 
-function decoded(bytes: string): string | null {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.from(bytes, 'latin1'));
-  } catch {
-    return null;
-  }
-}
-
 function remedyForKey(section: string, key: string): string {
   const elsewhere = configKeys.find((one) => one.key === key);
   if (elsewhere) return `it belongs into [${elsewhere.section}]`;
-  const names = configKeys.filter((one) => one.section === section).map((one) => one.key);
-  const nearest = names.toSorted((a, b) => distance(key, a) - distance(key, b))[0];
-  if (nearest !== undefined && distance(key, nearest) <= 3) return `is ${nearest} meant?`;
-  return `keys there are ${names.join(', ')}`;
-}
-
-/** Edits between two names. Keys are short. */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const change = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(change, (row[j] as number) + 1, (next[j - 1] as number) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] as number;
-}
-
-function tidyPath(path: string): string {
-  return path.replace(/\/{2,}/g, '/').replace(/(.)\/$/, '$1');
-}
-
-function clip(text: string): string {
-  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+  if (serverKeys.some((one) => one.key === key)) return 'it belongs into [server:NAME]';
+  return remedyAmong(
+    key,
+    configKeys.filter((one) => one.section === section).map((one) => one.key),
+  );
 }
 
 function freeze<T extends object>(value: T): T {

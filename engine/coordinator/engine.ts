@@ -69,7 +69,7 @@ export class Engine implements LinkEvents, SessionHost {
       digest: pool('digest', engine.digestLanes, digestNiceness),
       storage: new Storage(
         {
-          root: general.nfsMountPoint,
+          root: general.nfsMountPoint ?? '',
           requireMount: engine.requireMount,
           direct: general.useDirectIo,
           kind: engine.store,

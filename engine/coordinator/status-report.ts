@@ -70,7 +70,7 @@ export function statusReport(engine: ReportSource, log: { dropped: number; failu
     jobs,
     mounts: [
       {
-        root: config.general.nfsMountPoint,
+        root: config.general.nfsMountPoint ?? '',
         mounted: root !== null,
         storeId: root?.storeId ?? null,
         fsType: root?.fsType ?? null,

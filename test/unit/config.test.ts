@@ -61,6 +61,7 @@ const defaults: Omit<Config, 'source'> = {
     store: 'file',
   },
   integrity: { sums: true, checksum: 'sha256' },
+  servers: [],
 };
 
 describe('defaults', () => {
