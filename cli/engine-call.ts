@@ -37,9 +37,9 @@ export function askEngine(socket: string, type: FrameType): Promise<Buffer> {
           const bytes = from.subarray(at, at + length);
           if (bytes.readUInt16LE(4) !== frame.reply) return;
           const reply = decodeReply(bytes);
-          // An engine with no handle left refuses the HELLO, and answers STATUS all the same.
-          const full = reply.callId === 1 && reply.status === status.EBUSY;
-          if (reply.status !== 0 && !full) fail(`the engine refuses: ${reply.text}`);
+          // An engine with no handle left, or without a server of that name, refuses the HELLO, and answers STATUS all the same.
+          const refused = reply.callId === 1 && (reply.status === status.EBUSY || reply.status === status.ECLAIM);
+          if (reply.status !== 0 && !refused) fail(`the engine refuses: ${reply.text}`);
           else if (reply.callId === 2) end(() => resolve(reply.body));
         });
       } catch (error) {

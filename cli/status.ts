@@ -1,5 +1,5 @@
 import { loadConfig } from '../engine/config.ts';
-import type { StatusJob, StatusReport } from '../engine/core/status-report.ts';
+import type { StatusJob, StatusMount, StatusReport, StatusServer } from '../engine/core/status-report.ts';
 import { frame } from '../engine/core/wire.ts';
 import { askEngine } from './engine-call.ts';
 import { CliError, type CliIo, exitCode, humanBytes, table } from './io.ts';
@@ -21,7 +21,7 @@ export async function engineStatus(options: StatusOptions, io: CliIo): Promise<n
     throw new CliError(`the engine at ${socket} gave no JSON`);
   }
   await io.out(options.json ? `${JSON.stringify(report, null, 2)}\n` : statusText(report, io.now()));
-  return report.mounts.every((mount) => mount.mounted) ? exitCode.ok : exitCode.failed;
+  return report.servers.every((server) => server.ready) ? exitCode.ok : exitCode.failed;
 }
 
 /** For people. */
@@ -40,11 +40,9 @@ export function statusText(report: StatusReport, now: Date): string {
         `${pool.name} lanes`,
         `${pool.busy} busy of ${pool.running}, at most ${pool.max}, ${pool.queued} queued${pool.lost > 0 ? `, ${pool.lost} LOST` : ''}`,
       ]),
-      ...report.mounts.map((mount) => [
-        'storage',
-        `${mount.root}: ${mount.mounted ? (mount.fsType ?? 'mounted') : 'NOT MOUNTED'}${stalled(mount.stalledSeconds)}`,
-      ]),
+      ...report.servers.map((server) => ['storage', storageLine(server, report.mounts)]),
       ...report.mounts.flatMap((mount) => mount.warnings.map((warning) => ['warning', warning])),
+      ...report.servers.flatMap(serverWarnings),
       ...(log.dropped > 0 || log.failure
         ? [['log', `${log.dropped} lines dropped; ${log.failure ?? 'works again'}`]]
         : []),
@@ -55,6 +53,23 @@ export function statusText(report: StatusReport, now: Date): string {
     parts.push(table([head, ...report.jobs.map(jobRow)], [4, 5, 6]));
   }
   return parts.join('\n');
+}
+
+function storageLine({ name, store, root, ready, endpoints }: StatusServer, mounts: readonly StatusMount[]): string {
+  const mount = mounts.find(({ server }) => server === name);
+  if (mount !== undefined) {
+    const state = mount.mounted ? (mount.fsType ?? 'mounted') : 'NOT MOUNTED';
+    return `${name} ${root}: ${state}${stalled(mount.stalledSeconds)}`;
+  }
+  const more = endpoints.length > 1 ? ` and ${endpoints.length - 1} more` : '';
+  return `${name} ${root}${more}: ${ready ? store : 'NOT REACHED'}`;
+}
+
+/** Those of mounts stand with the mounts. */
+function serverWarnings({ name, store, problem, tlsVerify }: StatusServer): string[][] {
+  const texts = store === 's3' && problem !== '' ? [problem] : [];
+  if (!tlsVerify) texts.push(`${name}: tls_verify = false: certificates of its endpoints are not checked`);
+  return texts.map((text) => ['warning', text]);
 }
 
 function jobRow(job: StatusJob): string[] {

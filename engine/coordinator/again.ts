@@ -2,7 +2,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { type Op, op } from '../core/order.ts';
 import type { LaneOrder, LaneResult } from '../lanes/lane-order.ts';
-import type { Pool } from '../lanes/pool.ts';
+import type { PayloadLanes } from '../lanes/mount-lanes.ts';
 import { Backoff, classify } from '../transfer/retry.ts';
 
 /** Some seconds in all: longer outages are the mount's own affair (`hard`), shorter ones no job should feel. */
@@ -33,12 +33,12 @@ const repeatable: ReadonlySet<Op> = new Set<Op>([
 ]);
 
 /** A payload order, tried again while the storage says that it will recover. The last result counts. */
-export async function runOrder(pool: Pool, order: LaneOrder, handle: number): Promise<LaneResult> {
-  let result = await pool.run(order, 0, handle);
+export async function runOrder(lanes: PayloadLanes, order: LaneOrder, handle: number): Promise<LaneResult> {
+  let result = await lanes.run(order, handle);
   if (result.result >= 0 || !repeatable.has(order.op)) return result;
   const backoff = newBackoff();
   while (result.result < 0 && classify(result.result).kind === 'again' && (await pause(backoff))) {
-    result = await pool.run(order, 0, handle);
+    result = await lanes.run(order, handle);
   }
   return result;
 }

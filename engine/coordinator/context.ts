@@ -1,10 +1,11 @@
 /** What every part of the coordinator works with. */
 import type { Logger } from 'pino';
 import type { ProcessIdentity } from '../image/claim.ts';
-import type { Pool } from '../lanes/pool.ts';
+import type { PayloadLanes } from '../lanes/mount-lanes.ts';
 import type { Memory } from './memory.ts';
 import type { OpenImages } from './open-images.ts';
 import type { Storage } from './storage.ts';
+import type { WriterTokens } from './writer-tokens.ts';
 
 export interface Settings {
   readonly blockBytes: number;
@@ -16,13 +17,11 @@ export interface Settings {
   readonly engineVersion: string;
 }
 
-export interface Context {
-  readonly settings: Settings;
-  readonly io: Pool;
-  readonly digest: Pool;
-  readonly storage: Storage;
+/** What all storage servers of the engine have in common. */
+export interface Shared {
+  readonly digest: PayloadLanes;
   readonly memory: Memory;
-  readonly open: OpenImages;
+  readonly tokens: WriterTokens;
   readonly self: ProcessIdentity;
   readonly log: Logger;
   /** Monotonic milliseconds. */
@@ -31,6 +30,16 @@ export interface Context {
   newToken(): string;
   /** A bug was met in a job: logged loudly, the job ends, the engine goes on. */
   bug(where: string, error: unknown): void;
+}
+
+/** One storage server. */
+export interface Context extends Shared {
+  /** Its number in this engine, from 0. */
+  readonly server: number;
+  readonly settings: Settings;
+  readonly io: PayloadLanes;
+  readonly storage: Storage;
+  readonly open: OpenImages;
 }
 
 /** The chunk over which one sum is made; one truth with image/sums.ts. */

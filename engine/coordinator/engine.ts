@@ -7,15 +7,17 @@ import { FrameError } from '../core/layout.ts';
 import { wire } from '../core/wire.ts';
 import { processAlive, readIdentity } from '../image/claim.ts';
 import type { Link, LinkEvents } from '../intake/link.ts';
-import { Pool } from '../lanes/pool.ts';
+import { MountLanes } from '../lanes/mount-lanes.ts';
+import { Pool, type PoolOptions } from '../lanes/pool.ts';
 import { Budget } from '../transfer/budget.ts';
-import type { Context } from './context.ts';
+import { buildServers } from './build-servers.ts';
+import type { Shared } from './context.ts';
 import { Janitor } from './janitor.ts';
 import { Memory } from './memory.ts';
-import { OpenImages } from './open-images.ts';
+import { StorageServers, serverLabel } from './servers.ts';
 import { Session, type SessionHost } from './session.ts';
 import { statusReport, statusText } from './status-report.ts';
-import { Storage } from './storage.ts';
+import { WriterTokens } from './writer-tokens.ts';
 
 const probeMs = 5_000;
 /** How long the start waits for the storage. */
@@ -26,13 +28,16 @@ const quietMs = 1000;
 const digestNiceness = 5;
 
 export class Engine implements LinkEvents, SessionHost {
-  readonly ctx: Context;
+  readonly shared: Shared;
+  readonly servers: StorageServers;
   readonly instance = randomBytes(wire.tokenBytes);
   readonly config: Config;
+  readonly version: string;
   readonly sessions = new Map<Link, Session>();
-  readonly meta: Pool;
+  readonly io: Pool;
+  readonly digest: Pool;
   readonly #log: EngineLog;
-  readonly #janitor: Janitor;
+  readonly #janitors: readonly Janitor[];
   readonly #timers: NodeJS.Timeout[] = [];
   #ending = new Set<Promise<void>>();
   #draining = false;
@@ -40,45 +45,37 @@ export class Engine implements LinkEvents, SessionHost {
 
   constructor(config: Config, engineLog: EngineLog, engineVersion: string) {
     this.config = config;
+    this.version = engineVersion;
     this.#log = engineLog;
     const log = engineLog.root;
     const now = (): number => performance.now();
-    const { engine, performance: speed, general, integrity } = config;
-    const common = { overdueMs: engine.laneOverdueS * 1000, storeKind: engine.store, now };
-    const lost = (kind: string) => (): void =>
-      log.error({ kind }, 'a lane is overdue: the storage does not answer; it is replaced');
-    const died =
-      (kind: string) =>
-      (error: Error | null): void =>
-        log.error({ kind, problem: String(error) }, 'a lane died; it is replaced');
-    const pool = (kind: 'io' | 'meta' | 'digest', lanesMax: number, niceness = 0, perMountMax = lanesMax): Pool =>
-      new Pool({ ...common, kind, lanesMax, perMountMax, niceness, onLost: lost(kind), onDied: died(kind) });
-    this.meta = pool('meta', engine.metaLanes);
+    const { engine, performance: speed } = config;
+    const pool = (
+      kind: PoolOptions['kind'],
+      lanesMax: number,
+      more: Partial<PoolOptions> & { server?: string } = {},
+    ) => {
+      const { server, ...options } = more;
+      const where = server === undefined ? { kind } : { kind, server };
+      return new Pool({
+        kind,
+        lanesMax,
+        overdueMs: engine.laneOverdueS * 1000,
+        niceness: 0,
+        storeKind: 'file',
+        now,
+        onLost: () => log.error(where, 'a lane is overdue: the storage does not answer; it is replaced'),
+        onDied: (error) => log.error({ ...where, problem: String(error) }, 'a lane died; it is replaced'),
+        ...options,
+      });
+    };
     const budget = new Budget({ totalBytes: engine.maxMemoryBytes, clock: now, waitMs: engine.arenaWaitS * 1000 });
-    this.ctx = {
-      settings: {
-        blockBytes: general.blockBytes,
-        writeBufferCount: speed.writeBufferCount,
-        readAheadBytes: speed.readAheadBytes,
-        blocksInFlight: engine.blocksInFlight,
-        sums: integrity.sums,
-        checksum: integrity.checksum,
-        engineVersion,
-      },
-      io: pool('io', speed.threadPoolSize, 0, engine.ioLanesPerMount),
-      digest: pool('digest', engine.digestLanes, digestNiceness),
-      storage: new Storage(
-        {
-          root: general.nfsMountPoint ?? '',
-          requireMount: engine.requireMount,
-          direct: general.useDirectIo,
-          kind: engine.store,
-        },
-        this.meta,
-        (level, text, more) => log[level](more, text),
-      ),
+    this.io = pool('io', speed.threadPoolSize, { perMountMax: engine.ioLanesPerMount });
+    this.digest = pool('digest', engine.digestLanes, { niceness: digestNiceness });
+    this.shared = {
+      digest: new MountLanes(this.digest, 0),
       memory: new Memory(budget, engine.arenaWaitS, now),
-      open: new OpenImages(),
+      tokens: new WriterTokens(),
       self: readIdentity(),
       log,
       now,
@@ -88,22 +85,43 @@ export class Engine implements LinkEvents, SessionHost {
         log.error({ where, err: error }, 'internal error');
       },
     };
-    this.#janitor = new Janitor(this.ctx, this.alive);
+    const parts = {
+      config,
+      shared: this.shared,
+      engineVersion,
+      io: this.io,
+      metaPool: (storeKind: 'file' | 'memory', server: string) => pool('meta', engine.metaLanes, { storeKind, server }),
+    };
+    this.servers = new StorageServers(buildServers(parts), log);
+    this.#janitors = this.servers.all.map(({ ctx }) => new Janitor(ctx, this.alive));
   }
 
   /** Looks at the storage, starts the clocks. The engine serves before the storage is there: calls then say so. */
   async start(): Promise<void> {
     const beat = setInterval(() => this.#beat(), (wire.stillWorkingS * 1000) / 2);
-    const probe = setInterval(() => void this.ctx.storage.probe(), probeMs);
+    const look = () => this.servers.all.map(({ ctx }) => ctx.storage.probe());
+    const probe = setInterval(() => void look(), probeMs);
     this.#timers.push(beat, probe);
+    this.#warn();
     // A mount that does not answer keeps neither the clocks nor the engine's word that it serves from coming.
     let late: NodeJS.Timeout | undefined;
     const patience = new Promise<void>((resolve) => {
       late = setTimeout(resolve, firstLookMs);
     });
-    await Promise.race([this.ctx.storage.probe(), patience]);
+    await Promise.race([Promise.all(look()), patience]);
     clearTimeout(late);
-    if (!this.#draining) this.#janitor.start();
+    if (!this.#draining) for (const janitor of this.#janitors) janitor.start();
+  }
+
+  /** What an administrator switched off and should not forget. */
+  #warn(): void {
+    for (const { name, config } of this.servers.all) {
+      if (config?.store === 's3' && !config.tlsVerify)
+        this.shared.log.warn(
+          { server: serverLabel(name) },
+          'tls_verify = false: whoever is between here and the endpoints can read and change everything',
+        );
+    }
   }
 
   alive(pid: number, startTime: number): boolean {
@@ -140,7 +158,7 @@ export class Engine implements LinkEvents, SessionHost {
       session.take(request);
     } catch (error) {
       if (error instanceof FrameError) throw error;
-      this.ctx.bug(`frame ${request.type}`, error);
+      this.shared.bug(`frame ${request.type}`, error);
       link.end('internal error');
     }
   }
@@ -148,13 +166,14 @@ export class Engine implements LinkEvents, SessionHost {
   ended(link: Link, why: string): void {
     const session = this.sessions.get(link);
     if (session === undefined) {
-      if (!this.#draining) this.ctx.log.debug({ why, pid: link.peer.pid }, 'a connection ended before its first frame');
+      if (!this.#draining)
+        this.shared.log.debug({ why, pid: link.peer.pid }, 'a connection ended before its first frame');
       return;
     }
     const ending = session
       .end(why)
       .catch((error) => {
-        if (!(error instanceof Failed)) this.ctx.bug('end of a connection', error);
+        if (!(error instanceof Failed)) this.shared.bug('end of a connection', error);
       })
       .finally(() => {
         this.sessions.delete(link);
@@ -183,15 +202,15 @@ export class Engine implements LinkEvents, SessionHost {
     const left = (): number => Math.max(1, until - performance.now());
     for (const timer of this.#timers) clearInterval(timer);
     for (const link of [...this.sessions.keys()]) link.end('the engine stops');
-    const quiet = Promise.all([...this.#ending, this.#janitor.stop()]).then(() => true);
+    const quiet = Promise.all([...this.#ending, ...this.#janitors.map((janitor) => janitor.stop())]).then(() => true);
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<boolean>((resolve) => {
       timer = setTimeout(() => resolve(false), left());
     });
     const drained = await Promise.race([quiet, late]);
     clearTimeout(timer);
-    const { io, digest } = this.ctx;
-    const stopped = await Promise.all([io.stop(left()), digest.stop(left()), this.meta.stop(left())]);
+    const pools = [this.io, this.digest, ...this.servers.all.flatMap((server) => server.pools)];
+    const stopped = await Promise.all(pools.map((pool) => pool.stop(left())));
     return drained && stopped.every(Boolean);
   }
 }

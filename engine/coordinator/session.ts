@@ -2,37 +2,39 @@
  * One connection's life: HELLO, then either server calls or one image. Which frame is allowed when is decided here;
  * what breaks the order ends the connection, what merely cannot be done is answered with a status and a text.
  */
+import { assert } from '../core/assert.ts';
 import { Failed, status } from '../core/errors.ts';
 import { FrameError } from '../core/layout.ts';
 import { encodeBody, type FrameOf, frame, imageState, openMode, type Request, wire } from '../core/wire.ts';
 import type { ImageCall } from '../image/lifecycle.ts';
 import type { Link } from '../intake/link.ts';
-import type { Context } from './context.ts';
+import type { Context, Shared } from './context.ts';
 import { copyImage } from './copier.ts';
+import { type Greeter, greet } from './greeting.ts';
 import { demandMove, encodeInfo, type ImageKey, imageKey, writerToken } from './image-info.ts';
 import { ImageReader, openForRead } from './reader.ts';
 import { resumedResult } from './resume.ts';
 import { ServerCalls } from './server-calls.ts';
+import type { StorageServer } from './servers.ts';
 import { startWriter } from './start-writer.ts';
 import { type Alive, createTarget, reopenTarget, type WriteTarget } from './write-target.ts';
 import { ImageWriter } from './writer.ts';
 
-export interface SessionHost {
-  readonly ctx: Context;
+export interface SessionHost extends Greeter {
+  readonly shared: Shared;
   readonly alive: Alive;
   readonly instance: Uint8Array;
-  /** Text for a refusal, or null: may this engine take one more handle now? */
-  admit(): string | null;
   statusJson(): string;
 }
 
 export class Session {
   readonly link: Link;
   readonly #host: SessionHost;
-  readonly #calls: ServerCalls;
+  /** Null: not greeted yet. */
+  server: StorageServer | null = null;
+  #calls: ServerCalls | null = null;
   writer: ImageWriter | null = null;
   reader: ImageReader | null = null;
-  #greeted = false;
   /** What HELLO was answered with, other than a welcome: the call that came behind it gets the same. */
   #refusal: Failed | null = null;
   /** Set once a call has made this connection an image's. */
@@ -43,17 +45,16 @@ export class Session {
   constructor(host: SessionHost, link: Link) {
     this.#host = host;
     this.link = link;
-    this.#calls = new ServerCalls(host.ctx, host.alive);
   }
 
   /** Counts as a handle. */
   get greeted(): boolean {
-    return this.#greeted;
+    return this.server !== null;
   }
 
   /** Throws FrameError where the client broke the order of frames. */
   take(request: Request): void {
-    if (!this.#greeted) {
+    if (!this.greeted) {
       if (this.#refusal === null) this.#hello(request);
       // Whoever wants to know why no handle is to be had must be told.
       else if (request.type === frame.status) this.#answer(request);
@@ -84,66 +85,62 @@ export class Session {
 
   /** After the link has ended: lets go of everything. The memory goes last, when nobody touches it any more. */
   async end(why: string): Promise<void> {
-    const { ctx } = this.#host;
+    const { memory, tokens } = this.#host.shared;
     // A call that waits for memory would wait on, for nobody.
-    ctx.memory.giveUp(this.link.id);
+    memory.giveUp(this.link.id);
     await this.#work.catch(() => undefined);
     try {
-      await this.#calls.end();
+      await this.#calls?.end();
     } finally {
       await this.#endImage(why).finally(() => {
         this.writer?.slots.drop();
         this.reader?.dropArena();
-        ctx.memory.release(this.link.id);
+        memory.release(this.link.id);
+        tokens.release(this.link.id);
       });
     }
   }
 
   async #endImage(why: string): Promise<void> {
-    const { ctx } = this.#host;
+    const { log } = this.#host.shared;
     const { writer, reader } = this;
     if (this.#closed || (writer === null && reader === null))
-      ctx.log.debug({ job: this.link.job, pid: this.link.peer.pid, why }, 'connection ended');
+      log.debug({ job: this.link.job, pid: this.link.peer.pid, why }, 'connection ended');
     if (writer !== null) {
-      if (!this.#closed) ctx.log.warn({ ...this.#about(writer), why }, 'the image stays pending: its writer is gone');
+      if (!this.#closed) log.warn({ ...this.#about(writer), why }, 'the image stays pending: its writer is gone');
       const { id } = writer.target.key;
+      const { open } = this.#ctx;
       await writer.end().finally(() => {
-        if (ctx.open.writer(id) === writer) ctx.open.setWriter(id, null);
+        if (open.writer(id) === writer) open.setWriter(id, null);
       });
     }
     if (reader !== null) {
-      if (!this.#closed) ctx.log.warn({ ...this.#about(reader), why }, 'the reader is gone without a close');
+      if (!this.#closed) log.warn({ ...this.#about(reader), why }, 'the reader is gone without a close');
       await reader.end();
     }
   }
 
   #hello(request: Request): void {
-    const { link } = this;
-    if (request.type !== frame.hello) throw new FrameError('the first frame is no HELLO');
-    const hello = request.body as FrameOf<'hello'>;
-    if (hello.magic !== wire.magic) throw new FrameError('this is no plug-in of ours');
-    link.job = hello.job;
-    link.server = hello.server;
-    if (hello.major !== wire.major) {
-      const text =
-        `the plug-in speaks protocol ${hello.major}.${hello.minor}, the engine ${wire.major}.${wire.minor}: ` +
-        'install plug-in and engine of the same release';
-      this.#refuse(request.callId, new Failed(status.EVERSION, text));
+    try {
+      this.server = greet(this.#host, this.link, request);
+    } catch (error) {
+      if (!(error instanceof Failed)) throw error;
+      this.#refuse(request.callId, error);
       return;
     }
-    const full = this.#host.admit();
-    if (full !== null) {
-      this.#refuse(request.callId, new Failed(status.EBUSY, full));
-      return;
-    }
-    this.#greeted = true;
+    this.#calls = new ServerCalls(this.server.ctx, this.#host.alive);
     const body = encodeBody('helloOk', {
       major: wire.major,
       minor: wire.minor,
       engine_pid: process.pid,
       instance: this.#host.instance,
     });
-    link.reply(request.callId, status.OK, 0, '', body);
+    this.link.reply(request.callId, status.OK, 0, '', body);
+  }
+
+  get #ctx(): Context {
+    assert(this.server !== null, 'a call behind a greeting');
+    return this.server.ctx;
   }
 
   #refuse(callId: number, refusal: Failed): void {
@@ -183,7 +180,7 @@ export class Session {
           link.end(`the host program broke the protocol: ${error.message}`);
           return;
         }
-        this.#host.ctx.bug(`call ${request.type}`, error);
+        this.#host.shared.bug(`call ${request.type}`, error);
         link.reply(request.callId, status.EINTERNAL, 0, 'internal error; see the log of the engine', null);
         link.end('internal error');
       });
@@ -217,11 +214,18 @@ export class Session {
       case frame.imageProp:
         return encodeInfo(this.#image().info());
       default: {
-        const answer = this.#calls.call(request, this.link.server);
+        const answer = this.#calls?.call(request, this.link.server) ?? null;
         if (answer === null) throw new FrameError(`frame type ${request.type} is not a call`);
         return answer;
       }
     }
+  }
+
+  /** Until the connection ends, or its next copy begins. */
+  #holdToken(bytes: Uint8Array): string {
+    const token = writerToken(bytes);
+    this.#host.shared.tokens.hold(this.link.id, token, this.#ctx.server);
+    return token;
   }
 
   // --- opening --------------------------------------------------------------------------------------------------------
@@ -233,9 +237,9 @@ export class Session {
 
   async #create(body: FrameOf<'imageCreate'>): Promise<Buffer> {
     this.#claimConnection();
-    const { ctx } = this.#host;
+    const ctx = this.#ctx;
     const key = imageKey(body.lsu, body.def);
-    const token = writerToken(body.token);
+    const token = this.#holdToken(body.token);
     return this.#startWriter(key, 'create', async () => {
       try {
         return await createTarget(ctx, this.link.id, key, body.def, token);
@@ -251,19 +255,21 @@ export class Session {
 
   async #open(body: FrameOf<'imageOpen'>): Promise<Buffer> {
     this.#claimConnection();
-    const { ctx, alive } = this.#host;
+    const ctx = this.#ctx;
+    const { alive } = this.#host;
     const key = imageKey(body.lsu, body.def);
     if (body.mode === openMode.read) return this.#startReader(key);
     if (body.mode !== openMode.write) throw new Failed(status.EINVAL, `${key.what}: open mode ${body.mode} is unknown`);
-    const token = writerToken(body.token);
+    const token = this.#holdToken(body.token);
     return this.#startWriter(key, 'openWrite', () => reopenTarget(ctx, this.link.id, key, token, alive));
   }
 
   async #resume(body: FrameOf<'imageResume'>): Promise<Buffer> {
     this.#claimConnection();
-    const { ctx, alive } = this.#host;
+    const ctx = this.#ctx;
+    const { alive } = this.#host;
     const key = imageKey(body.lsu, body.def);
-    const token = writerToken(body.token);
+    const token = this.#holdToken(body.token);
     // The connection that was lost may not be known as lost yet: the token says that this is the same writer.
     const writer = ctx.open.writer(key.id);
     if (writer?.token === token) await writer.giveWay();
@@ -273,7 +279,7 @@ export class Session {
   }
 
   async #startReader(key: ImageKey): Promise<Buffer> {
-    const { ctx } = this.#host;
+    const ctx = this.#ctx;
     if (ctx.open.writer(key.id) !== null) demandMove(key, 'busy', 'openRead');
     const target = await openForRead(ctx, key);
     this.reader = new ImageReader(ctx, this.link, target);
@@ -287,7 +293,7 @@ export class Session {
   }
 
   async #startWriter(key: ImageKey, call: ImageCall, open: () => Promise<WriteTarget>): Promise<Buffer> {
-    const { ctx } = this.#host;
+    const ctx = this.#ctx;
     const writer = await startWriter(ctx, this.link, key, call, open);
     this.writer = writer;
     const { meta } = writer.target;
@@ -344,7 +350,7 @@ export class Session {
   }
 
   async #close(body: FrameOf<'close'>): Promise<Buffer> {
-    const { ctx } = this.#host;
+    const ctx = this.#ctx;
     const image = this.#image();
     this.#closed = true;
     if (image instanceof ImageReader) {
@@ -376,10 +382,10 @@ export class Session {
   async #copy(body: FrameOf<'imageCopy'>): Promise<Buffer> {
     // A copy may need memory of its own, and a connection has one arena.
     if (this.#imageCall) throw new FrameError('a copy on the connection of an image');
-    const { ctx } = this.#host;
+    const ctx = this.#ctx;
     const from = imageKey(body.from_lsu, body.from);
     const to = imageKey(body.to_lsu, body.to);
-    const token = writerToken(body.token);
+    const token = this.#holdToken(body.token);
     if (ctx.open.writer(from.id) !== null) demandMove(from, 'busy', 'copyFrom');
     const copied = await ctx.open
       .exclusive(to.id, () => copyImage(ctx, this.link, from, to, body.to, token))

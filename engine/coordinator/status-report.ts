@@ -1,29 +1,77 @@
 /** Fills the report that `vast-ost status` shows. */
 
 import type { Config } from '../config.ts';
-import type { StatusJob, StatusPool, StatusReport } from '../core/status-report.ts';
+import type { StatusJob, StatusMount, StatusPool, StatusReport, StatusServer } from '../core/status-report.ts';
 import { layouts, wire } from '../core/wire.ts';
 import { displayName } from '../image/names.ts';
-import type { Pool } from '../lanes/pool.ts';
-import type { Context } from './context.ts';
+import type { Pool, PoolStatus } from '../lanes/pool.ts';
+import type { Shared } from './context.ts';
+import { type StorageServer, type StorageServers, serverLabel } from './servers.ts';
 import type { Session } from './session.ts';
 
-function poolOf(name: StatusPool['name'], pool: Pool): StatusPool {
-  const { lanes, busy, lost, lanesMax, queued, completed, cpuNs, wallNs } = pool.status();
-  const work = { completed, cpuSeconds: cpuNs / 1e9, laneSeconds: wallNs / 1e9 };
-  return { name, running: lanes, busy, lost, max: lanesMax, queued, ...work };
+/** One line for all pools of a kind: a storage server has its own meta lanes. */
+function poolOf(name: StatusPool['name'], pools: readonly Pool[]): StatusPool {
+  const all = pools.map((pool) => pool.status());
+  const sum = (of: (status: PoolStatus) => number): number => all.reduce((total, status) => total + of(status), 0);
+  return {
+    name,
+    running: sum(({ lanes }) => lanes),
+    busy: sum(({ busy }) => busy),
+    lost: sum(({ lost }) => lost),
+    max: sum(({ lanesMax }) => lanesMax),
+    queued: sum(({ queued }) => queued),
+    completed: sum(({ completed }) => completed),
+    cpuSeconds: sum(({ cpuNs }) => cpuNs) / 1e9,
+    laneSeconds: sum(({ wallNs }) => wallNs) / 1e9,
+  };
+}
+
+function serverOf({ name, store, config, ctx }: StorageServer): StatusServer {
+  const { root, problem, options } = ctx.storage;
+  const s3 = config?.store === 's3' ? config : null;
+  return {
+    name: serverLabel(name),
+    store,
+    root: options.root,
+    ready: root !== null,
+    problem,
+    storeId: root?.storeId ?? null,
+    endpoints: s3?.endpoints.map(({ url }) => url) ?? [],
+    tlsVerify: s3?.tlsVerify ?? true,
+  };
+}
+
+function mountOf({ name, mount, ctx, pools }: StorageServer, io: Pool): StatusMount[] {
+  if (mount === null) return [];
+  const { root, problem, options } = ctx.storage;
+  const payload = io.mountStatus(mount);
+  const steps = pools.map((pool) => pool.status());
+  return [
+    {
+      server: serverLabel(name),
+      root: options.root,
+      mounted: root !== null,
+      storeId: root?.storeId ?? null,
+      fsType: root?.fsType ?? null,
+      warnings: [...(root?.warnings ?? []), ...(problem === '' ? [] : [problem])],
+      lanesBusy: payload.busy + steps.reduce((sum, { busy }) => sum + busy, 0),
+      lanesLost: payload.lost + steps.reduce((sum, { lost }) => sum + lost, 0),
+      stalledSeconds: Math.max(payload.oldestSeconds, ...pools.map((pool) => pool.oldestSeconds())),
+    },
+  ];
 }
 
 /** The image that is open on a connection, if any. */
-function jobsOf({ link, writer, reader }: Session, now: number): StatusJob[] {
+function jobsOf({ link, writer, reader, server }: Session, now: number): StatusJob[] {
   const image = writer ?? reader;
-  if (image === null || link.ended) return [];
+  if (image === null || server === null || link.ended) return [];
   const { account, waitsFor } = image;
   const seconds = (now - account.since) / 1000;
   const idle = (now - account.movedAt) / 1000;
   return [
     {
       job: link.job,
+      server: serverLabel(server.name),
       lsu: displayName(image.target.key.lsu),
       image: displayName(image.target.key.basename),
       mode: image === writer ? 'write' : 'read',
@@ -38,24 +86,28 @@ function jobsOf({ link, writer, reader }: Session, now: number): StatusJob[] {
 }
 
 export interface ReportSource {
-  readonly ctx: Context;
+  readonly shared: Shared;
+  readonly servers: StorageServers;
+  readonly version: string;
   readonly config: Config;
-  readonly meta: Pool;
+  readonly io: Pool;
+  readonly digest: Pool;
   readonly sessions: ReadonlyMap<unknown, Session>;
   readonly instance: Buffer;
   readonly draining: boolean;
 }
 
 export function statusReport(engine: ReportSource, log: { dropped: number; failure: string | null }): StatusReport {
-  const { ctx, config } = engine;
-  const now = ctx.now();
+  const { shared, config, io, digest } = engine;
+  const now = shared.now();
   const jobs = [...engine.sessions.values()].flatMap((session) => jobsOf(session, now));
-  const pools = [poolOf('io', ctx.io), poolOf('meta', engine.meta), poolOf('digest', ctx.digest)];
-  const storagePools = pools.filter(({ name }) => name !== 'digest');
-  const { root } = ctx.storage;
+  const { all } = engine.servers;
+  const meta = all.flatMap(({ store, pools }) => (store === 's3' ? [] : pools));
+  const net = all.flatMap(({ store, pools }) => (store === 's3' ? pools : []));
+  const { memory } = shared;
   return {
     engine: {
-      version: ctx.settings.engineVersion,
+      version: engine.version,
       pid: process.pid,
       instance: engine.instance.toString('hex'),
       startedAt: new Date(performance.timeOrigin).toISOString(),
@@ -63,24 +115,19 @@ export function statusReport(engine: ReportSource, log: { dropped: number; failu
     },
     memory: {
       budgetBytes: config.engine.maxMemoryBytes,
-      usedBytes: ctx.memory.usedBytes('write') + ctx.memory.usedBytes('read'),
-      waiting: ctx.memory.waiting,
+      usedBytes: memory.usedBytes('write') + memory.usedBytes('read'),
+      waiting: memory.waiting,
     },
     handles: { open: jobs.length, max: config.engine.handlesMax },
     jobs,
-    mounts: [
-      {
-        root: config.general.nfsMountPoint ?? '',
-        mounted: root !== null,
-        storeId: root?.storeId ?? null,
-        fsType: root?.fsType ?? null,
-        warnings: [...(root?.warnings ?? []), ...(ctx.storage.problem === '' ? [] : [ctx.storage.problem])],
-        lanesBusy: storagePools.reduce((sum, { busy }) => sum + busy, 0),
-        lanesLost: storagePools.reduce((sum, { lost }) => sum + lost, 0),
-        stalledSeconds: Math.max(ctx.io.oldestSeconds(), engine.meta.oldestSeconds()),
-      },
+    servers: all.map(serverOf),
+    mounts: all.flatMap((server) => mountOf(server, io)),
+    pools: [
+      poolOf('io', [io]),
+      poolOf('meta', meta),
+      poolOf('digest', [digest]),
+      ...(net.length > 0 ? [poolOf('net', net)] : []),
     ],
-    pools,
     log,
   };
 }
@@ -90,10 +137,31 @@ const textBytesMax = wire.frameMax - layouts.reply.size;
 /** As JSON that fits a frame: with very many jobs those are left off that do best. `handles.open` counts all. */
 export function statusText(report: StatusReport): string {
   const jobs = [...report.jobs].sort((a, b) => b.stalledSeconds - a.stalledSeconds);
+  const fits = (text: string): boolean => Buffer.byteLength(text) <= textBytesMax;
   let text = JSON.stringify(report);
-  while (Buffer.byteLength(text) > textBytesMax && jobs.length > 0) {
+  while (!fits(text) && jobs.length > 0) {
     jobs.length = Math.floor(jobs.length * 0.9);
     text = JSON.stringify({ ...report, jobs });
   }
+  // Very many storage servers with much to say: each keeps the beginning of it.
+  for (let max = 512; !fits(text) && max >= 16; max /= 2) text = JSON.stringify({ ...brief(report, max), jobs });
   return text;
+}
+
+function brief(report: StatusReport, charactersMax: number): StatusReport {
+  const cut = (text: string): string => text.slice(0, charactersMax);
+  return {
+    ...report,
+    servers: report.servers.map((server) => ({
+      ...server,
+      root: cut(server.root),
+      problem: cut(server.problem),
+      endpoints: [],
+    })),
+    mounts: report.mounts.map((mount) => ({
+      ...mount,
+      root: cut(mount.root),
+      warnings: mount.warnings.slice(0, 1).map(cut),
+    })),
+  };
 }

@@ -7,7 +7,6 @@
 import { errnoName, Failed, status } from '../core/errors.ts';
 import type { RootInfo, Store, StoreMethod } from '../core/store.ts';
 import { StoreError, type StoreFailure, storeErrno } from '../core/store.ts';
-import type { Pool } from '../lanes/pool.ts';
 import { classify } from '../transfer/retry.ts';
 import { newBackoff, pause } from './again.ts';
 
@@ -18,10 +17,18 @@ const once: ReadonlySet<StoreMethod> = new Set(['nextNames', 'sweepList']);
 const noFailure: StoreFailure = { errno: 0, step: '', path: '' };
 
 export interface StorageOptions {
+  /** A mounted directory, or the bucket's address with its prefix. */
   root: string;
   requireMount: boolean;
   direct: boolean;
-  kind: 'file' | 'memory';
+  kind: 'file' | 'memory' | 's3';
+  /** What to do when there is no such storage; ends the text of the failure. */
+  remedy: string;
+}
+
+/** The lanes that take the steps of a store. `call` throws StoreError. */
+export interface StoreLanes {
+  call<M extends StoreMethod>(method: M, arg: Parameters<Store[M]>[0]): Promise<ReturnType<Store[M]>>;
 }
 
 const remedies: Readonly<Record<string, string>> = {
@@ -50,14 +57,18 @@ export function ioFailure(what: string, step: string, path: string, errno: numbe
 
 export class Storage {
   readonly options: StorageOptions;
-  readonly #meta: Pool;
+  readonly #meta: StoreLanes;
   readonly #note: (level: 'info' | 'warn', text: string, more: object) => void;
   #root: RootInfo | null = null;
   #opening: Promise<RootInfo> | null = null;
   #probing: Promise<void> | null = null;
   #lastProblem = '';
 
-  constructor(options: StorageOptions, meta: Pool, note: (level: 'info' | 'warn', text: string, more: object) => void) {
+  constructor(
+    options: StorageOptions,
+    meta: StoreLanes,
+    note: (level: 'info' | 'warn', text: string, more: object) => void,
+  ) {
     this.options = options;
     this.#meta = meta;
     this.#note = note;
@@ -170,8 +181,7 @@ export class Storage {
       this.#lost();
       return new Failed(
         status.ENOTMOUNTED,
-        `${what}: storage not mounted: ${this.options.root}: ${path}; mount it, or prepare a new store with: ` +
-          `vast-ost init-store ${this.options.root}`,
+        `${what}: storage not mounted: ${this.options.root}: ${path}; ${this.options.remedy}`,
       );
     }
     if (errno === storeErrno.sizeDiffers) {

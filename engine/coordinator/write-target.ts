@@ -167,7 +167,7 @@ export function judgeClaims(ctx: Context, key: ImageKey, claims: readonly Claim[
     highest = Math.max(highest, n);
     const content = decodeClaim(text);
     // 'ours' too is taken over: the registry knows our live writers, so this one is left over from a failed drop.
-    if (claimVerdict(content, ctx.self, alive) === 'busy') {
+    if (claimVerdict(content, ctx.self, alive) === 'busy' || ctx.tokens.heldElsewhere(content?.token, ctx.server)) {
       const holder = content === null ? 'an unreadable claim' : `process ${content.pid} (claim.${n})`;
       throw new Failed(
         status.EBUSY,

@@ -221,7 +221,7 @@ export class WriterSlots {
         if (this.#closed || this.#arena !== arena || this.#link.ended || this.#readyTarget <= this.#ready) return;
         const length = Math.min(populateBytes, begin + arena.slotBytes - at);
         // A kernel that cannot is no failure: the pages come when they are touched.
-        await this.#ctx.io.run({ op: op.populate, arena: arena.id, memoryOffset: at, length }, 0, this.#link.id);
+        await this.#ctx.io.run({ op: op.populate, arena: arena.id, memoryOffset: at, length }, this.#link.id);
       }
       this.#ready++;
     }

@@ -12,6 +12,8 @@ export interface StatusReport {
   memory: { budgetBytes: number; usedBytes: number; waiting: number };
   handles: { open: number; max: number };
   jobs: StatusJob[];
+  servers: StatusServer[];
+  /** Of the storage servers that are mounted ones. */
   mounts: StatusMount[];
   pools: StatusPool[];
   log: { dropped: number; failure: string | null };
@@ -20,6 +22,8 @@ export interface StatusReport {
 export interface StatusJob {
   /** The host program's name of it; '' = none given. */
   job: string;
+  /** Name of its storage server, as in `servers`. */
+  server: string;
   /** For people: LSU and image, printable. */
   lsu: string;
   image: string;
@@ -36,7 +40,26 @@ export interface StatusJob {
   stalledSeconds: number;
 }
 
+export interface StatusServer {
+  /** 'VastData:NAME'; '[general]': the default server, which every name without a section has. */
+  name: string;
+  store: 'nfs' | 's3' | 'memory';
+  /** The mounted directory, or the bucket's address. */
+  root: string;
+  /** Mounted, or its bucket answers. */
+  ready: boolean;
+  /** Why it is not ready; '' while it is, or while nobody has looked yet. */
+  problem: string;
+  storeId: string | null;
+  /** Of S3: all of them. */
+  endpoints: string[];
+  /** False: certificates are not checked, by the configuration. */
+  tlsVerify: boolean;
+}
+
 export interface StatusMount {
+  /** Name of its storage server. */
+  server: string;
   root: string;
   mounted: boolean;
   storeId: string | null;
@@ -49,7 +72,7 @@ export interface StatusMount {
 }
 
 export interface StatusPool {
-  name: 'io' | 'meta' | 'digest';
+  name: 'io' | 'meta' | 'digest' | 'net';
   running: number;
   busy: number;
   lost: number;

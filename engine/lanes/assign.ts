@@ -207,6 +207,16 @@ export class Assign<T> {
     return oldest;
   }
 
+  /** Of one mount: lanes that work for it, lost ones, and milliseconds of the oldest order under way. */
+  mountStatus(mountId: number): { busy: number; lost: number; oldestMs: number } {
+    let oldestMs = 0;
+    for (const { ticket } of this.#lanes.values()) {
+      if (ticket?.mount === mountId) oldestMs = Math.max(oldestMs, this.#options.now() - ticket.givenAt);
+    }
+    const { underWay = 0, lost = 0 } = this.#mounts.get(mountId) ?? {};
+    return { busy: underWay - lost, lost, oldestMs };
+  }
+
   status(): AssignStatus {
     return {
       lanes: this.#lanes.size,

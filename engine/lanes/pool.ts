@@ -143,6 +143,12 @@ export class Pool {
     return seconds < 1 ? 0 : seconds;
   }
 
+  /** What the pool does for one mount; seconds as above. */
+  mountStatus(mount: number): { busy: number; lost: number; oldestSeconds: number } {
+    const { busy, lost, oldestMs } = this.#assign.mountStatus(mount);
+    return { busy, lost, oldestSeconds: oldestMs < 1000 ? 0 : oldestMs / 1000 };
+  }
+
   status(): PoolStatus {
     return {
       kind: this.#options.kind,

@@ -26,8 +26,8 @@ export function testDirectory(): string {
 }
 
 export interface EngineOptions {
-  /** Keys over the defaults of tests, by section. */
-  config?: Record<string, Record<string, string | number | boolean>>;
+  /** Keys over the defaults of tests, by section; null: the key is left out. */
+  config?: Record<string, Record<string, string | number | boolean | null>>;
   env?: NodeJS.ProcessEnv;
   /** LD_PRELOAD of the engine. */
   preload?: string;
@@ -48,7 +48,7 @@ const testDefaults: Required<EngineOptions>['config'] = {
 
 /** Text of a vast-ost.conf. */
 export function configText(directory: string, over: EngineOptions['config'] = {}): string {
-  const all: Record<string, Record<string, string | number | boolean>> = {};
+  const all: Required<EngineOptions>['config'] = {};
   const own = {
     general: { nfs_mount_point: join(directory, 'store') },
     logging: { log_file: join(directory, 'engine.log') },
@@ -60,6 +60,7 @@ export function configText(directory: string, over: EngineOptions['config'] = {}
   const lines = Object.entries(all).map(
     ([section, keys]) =>
       `[${section}]\n${Object.entries(keys)
+        .filter(([, value]) => value !== null)
         .map(([key, value]) => `${key} = ${value}`)
         .join('\n')}`,
   );

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import { humanBytes, parseAge, table } from '../../cli/io.ts';
+import { status } from '../../engine/core/errors.ts';
 import { FrameCutter } from '../../engine/core/frames.ts';
 import type { StatusReport } from '../../engine/core/status-report.ts';
 import { encodeReply, frame, wire } from '../../engine/core/wire.ts';
@@ -97,6 +98,7 @@ describe('status', () => {
     jobs: [
       {
         job: 'bptm-1',
+        server: 'VastData:prod',
         lsu: 'pool',
         image: 'a',
         mode: 'write',
@@ -108,8 +110,21 @@ describe('status', () => {
         stalledSeconds: 90,
       },
     ],
+    servers: [
+      {
+        name: 'VastData:prod',
+        store: 'nfs',
+        root: '/mnt/vast',
+        ready: true,
+        problem: '',
+        storeId: 'b'.repeat(32),
+        endpoints: [],
+        tlsVerify: true,
+      },
+    ],
     mounts: [
       {
+        server: 'VastData:prod',
         root: '/mnt/vast',
         mounted: true,
         storeId: 'b'.repeat(32),
@@ -124,6 +139,16 @@ describe('status', () => {
       { name: 'io', running: 2, busy: 1, lost: 1, max: 16, queued: 0, completed: 9, cpuSeconds: 1, laneSeconds: 2 },
     ],
     log: { dropped: 0, failure: null },
+  };
+
+  const prod = report.servers[0] as StatusReport['servers'][0];
+  const cloud: StatusReport['servers'][0] = {
+    ...prod,
+    name: 'VastData:cloud',
+    store: 's3',
+    root: 'https://a/bucket/',
+    endpoints: ['https://a', 'https://b', 'https://c'],
+    storeId: null,
   };
 
   /** An engine that answers each frame with what `answer` gives for its type, cut into pieces of `cut` bytes. */
@@ -167,9 +192,38 @@ describe('status', () => {
     expect(JSON.parse((await run('status', '--socket', socket, '--json')).text)).toEqual(report);
   });
 
+  test('shows every storage server, what ails it and what was switched off', async () => {
+    const servers = [prod, { ...cloud, ready: false, problem: 'DNS is gone', tlsVerify: false }];
+    await listen(honest({ ...report, servers }));
+    const { code, text } = await run('status', '--socket', socket);
+    // One that is not ready is enough.
+    expect(code).toBe(1);
+    expect(text).toContain('VastData:prod /mnt/vast: nfs\n');
+    expect(text).toContain('VastData:cloud https://a/bucket/ and 2 more: NOT REACHED\n');
+    expect(text).toContain('DNS is gone');
+    expect(text).toContain('VastData:cloud: tls_verify = false');
+  });
+
+  test('an engine without a default server refuses our name, and answers all the same', async () => {
+    const body = Buffer.from(JSON.stringify({ ...report, servers: [cloud] }));
+    await listen((type, callId) =>
+      type === frame.status
+        ? encodeReply(callId, 0, 0, '', body)
+        : encodeReply(callId, status.ECLAIM, 0, 'no storage server', null),
+    );
+    const { code, text } = await run('status', '--socket', socket);
+    expect(code).toBe(0);
+    expect(text).toContain('VastData:cloud https://a/bucket/ and 2 more: s3\n');
+  });
+
   test('fails when the storage is not mounted', async () => {
     await listen(
-      honest({ ...report, jobs: [], mounts: [{ ...report.mounts[0], mounted: false } as StatusReport['mounts'][0]] }),
+      honest({
+        ...report,
+        jobs: [],
+        servers: [{ ...prod, ready: false }],
+        mounts: [{ ...report.mounts[0], mounted: false } as StatusReport['mounts'][0]],
+      }),
     );
     expect(await run('status', '--socket', socket)).toMatchObject({
       code: 1,

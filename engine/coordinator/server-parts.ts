@@ -1,0 +1,37 @@
+/** What a storage server is made of, whatever keeps its bytes. */
+import type { Config } from '../config.ts';
+import type { Pool } from '../lanes/pool.ts';
+import type { Context, Settings, Shared } from './context.ts';
+import type { StorageServer } from './servers.ts';
+import type { StorageOptions, StoreLanes } from './storage.ts';
+
+export interface Parts {
+  readonly config: Config;
+  readonly shared: Shared;
+  readonly engineVersion: string;
+  /** Moves the bytes of everything that is mounted. */
+  readonly io: Pool;
+  /** Lanes of one server's own for the steps of a store on files, or in memory. */
+  metaPool(storeKind: 'file' | 'memory', label: string): Pool;
+}
+
+/** What a storage server has besides its name. */
+export type Own = Pick<StorageServer, 'store' | 'pools' | 'mount'> & {
+  settings: Settings;
+  io: Context['io'];
+  storage: StorageOptions;
+  steps: StoreLanes;
+};
+
+/** As [general], [performance], [engine] and [integrity] say. */
+export function settingsOf({ config: { general, performance, engine, integrity }, engineVersion }: Parts): Settings {
+  return {
+    blockBytes: general.blockBytes,
+    writeBufferCount: performance.writeBufferCount,
+    readAheadBytes: performance.readAheadBytes,
+    blocksInFlight: engine.blocksInFlight,
+    sums: integrity.sums,
+    checksum: integrity.checksum,
+    engineVersion,
+  };
+}
