@@ -1,14 +1,21 @@
 /** The sections [server:NAME] of vast-ost.conf: one storage server each, selected by the host program's VastData:NAME. */
 import { readEntry, remedyAmong } from './config-entry.ts';
 import type { S3Endpoint } from './config-forms.ts';
-import { partMbMin, type ServerKey, type StoreName, serverKeys, serversMax } from './config-server-keys.ts';
+import {
+  mountsServedMax,
+  partMbMin,
+  type ServerKey,
+  type StoreName,
+  serverKeys,
+  serversMax,
+} from './config-server-keys.ts';
 import type { IniProblem, IniSection } from './ini.ts';
 
 export interface NfsServerConfig {
   readonly store: 'nfs';
   /** NAME of VastData:NAME; case counts. */
   readonly name: string;
-  /** Absolute paths, at least one: all are mounts of one export. */
+  /** Absolute paths, at least one: all are mounts of one export. This release refuses more than one. */
   readonly mountPoints: readonly string[];
 }
 
@@ -76,8 +83,10 @@ export function readServers(
     const earlier = read.slice(0, index).map((one) => one.server);
     const tell = (key: string, text: string, remedy: string) =>
       problems.push({ line: lineOf(section, key), text: `[${section.name}]: ${text}`, remedy });
-    if (server.store === 'nfs') tellSharedMounts(server, earlier, facts, tell);
-    else {
+    if (server.store === 'nfs') {
+      tellSharedMounts(server, earlier, facts, tell);
+      tellManyMounts(server, tell);
+    } else {
       tellSharedBucket(server, earlier, tell);
       tellOddTls(server, tell);
       tellPartTotals(server, facts, tell);
@@ -167,6 +176,13 @@ function tellSharedMounts(
     const owner = other !== undefined ? `[server:${other.name}]` : mount === defaultRoot ? 'nfs_mount_point' : null;
     if (owner !== null) tell('mount_points', `${mount} is in ${owner} already`, 'one mount serves one storage server');
   }
+}
+
+/** Better refused than served from one of them in silence: who writes several counts on them. */
+function tellManyMounts({ mountPoints }: NfsServerConfig, tell: Tell): void {
+  if (mountPoints.length <= mountsServedMax) return;
+  const text = `${mountPoints.length} mount_points, and this release serves ${mountsServedMax} of each storage server`;
+  tell('mount_points', text, `write one of them, such as ${mountPoints[0]}`);
 }
 
 function tellSharedBucket(server: S3ServerConfig, earlier: readonly ServerConfig[], tell: Tell): void {

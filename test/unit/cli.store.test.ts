@@ -103,6 +103,23 @@ describe('looking at a store', () => {
     expect((await run('ls', '--config', config)).code).toBe(0);
   });
 
+  test('the root of a storage server is found by its name', async () => {
+    const config = join(dir, 'servers.conf');
+    const servers = `[server:a]\nmount_points = ${root}\n[server:b]\nstore = s3\nendpoints = http://h\nbucket = buc\n`;
+    writeFileSync(config, servers);
+    const ls = (...args: string[]) => run('ls', '--config', config, ...args);
+    for (const name of ['a', 'VastData:a']) expect((await ls('--server', name)).text).toContain('whole');
+    expect(await ls()).toMatchObject({ code: 1, errors: expect.stringContaining('--server, of a, b') });
+    expect(await ls('--server', 'c')).toMatchObject({ code: 1, errors: expect.stringContaining('[server:c]') });
+    expect(await ls('--server', 'b')).toMatchObject({ code: 1, errors: expect.stringContaining('is a bucket') });
+    // As in the engine: where there is a default server, every other name means it.
+    writeFileSync(config, `[general]\nnfs_mount_point = ${dir}\n${servers}`);
+    expect(await ls('--server', 'c')).toMatchObject({
+      code: 1,
+      errors: expect.stringContaining(`${dir} is no storage`),
+    });
+  });
+
   test('show tells what is known, and which field is damaged', async () => {
     const shown = await run('show', 'pool', 'whole', '--root', root);
     expect(shown.code).toBe(0);

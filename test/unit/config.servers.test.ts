@@ -31,8 +31,8 @@ const url = (text: string) => parseEndpoint(text)?.url ?? null;
 
 describe('a section', () => {
   test('of nfs with what it needs', () => {
-    expect(parse('[server:prod-1.x_Y]\nmount_points = /a//b/ ,\t/c\n').servers).toEqual([
-      { store: 'nfs', name: 'prod-1.x_Y', mountPoints: ['/a/b', '/c'] },
+    expect(parse('[server:prod-1.x_Y]\nmount_points =  /a//b/ \n').servers).toEqual([
+      { store: 'nfs', name: 'prod-1.x_Y', mountPoints: ['/a/b'] },
     ]);
   });
 
@@ -137,7 +137,16 @@ describe('each key', () => {
     for (const value of ['m', '/a,b', '/a,', '/a,/a/', '/a/../b', many(17)]) {
       expect(problemsOf(`[server:x]\nmount_points = ${value}\n`), value).toHaveLength(1);
     }
-    expect(problemsOf(`[server:x]\nmount_points = ${many(16)}\n`)).toEqual([]);
+    // A list as it should be is one more than this release serves.
+    for (const value of ['/a, /b', many(16)]) {
+      expect(problemsOf(`[server:x]\nmount_points = ${value}\n`), value).toMatchObject([
+        {
+          line: 2,
+          text: expect.stringContaining('this release serves 1'),
+          remedy: expect.stringContaining('write one'),
+        },
+      ]);
+    }
   });
 });
 
@@ -217,7 +226,7 @@ describe('what is wrong', () => {
     ],
     [
       'a mount of two servers',
-      '[server:a]\nmount_points = /m\n[server:b]\nmount_points = /n,/m/',
+      '[server:a]\nmount_points = /m\n[server:b]\nmount_points = /m/',
       4,
       '/m is in [server:a] already',
       'one mount',
@@ -336,7 +345,7 @@ describe('the default server', () => {
 });
 
 describe('as text', () => {
-  const nfs = '[server:files]\nmount_points = /a, /b\n';
+  const nfs = '[server:files]\nmount_points = /a\n';
   const cloud = `[server:cloud]\n${least.s3}\nprefix = a/b\npart_size_mb = 8\ntls_verify = false\ncredentials_file = /k\n`;
   test.each([
     ['with a default server', `[general]\nnfs_mount_point = /d\n${nfs}${cloud}`],
