@@ -98,7 +98,7 @@ copy('native/plugin/include/stsp.h', 'include/stsp.h');
 copy('native/host/build/vast-ost-host', 'bin/vast-ost-host', 0o755);
 launcher('vast-ost', 'cli/main.js');
 // As bin/vast-ostd in the checkout: the engine's own memory stays small.
-launcher('vast-ostd', 'engine/main.js', { flags: '--max-semi-space-size=2 ' });
+launcher('vast-ostd', 'engine/main.js', { flags: '--max-semi-space-size=2 --optimize-for-size ' });
 launcher('demo', 'scripts/demo.js', {
   before:
     'VAST_OST_PACKAGE=$top VAST_OST_PLUGIN=$top/lib/libstspiVastData.so\nexport VAST_OST_PACKAGE VAST_OST_PLUGIN\n',

@@ -14,7 +14,7 @@ import { encodeMarker, newMarker } from '../../engine/image/marker.ts';
 import { HostScript } from './host-program.ts';
 
 /** As bin/vast-ostd starts it. */
-const engineFlags = ['--max-semi-space-size=2'];
+const engineFlags = ['--max-semi-space-size=2', '--optimize-for-size'];
 
 const project = join(import.meta.dirname, '../..');
 /** On a real file system: O_DIRECT on tmpfs is none. */
