@@ -358,10 +358,7 @@ export class Session {
       image.account.hostWaitNs = body.host_wait_ns;
       image.account.slotWaitNs = body.slot_wait_ns;
       image.account.copyNs = body.copy_ns;
-      ctx.log.info(
-        { job: this.link.job, image: image.target.key.id, ...image.account.summary(ctx.now()) },
-        'image read',
-      );
+      ctx.log.info({ ...this.#about(image), ...image.account.summary(ctx.now()) }, 'image read');
       const { size } = image.target.meta;
       return encodeBody('closed', { size, durable_size: size, state: imageState.created });
     }
@@ -376,7 +373,7 @@ export class Session {
   }
 
   #about(image: ImageWriter | ImageReader): object {
-    return { job: this.link.job, image: image.target.key.id };
+    return { job: this.link.job, server: this.link.server, image: image.target.key.id };
   }
 
   async #copy(body: FrameOf<'imageCopy'>): Promise<Buffer> {
@@ -393,7 +390,10 @@ export class Session {
         if (error instanceof Failed && error.status === status.EEXIST) demandMove(to, 'pending', 'copyTo');
         throw error;
       });
-    ctx.log.info({ job: this.link.job, image: to.id, from: from.id, ...copied }, 'image copied');
+    ctx.log.info(
+      { job: this.link.job, server: this.link.server, image: to.id, from: from.id, ...copied },
+      'image copied',
+    );
     return encodeBody('copied', { size: copied.size, method: copied.method });
   }
 }
