@@ -104,10 +104,10 @@ export function strangers(store: string): string[] {
     for (const entry of readdirSync(join(store, lsu.name), 'latin1')) {
       if (entry === '.lsu') continue;
       const path = `${lsu.name}/${entry}`;
-      const names = namesIn(join(store, path));
-      if (entry === '.trash') found.push(...names.map((name) => `${path}/${name}`));
-      else if (entry.startsWith('.')) found.push(path);
-      else found.push(...names.filter((name) => !own.test(name)).map((name) => `${path}/${name}`));
+      if (entry === '.trash') found.push(...namesIn(join(store, path)).map((name) => `${path}/${name}`));
+      else if (entry.startsWith('.'))
+        found.push(path); // a directory, or the label's temporary file
+      else found.push(...namesIn(join(store, path)).flatMap((name) => (own.test(name) ? [] : [`${path}/${name}`])));
     }
   }
   return found;
