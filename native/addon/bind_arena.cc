@@ -51,6 +51,38 @@ Napi::Value poke(const Napi::CallbackInfo& info) {
   return args.failed() ? args.thrown() : args.number(arenaPoke(arena, offset, bytes.data, bytes.length));
 }
 
+/** Runs in the loop of the thread that made the view, after its buffer was detached or collected. */
+void dropView(napi_env, void*, void* hint) { delete static_cast<Ref<Arena>*>(hint); }
+
+Napi::Value view(const Napi::CallbackInfo& info) {
+  Args args(info);
+  const int32_t id = args.id(0);
+  const auto offset = static_cast<uint64_t>(args.bytesAt(1));
+  const auto length = static_cast<uint64_t>(args.bytesAt(2));
+  if (args.failed()) return args.thrown();
+  Ref<Arena> arena = getArena(id);
+  if (!arena) return args.number(-EBADF);
+  if (length == 0 || !arena->holds(offset, length)) return args.number(-EFAULT);
+  const Napi::Env env = info.Env();
+  uint8_t* from = arena->memory + offset;
+  auto* held = new Ref<Arena>(std::move(arena));
+  napi_value buffer = nullptr;
+  if (napi_create_external_arraybuffer(env, from, length, dropView, held, &buffer) != napi_ok) {
+    delete held;
+    return args.number(-ENOMEM);
+  }
+  return Napi::Uint8Array::New(env, length, Napi::ArrayBuffer(env, buffer), 0);
+}
+
+Napi::Value detach(const Napi::CallbackInfo& info) {
+  Args args(info);
+  const Span<uint8_t> bytes = args.u8(0, 0);
+  if (args.failed()) return args.thrown();
+  if (bytes.length == 0) return args.number(0);
+  const Napi::ArrayBuffer buffer = info[0].As<Napi::Uint8Array>().ArrayBuffer();
+  return args.number(napi_detach_arraybuffer(info.Env(), buffer) == napi_ok ? 0 : -EINVAL);
+}
+
 }  // namespace
 
 void exportArena(Napi::Env env, Napi::Object exports) {
@@ -60,6 +92,8 @@ void exportArena(Napi::Env env, Napi::Object exports) {
   add<close>(env, exports, "arenaClose");
   add<peek>(env, exports, "arenaPeek");
   add<poke>(env, exports, "arenaPoke");
+  add<view>(env, exports, "arenaView");
+  add<detach>(env, exports, "arenaDetach");
 }
 
 }  // namespace vast_ost

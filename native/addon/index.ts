@@ -161,6 +161,16 @@ export interface Addon {
   arenaSend(socket: number, frame: Uint8Array, arena: number): number;
   /** Drops the engine's reference; memory goes when no call uses it. */
   arenaClose(arena: number): number;
+  /**
+   * The arena's own bytes as an array, for requests that are sent from them or received into them: −EBADF, −EFAULT where
+   * they do not lie inside. It keeps the mapping alive, so it is to be detached when nobody uses it any more.
+   */
+  arenaView(arena: number, offset: number, length: number): Uint8Array<ArrayBuffer> | number;
+  /**
+   * The view has no bytes any more, and its hold on the arena ends with this turn of the loop. No system call may be
+   * reading or filling it: the memory may be gone behind it. Once more is no failure. Only for what arenaView gave.
+   */
+  arenaDetach(view: Uint8Array): number;
   /** For tests and the memory store: the slot's bytes copied out or in. */
   arenaPeek(arena: number, offset: number, out: Uint8Array): number;
   arenaPoke(arena: number, offset: number, bytes: Uint8Array): number;
