@@ -21,7 +21,7 @@ export interface LoggedRequest {
   /** Index of the endpoint, and number of the connection (from 1) over all of them. */
   endpoint: number;
   connection: number;
-  /** Kind of the fault that hit it. */
+  /** Kind of the fault that took place. */
   fault: string | null;
   /** Headers by lower-case name, without the signature. */
   headers: Readonly<Record<string, string>>;

@@ -74,7 +74,7 @@ export async function serve(serving: Serving, arrival: Arrival): Promise<void> {
     const { op, method, bucket, key, part } = call;
     const { authorization: _, ...headers } = Object.fromEntries(call.headers);
     Object.assign(entry, { op, method, bucket, key, part, headers, range: call.headers.get('range') ?? '' });
-    journal.end({ ...entry, bytesIn: wire.bytesIn, bytesOut: wire.bytesOut });
+    journal.end({ ...entry, fault: wire.faultDone, bytesIn: wire.bytesIn, bytesOut: wire.bytesOut });
   }
 }
 
@@ -89,9 +89,7 @@ async function replyTo(
   const { call } = context;
   try {
     readCall(arrival.request, call, context.options);
-    const fault = serving.faults.take({ op: call.op, key: call.key, part: call.part, endpoint: arrival.endpoint });
-    wire.fault = fault;
-    entry.fault = fault?.data.action.do ?? null;
+    wire.fault = serving.faults.take({ op: call.op, key: call.key, part: call.part, endpoint: arrival.endpoint });
     await wire.reach('start');
     const reply = faultReply(context, wire.action, 'start') ?? (await carryOut(serving, context, wire));
     return changedReply(context, wire.action, faultReply(context, wire.action, 'done') ?? reply);

@@ -13,7 +13,7 @@ import { Faults } from './faults.ts';
 import { type Counter, Journal, type LoggedRequest } from './journal.ts';
 import { completeOptions, type Options, type StartOptions } from './options.ts';
 import { type Serving, serve } from './serve.ts';
-import { type Bucket, flipStored, readPieces, State, type StoredObject, type Upload, writePiece } from './state.ts';
+import { type Bucket, flipStored, makePiece, readPieces, State, type StoredObject, type Upload } from './state.ts';
 
 export { caPath, otherCaPath } from './endpoint.ts';
 export type { StartOptions } from './options.ts';
@@ -119,7 +119,7 @@ export class S3Server implements AsyncDisposable {
     digests.update(bytes);
     this.#state.put(this.#bucket(bucket), {
       key,
-      pieces: [writePiece(this.#state.newPath(), bytes)],
+      pieces: [makePiece(() => this.#state.newPath(), bytes)],
       size: bytes.length,
       etag: digests.take('md5')!.toString('hex'),
       modifiedAt: Date.now() + this.options.clockOffsetMs,

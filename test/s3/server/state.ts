@@ -6,10 +6,11 @@ import { join } from 'node:path';
 import type { ChecksumAlgorithm } from './options.ts';
 import { SortedKeys } from './sorted-keys.ts';
 
-/** A file with some of an object's bytes. */
+/** Some of an object's bytes: a file, or, where a test planted few, a buffer. */
 export interface Piece {
   path: string;
   size: number;
+  bytes?: Buffer;
 }
 
 export interface Checksum {
@@ -136,7 +137,7 @@ export class State implements Disposable {
   }
 
   drop(pieces: readonly Piece[]): void {
-    for (const piece of pieces) unlinkSync(piece.path);
+    for (const piece of pieces) if (piece.bytes === undefined) unlinkSync(piece.path);
   }
 
   /** While it is held, the object's files stay, though it may be deleted or overwritten. */
@@ -160,7 +161,12 @@ export class State implements Disposable {
   }
 }
 
-export function writePiece(path: string, bytes: Uint8Array): Piece {
+const inlineBytesMax = 4096;
+
+/** A hundred thousand small files would take seconds: small pieces stay in memory. */
+export function makePiece(newPath: () => string, bytes: Uint8Array): Piece {
+  if (bytes.length <= inlineBytesMax) return { path: '', size: bytes.length, bytes: Buffer.from(bytes) };
+  const path = newPath();
   writeFileSync(path, bytes, { flag: 'wx' });
   return { path, size: bytes.length };
 }
@@ -172,7 +178,12 @@ export function* readPieces(pieces: readonly Piece[], start: number, end: number
   for (const piece of pieces) {
     const from = Math.max(start, pieceStart);
     const to = Math.min(end, pieceStart + piece.size);
-    if (from < to) yield* readFile(piece.path, from - pieceStart, to - pieceStart, buffer);
+    if (from < to && piece.bytes !== undefined) {
+      // A copy: who gets it may change it.
+      yield Buffer.from(piece.bytes.subarray(from - pieceStart, to - pieceStart));
+    } else if (from < to) {
+      yield* readFile(piece.path, from - pieceStart, to - pieceStart, buffer);
+    }
     pieceStart += piece.size;
   }
 }
@@ -196,6 +207,10 @@ export function flipStored(object: StoredObject, offset: number, bit: number): v
   let start = 0;
   for (const piece of object.pieces) {
     if (offset < start + piece.size) {
+      if (piece.bytes !== undefined) {
+        piece.bytes[offset - start]! ^= 1 << bit;
+        return;
+      }
       const file = openSync(piece.path, 'r+');
       try {
         const byte = Buffer.alloc(1);

@@ -57,6 +57,13 @@ export class Wire {
     throw new Gone(`${cut.do} at ${point}`);
   }
 
+  /** Kind of the fault that took place; a cut that its body never came to has not. */
+  get faultDone(): FaultAction['do'] | null {
+    const action = this.action;
+    const isCut = action !== null && ('at' in action || action.do === 'doneButReset') && action.do !== 'answer';
+    return isCut && !this.#isSpent ? null : (action?.do ?? null);
+  }
+
   /** How many bytes of a body may pass before the next cut at `point`. */
   #cutAt(point: Point): { do: 'reset' | 'end' | 'stall'; bytes: number } | null {
     const action = this.action;
