@@ -72,6 +72,28 @@ test('several endpoints serve one store; one goes down and comes back on its por
   ]);
 });
 
+test.for(kinds.slice(0, 2))(
+  '$protocol: connections that are reset at once, and those that never hear a byte',
+  async (kind) => {
+    await using server = await S3Server.start({ endpoints: [kind] });
+    const endpoint = server.endpoints[0]!;
+    endpoint.onConnect = 'reset';
+    await expect(ask(server, { method: 'HEAD', ca })).rejects.toThrow(/ECONNRESET|hang up|disconnected/);
+    endpoint.onConnect = 'silent';
+    let isAnswered = false;
+    const held = ask(server, { method: 'HEAD', ca }).finally(() => {
+      isAnswered = true;
+    });
+    const isCut = expect(held).rejects.toThrow(/ECONNRESET|hang up|disconnected/);
+    await endpoint.connected(2);
+    endpoint.onConnect = 'serve';
+    expect((await ask(server, { method: 'HEAD', ca })).status).toBe(200);
+    expect([isAnswered, server.requests.length]).toEqual([false, 1]);
+    await endpoint.down();
+    await isCut;
+  },
+);
+
 test('connections are kept alive and counted, and so are requests at the same time', async () => {
   await using server = await S3Server.start();
   const agent = new http.Agent({ keepAlive: true, maxSockets: 2 });

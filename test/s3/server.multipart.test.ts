@@ -204,3 +204,36 @@ test('copies inside the server: a range as a part, an object whole', async () =>
   expect(server.bytes('copy').equals(whole)).toBe(true);
   expect(server.object('copy').headers['x-amz-meta-a']).toBe('b');
 });
+
+test('vast-like takes no checksum at any step, but multipart without; naive takes any list of parts', async () => {
+  await using vast = await S3Server.start({ mode: 'vast-like' });
+  const refused = await ask(vast, {
+    method: 'POST',
+    key: 'big',
+    query: { uploads: '' },
+    headers: { 'x-amz-checksum-algorithm': 'CRC64NVME' },
+  });
+  expect(refused.code).toBe('NotImplemented');
+  const uploadId = await begin(vast);
+  expect((await putPart(vast, uploadId, 1, { headers: crcHeader(parts[0]!) })).code).toBe('NotImplemented');
+  const etags = await putParts(vast, uploadId);
+  expect(await complete(vast, uploadId, numbered(etags), crcHeader(whole))).toBe('501 NotImplemented');
+  expect(await complete(vast, uploadId, numbered(etags))).toBe('200 ');
+  expect(vast.bytes('big').equals(whole)).toBe(true);
+
+  await using naive = await S3Server.start({ mode: 'naive' });
+  const naiveId = await begin(naive);
+  const [, , three] = await putParts(naive, naiveId);
+  expect(
+    await complete(
+      naive,
+      naiveId,
+      [
+        [3, three!],
+        [2, 'wrong'],
+      ],
+      crcHeader(whole),
+    ),
+  ).toBe('200 ');
+  expect(naive.bytes('big').equals(Buffer.concat([parts[2]!, parts[1]!]))).toBe(true);
+});
