@@ -60,7 +60,7 @@ function clientOf(server: S3Server, addressing: 'path' | 'virtual' = 'path'): En
   return new EndpointClient(
     {
       protocol: url.protocol === 'https:' ? 'https' : 'http',
-      host: addressing === 'virtual' ? 's3.localhost' : url.hostname.replace(/^\[|\]$/g, ''),
+      host: addressing === 'virtual' ? 'localhost' : url.hostname.replace(/^\[|\]$/g, ''),
       port: Number(url.port),
     },
     {
@@ -103,7 +103,7 @@ describe.each(kinds)('%s', (_, options) => {
           PartNumber: i + 1,
           ChecksumCRC64NVME: crc64(...body),
         });
-        const { ETag } = await client.send(command, { body } as never);
+        const { ETag } = await client.send(command, { body });
         return { PartNumber: i + 1, ETag, ChecksumCRC64NVME: crc64(...body) };
       }),
     );
@@ -120,7 +120,7 @@ describe.each(kinds)('%s', (_, options) => {
     const untouched = back.bytes(3 * mib, mib);
     const into = back.view(mib, 2 * mib);
     const range = `bytes=${7 * mib + 3}-${9 * mib + 2}`;
-    const got = await client.send(new GetObjectCommand({ ...at, Range: range }), { into } as never);
+    const got = await client.send(new GetObjectCommand({ ...at, Range: range }), { into });
     expect(got.ContentRange).toBe(`bytes ${7 * mib + 3}-${9 * mib + 2}/${13 * mib}`);
     expect(back.bytes(mib, 2 * mib).equals(slots.bytes(7 * mib + 3, 2 * mib))).toBe(true);
     expect(back.bytes(3 * mib, mib).equals(untouched)).toBe(true);
@@ -138,7 +138,7 @@ describe.each(kinds)('%s', (_, options) => {
       Key: 'k',
       ChecksumCRC64NVME: crc64(slots.bytes(1, 100)),
     });
-    await expect(client.send(put, { body } as never)).rejects.toMatchObject({ name: 'BadDigest' });
+    await expect(client.send(put, { body })).rejects.toMatchObject({ name: 'BadDigest' });
     expect(server.keys()).toEqual([]);
     await client.close();
   });
@@ -150,7 +150,7 @@ test('bytes of a slot are never sent both unsigned and without a checksum', asyn
   using slots = new Slots(mib, 1);
   const put = new PutObjectCommand({ Bucket: server.bucket, Key: 'k' });
   // Signed as an empty body: the server sees that it is none.
-  await expect(client.send(put, { body: [slots.view(0, mib)] } as never)).rejects.toMatchObject({
+  await expect(client.send(put, { body: [slots.view(0, mib)] })).rejects.toMatchObject({
     name: 'XAmzContentSHA256Mismatch',
   });
   await client.close();
