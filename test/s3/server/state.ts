@@ -68,6 +68,12 @@ export class Bucket {
 
 const completedMax = 10_000;
 
+/** A test that times out never disposes its server: what is left then goes with the process. */
+const dirs = new Set<string>();
+process.once('exit', () => {
+  for (const dir of dirs) rmSync(dir, { recursive: true, force: true });
+});
+
 export class State implements Disposable {
   readonly buckets = new Map<string, Bucket>();
   readonly #dir = mkdtempSync(join(tmpdir(), 'vast-ost-s3-'));
@@ -79,6 +85,7 @@ export class State implements Disposable {
   bytes = 0;
 
   constructor(buckets: readonly string[]) {
+    dirs.add(this.#dir);
     for (const name of buckets) this.buckets.set(name, new Bucket(name));
   }
 
@@ -158,6 +165,7 @@ export class State implements Disposable {
 
   [Symbol.dispose](): void {
     rmSync(this.#dir, { recursive: true, force: true });
+    dirs.delete(this.#dir);
   }
 }
 
