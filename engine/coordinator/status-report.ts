@@ -56,7 +56,7 @@ function mountOf({ name, mount, ctx, pools }: StorageServer, io: Pool): StatusMo
       warnings: [...(root?.warnings ?? []), ...(problem === '' ? [] : [problem])],
       lanesBusy: payload.busy + steps.reduce((sum, { busy }) => sum + busy, 0),
       lanesLost: payload.lost + steps.reduce((sum, { lost }) => sum + lost, 0),
-      stalledSeconds: Math.max(payload.oldestSeconds, ...pools.map((pool) => pool.oldestSeconds())),
+      stalledSeconds: Math.max(io.oldestSeconds(mount), ...pools.map((pool) => pool.oldestSeconds())),
     },
   ];
 }

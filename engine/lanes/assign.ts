@@ -198,23 +198,20 @@ export class Assign<T> {
     return all;
   }
 
-  /** Milliseconds that the oldest order under way has taken so far; 0: none is. */
-  oldestMs(): number {
+  /** Milliseconds that the oldest order under way, of one mount or of all, has taken so far; 0: none is. */
+  oldestMs(mountId: number | null = null): number {
     let oldest = 0;
-    for (const entry of this.#lanes.values()) {
-      if (entry.ticket !== null) oldest = Math.max(oldest, this.#options.now() - entry.ticket.givenAt);
+    for (const { ticket } of this.#lanes.values()) {
+      const counts = ticket !== null && (mountId === null || ticket.mount === mountId);
+      if (counts) oldest = Math.max(oldest, this.#options.now() - ticket.givenAt);
     }
     return oldest;
   }
 
-  /** Of one mount: lanes that work for it, lost ones, and milliseconds of the oldest order under way. */
-  mountStatus(mountId: number): { busy: number; lost: number; oldestMs: number } {
-    let oldestMs = 0;
-    for (const { ticket } of this.#lanes.values()) {
-      if (ticket?.mount === mountId) oldestMs = Math.max(oldestMs, this.#options.now() - ticket.givenAt);
-    }
+  /** Of one mount: lanes that work for it, and lost ones. */
+  mountStatus(mountId: number): { busy: number; lost: number } {
     const { underWay = 0, lost = 0 } = this.#mounts.get(mountId) ?? {};
-    return { busy: underWay - lost, lost, oldestMs };
+    return { busy: underWay - lost, lost };
   }
 
   status(): AssignStatus {

@@ -137,16 +137,15 @@ export class Pool {
     return answer.value;
   }
 
-  /** Seconds that the longest order under way has taken so far, above one: then something does not answer. */
-  oldestSeconds(): number {
-    const seconds = this.#assign.oldestMs() / 1000;
+  /** Seconds that the longest order under way, of one mount or of all, has taken so far, above one: then something does not answer. */
+  oldestSeconds(mount: number | null = null): number {
+    const seconds = this.#assign.oldestMs(mount) / 1000;
     return seconds < 1 ? 0 : seconds;
   }
 
-  /** What the pool does for one mount; seconds as above. */
-  mountStatus(mount: number): { busy: number; lost: number; oldestSeconds: number } {
-    const { busy, lost, oldestMs } = this.#assign.mountStatus(mount);
-    return { busy, lost, oldestSeconds: oldestMs < 1000 ? 0 : oldestMs / 1000 };
+  /** Lanes that work for one mount, and lost ones. */
+  mountStatus(mount: number): { busy: number; lost: number } {
+    return this.#assign.mountStatus(mount);
   }
 
   status(): PoolStatus {

@@ -94,26 +94,25 @@ export class AnswerParser {
     switch (this.#state) {
       case 'head':
         return this.#takeHead(bytes);
-      case 'length': {
-        const part = bytes.subarray(0, this.#left);
-        this.#left -= part.length;
-        this.#keep(part);
-        if (this.#left === 0) this.#state = 'done';
-        return bytes.subarray(part.length);
-      }
+      case 'length':
+        return this.#takeData(bytes, 'done');
+      case 'chunkData':
+        return this.#takeData(bytes, 'chunkEnd');
       case 'untilEnd':
         this.#keep(bytes);
         return bytes.subarray(bytes.length);
-      case 'chunkData': {
-        const part = bytes.subarray(0, this.#left);
-        this.#left -= part.length;
-        this.#keep(part);
-        if (this.#left === 0) this.#state = 'chunkEnd';
-        return bytes.subarray(part.length);
-      }
       default:
         return this.#takeLine(bytes);
     }
+  }
+
+  /** What is left of a body or a chunk that has a length; then comes `next`. */
+  #takeData(bytes: Buffer, next: State): Buffer {
+    const part = bytes.subarray(0, this.#left);
+    this.#left -= part.length;
+    this.#keep(part);
+    if (this.#left === 0) this.#state = next;
+    return bytes.subarray(part.length);
   }
 
   #takeHead(bytes: Buffer): Buffer {
