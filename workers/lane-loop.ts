@@ -4,9 +4,10 @@
  */
 import { RingReader, RingWriter } from 'sharedarraybuffer-ring';
 import { assert } from '../engine/core/assert.ts';
-import { completionWord, highWord, lowWord, op, orderWord, recordWords, type ServeTask } from '../engine/core/order.ts';
+import { op, orderWord, recordWords, type ServeTask } from '../engine/core/order.ts';
 import { lookMs, Patience } from '../engine/core/patience.ts';
 import { addon } from '../native/addon/index.ts';
+import { answerRecord } from './lane-answer.ts';
 import { LaneArea } from './lane-area.ts';
 import { perform } from './perform.ts';
 import type { Store } from './store.ts';
@@ -31,7 +32,7 @@ export function serveOrders(task: Pick<ServeTask, 'orders' | 'completions' | 'ar
     const start = performance.now();
     area.clear();
     const result = perform(record, area, store);
-    answer(record, result, area, addon.threadCpuNs() - cpuStart, (performance.now() - start) * nsPerMs);
+    answerRecord(record, result, area, addon.threadCpuNs() - cpuStart, (performance.now() - start) * nsPerMs);
     assert(completions.tryWrite(record), 'the ring has room for the completion of the one order');
     completions.publish();
   }
@@ -46,17 +47,4 @@ function looked(patience: Patience, orders: RingReader, record: Int32Array): boo
   } while (!found && performance.now() < until);
   patience.looked(found);
   return found;
-}
-
-/** Turns the order's record into its completion: op and id stay. */
-function answer(record: Int32Array, result: number, area: LaneArea, cpuNs: number, wallNs: number): void {
-  record[completionWord.resultLow] = lowWord(result);
-  record[completionWord.resultHigh] = highWord(result);
-  record[completionWord.cpuLow] = lowWord(cpuNs);
-  record[completionWord.cpuHigh] = highWord(cpuNs);
-  record[completionWord.wallLow] = lowWord(wallNs);
-  record[completionWord.wallHigh] = highWord(wallNs);
-  record[completionWord.text] = area.textBytes;
-  record[completionWord.crcs] = area.crcCount;
-  record.fill(0, completionWord.crcs + 1);
 }

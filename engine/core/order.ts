@@ -20,6 +20,9 @@
  * What does not fit a record travels in the lane's area: a SharedArrayBuffer that belongs to the order until its
  * completion. A lane has one order at a time, so there is one area a lane.
  */
+import type { MessagePort } from 'node:worker_threads';
+import type { S3Settings } from './s3-settings.ts';
+
 export const recordWords = 16;
 export const recordBytes = 64;
 
@@ -105,8 +108,24 @@ export interface ServeTask {
   orders: SharedArrayBuffer;
   completions: SharedArrayBuffer;
   area: SharedArrayBuffer;
-  pool: 'io' | 'meta' | 'digest';
+  pool: 'io' | 'meta' | 'digest' | 'net';
   /** Nice value of the thread, above the process's own. */
   niceness: number;
-  storeKind: 'file' | 'memory';
+  storeKind: 'file' | 'memory' | 's3';
+}
+
+/** Of a thread whose event loop has many lanes: the argument of its one long task, workers/net-main.ts. */
+export interface ServeNetTask {
+  /** NetStart down, NetEnd up; closed by the coordinator when all lanes have ended. */
+  port: MessagePort;
+  s3: S3Settings;
+}
+export interface NetStart {
+  lane: number;
+  task: ServeTask;
+}
+/** The lane has ended; `problem` null: after its stop word. */
+export interface NetEnd {
+  lane: number;
+  problem: string | null;
 }

@@ -198,6 +198,11 @@ export interface FlushArg {
   crcs: string;
 }
 
+/** The same promises, kept by requests that take their time: a net lane's store. */
+export type AsyncStore = {
+  [M in StoreMethod]: (arg: Parameters<Store[M]>[0]) => Promise<ReturnType<Store[M]>>;
+};
+
 export type StoreMethod = keyof Store;
 export type StoreRequest<M extends StoreMethod = StoreMethod> = { method: M; arg: Parameters<Store[M]>[0] };
 export type StoreAnswer<M extends StoreMethod = StoreMethod> =

@@ -3,15 +3,15 @@
  *
  * Who gets what is decided in assign.ts; Piscina owns the threads, each running one long task.
  */
-import { fileURLToPath } from 'node:url';
-import { Piscina } from 'piscina';
 import { errno } from '../core/errors.ts';
 import { op, type ServeTask } from '../core/order.ts';
+import type { S3Settings } from '../core/s3-settings.ts';
 import { type Store, type StoreAnswer, StoreError, type StoreMethod } from '../core/store.ts';
 import { Assign, type AssignStatus } from './assign.ts';
 import { Countdown, within } from './drain.ts';
 import { Lane } from './lane.ts';
 import { failedResult, isRepeatable, type LaneOrder, type LaneResult } from './lane-order.ts';
+import { BlockingThreads, type LaneThreads, NetThread } from './threads.ts';
 
 export interface PoolOptions {
   kind: ServeTask['pool'];
@@ -21,6 +21,8 @@ export interface PoolOptions {
   /** Added to the nice value of the lanes' threads. */
   niceness: number;
   storeKind: ServeTask['storeKind'];
+  /** A pool of net lanes: of this bucket. */
+  s3?: S3Settings;
   /** Orders of one mount under way at once; not given: as many as lanes. */
   perMountMax?: number;
   /** Orders that wait; more are answered with −EAGAIN. */
@@ -50,21 +52,13 @@ interface Work {
 }
 
 const queueMaxDefault = 4096;
-/**
- * A lane makes little garbage and lives long: with V8's own limits its heap would grow to many times what it needs. The
- * old generation still holds several store calls of the longest texts.
- */
-const laneHeap = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 128 };
 /** Steps that need no open root: what is held is let go of whether the storage is mounted or not. */
 const rootless: ReadonlySet<StoreMethod> = new Set(['openRoot', 'closeFiles', 'closeNames']);
-const lanePath = fileURLToPath(
-  new URL(`../../workers/lane-main.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url),
-);
 
 export class Pool {
   readonly #options: PoolOptions;
   readonly #assign: Assign<Work>;
-  readonly #threads: Piscina<ServeTask, void>;
+  readonly #threads: LaneThreads;
   readonly #lanes = new Map<number, Lane>();
   readonly #running = new Countdown();
   readonly #outstanding = new Countdown();
@@ -89,18 +83,11 @@ export class Pool {
       overdueMs: options.overdueMs,
       now: options.now,
     });
-    this.#threads = new Piscina({
-      minThreads: 0,
-      // As many again may replace lanes that are lost.
-      maxThreads: 2 * lanesMax,
-      idleTimeout: Number.POSITIVE_INFINITY,
-      concurrentTasksPerWorker: 1,
-      atomics: 'disabled',
-      recordTiming: false,
-      resourceLimits: laneHeap,
-    });
-    // Of a worker that fails between two tasks; one that fails in its task rejects that.
-    this.#threads.on('error', (error: Error) => options.onDied?.(error));
+    // As many again may replace lanes that are lost.
+    this.#threads =
+      options.s3 === undefined
+        ? new BlockingThreads(2 * lanesMax, options.onDied, options.lanePath)
+        : new NetThread(options.s3, options.onDied);
     this.#timer = setInterval(() => this.#lookForLost(), Math.max(10, Math.min(1000, options.overdueMs / 4)));
     this.#timer.unref();
   }
@@ -216,15 +203,10 @@ export class Pool {
 
   #start(number: number): Lane {
     const { kind, niceness, storeKind } = this.#options;
-    const lane = new Lane(
-      number,
-      { pool: kind, niceness, storeKind },
-      (task) => this.#threads.run(task, { filename: this.#options.lanePath ?? lanePath }),
-      {
-        completed: (lane, result) => this.#onCompleted(lane, result),
-        ended: (lane, error) => this.#onEnded(lane, error),
-      },
-    );
+    const lane = new Lane(number, { pool: kind, niceness, storeKind }, (task) => this.#threads.start(task), {
+      completed: (lane, result) => this.#onCompleted(lane, result),
+      ended: (lane, error) => this.#onEnded(lane, error),
+    });
     this.#lanes.set(number, lane);
     this.#running.add();
     return lane;
