@@ -17,7 +17,8 @@ export function buildServers(parts: Parts): readonly StorageServer[] {
   ];
   return configs.map((server, number) => {
     const label = serverLabel(server?.name ?? null);
-    const own = server?.store === 's3' ? s3Parts(parts, server) : mountedParts(parts, server, number, label);
+    const own =
+      server?.store === 's3' ? s3Parts(parts, server, number, label) : mountedParts(parts, server, number, label);
     const { log } = shared;
     const note = (level: 'info' | 'warn', text: string, more: object): void =>
       log[level]({ server: label, ...more }, text);

@@ -12,6 +12,8 @@ export interface Settings {
   readonly writeBufferCount: number;
   readonly readAheadBytes: number;
   readonly blocksInFlight: number;
+  /** An image's bytes come in their order, without a gap: objects cannot be written otherwise. */
+  readonly sequential: boolean;
   readonly sums: boolean;
   readonly checksum: 'sha256' | 'none';
   readonly engineVersion: string;

@@ -4,6 +4,7 @@ import type { EngineLog } from '../admin/log.ts';
 import type { Config } from '../config.ts';
 import { Failed } from '../core/errors.ts';
 import { FrameError } from '../core/layout.ts';
+import type { S3Settings } from '../core/s3-settings.ts';
 import { wire } from '../core/wire.ts';
 import { processAlive, readIdentity } from '../image/claim.ts';
 import type { Link, LinkEvents } from '../intake/link.ts';
@@ -26,6 +27,8 @@ const firstLookMs = 3_000;
 const quietMs = 1000;
 /** Digests go behind everything else on a busy machine: late sums hold up a slot, late writes hold up the device. */
 const digestNiceness = 5;
+/** Orders of one bucket under way at once. A lane of an event loop costs its area, and that only once it is used. */
+const netLanes = 64;
 
 export class Engine implements LinkEvents, SessionHost {
   readonly shared: Shared;
@@ -91,6 +94,8 @@ export class Engine implements LinkEvents, SessionHost {
       engineVersion,
       io: this.io,
       metaPool: (storeKind: 'file' | 'memory', server: string) => pool('meta', engine.metaLanes, { storeKind, server }),
+      netPool: (s3: S3Settings, overdueMs: number, server: string) =>
+        pool('net', netLanes, { storeKind: 's3', s3, overdueMs, server }),
     };
     this.servers = new StorageServers(buildServers(parts), log);
     this.#janitors = this.servers.all.map(({ ctx }) => new Janitor(ctx, this.alive));

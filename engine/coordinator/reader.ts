@@ -261,7 +261,10 @@ export class ImageReader {
     );
     this.account.device(read);
     if (read.result < 0)
-      return { good: 0, failure: ioFailure(`at offset ${offset}`, 'read', `${key.id}/${dataName}`, read.result) };
+      return {
+        good: 0,
+        failure: ioFailure(`at offset ${offset}`, 'read', `${key.id}/${dataName}`, read.result, read.text),
+      };
     if (read.result < length) {
       return {
         good: 0,

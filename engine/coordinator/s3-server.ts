@@ -1,39 +1,73 @@
 /** The storage server of one bucket: its settings and its lanes. */
 import type { S3ServerConfig } from '../config-servers.ts';
-import { errno } from '../core/errors.ts';
-import { StoreError, storeErrno } from '../core/store.ts';
-import { failedResult } from '../lanes/lane-order.ts';
+import { op } from '../core/order.ts';
+import type { S3Settings } from '../core/s3-settings.ts';
+import type { LaneOrder, LaneResult } from '../lanes/lane-order.ts';
+import { MountLanes, type PayloadLanes } from '../lanes/mount-lanes.ts';
 import { type Own, type Parts, settingsOf } from './server-parts.ts';
 
 /** Slots that are filled while `parts_in_flight` others are sent. */
 const slotsBeside = 2;
+/** An order is not overdue before its requests have given up, twice over. */
+const overdueFactor = 2;
+const overdueSlackMs = 60_000;
 
-export function s3Parts(parts: Parts, server: S3ServerConfig): Own {
+export function s3Parts(parts: Parts, server: S3ServerConfig, number: number, label: string): Own {
   const { endpoints, bucket, prefix } = server;
+  const s3 = s3SettingsOf(server);
+  const net = parts.netPool(s3, s3.retryMs * overdueFactor + overdueSlackMs, label);
   return {
     store: 's3',
-    pools: [],
+    pools: [net],
     mount: null,
     settings: {
       ...settingsOf(parts),
       blockBytes: server.partBytes,
       writeBufferCount: server.partsInFlight + slotsBeside,
       blocksInFlight: server.partsInFlight,
+      sequential: true,
     },
-    ...noLanes,
+    steps: net,
+    io: new NetLanes(new MountLanes(net, 0), new MountLanes(parts.io, number)),
     storage: {
       root: `${endpoints[0]?.url}/${bucket}/${prefix}`,
       requireMount: false,
       direct: false,
       kind: 's3',
-      remedy: `check endpoints, bucket and credentials of [server:${server.name}]`,
+      remedy: `prepare it with: vast-ost init-store --server ${server.name}`,
     },
   };
 }
 
-const text = 'this release has no lanes that speak S3';
-/** Until there are lanes that speak S3: every step answers that the storage is not there, every order that it failed. */
-const noLanes: Pick<Own, 'steps' | 'io'> = {
-  steps: { call: () => Promise.reject(new StoreError({ errno: storeErrno.notMounted, step: 'marker', path: text })) },
-  io: { run: () => Promise.resolve(failedResult(-errno.EIO, text)) },
-};
+export function s3SettingsOf(server: S3ServerConfig): S3Settings {
+  return {
+    endpoints: server.endpoints.map(({ tls, host, port }) => ({ protocol: tls ? 'https' : 'http', host, port })),
+    bucket: server.bucket,
+    prefix: server.prefix,
+    region: server.region,
+    addressing: server.addressing,
+    credentialsFile: server.credentialsFile ?? '',
+    caFile: server.caFile ?? '',
+    tlsVerify: server.tlsVerify,
+    partBytes: server.partBytes,
+    partsInFlight: server.partsInFlight,
+    connectMs: server.connectTimeoutS * 1000,
+    idleMs: server.idleTimeoutS * 1000,
+    retryMs: server.requestRetryS * 1000,
+  };
+}
+
+/** What only touches memory does not belong into an event loop. */
+class NetLanes implements PayloadLanes {
+  readonly #net: PayloadLanes;
+  readonly #blocking: PayloadLanes;
+
+  constructor(net: PayloadLanes, blocking: PayloadLanes) {
+    this.#net = net;
+    this.#blocking = blocking;
+  }
+
+  run(order: LaneOrder, key: number): Promise<LaneResult> {
+    return order.op === op.populate ? this.#blocking.run(order, key) : this.#net.run(order, key);
+  }
+}

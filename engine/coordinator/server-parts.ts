@@ -1,5 +1,6 @@
 /** What a storage server is made of, whatever keeps its bytes. */
 import type { Config } from '../config.ts';
+import type { S3Settings } from '../core/s3-settings.ts';
 import type { Pool } from '../lanes/pool.ts';
 import type { Context, Settings, Shared } from './context.ts';
 import type { StorageServer } from './servers.ts';
@@ -13,6 +14,8 @@ export interface Parts {
   readonly io: Pool;
   /** Lanes of one server's own for the steps of a store on files, or in memory. */
   metaPool(storeKind: 'file' | 'memory', label: string): Pool;
+  /** Lanes of one bucket, for steps and bytes. An order may take `overdueMs`. */
+  netPool(s3: S3Settings, overdueMs: number, label: string): Pool;
 }
 
 /** What a storage server has besides its name. */
@@ -30,6 +33,7 @@ export function settingsOf({ config: { general, performance, engine, integrity }
     writeBufferCount: performance.writeBufferCount,
     readAheadBytes: performance.readAheadBytes,
     blocksInFlight: engine.blocksInFlight,
+    sequential: false,
     sums: integrity.sums,
     checksum: integrity.checksum,
     engineVersion,

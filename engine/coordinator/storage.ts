@@ -48,11 +48,12 @@ export function storageText(what: string, step: string, path: string, errno: num
   return `${what}: ${step} of ${path === '' ? 'the storage root' : path} failed with ${name}${remedy ? `; ${remedy}` : ''}`;
 }
 
-/** A payload call that failed, as the host program is told. */
-export function ioFailure(what: string, step: string, path: string, errno: number): Failed {
+/** A payload call that failed, as the host program is told; `text`: what its lane knows better. */
+export function ioFailure(what: string, step: string, path: string, errno: number, text: string | null = null): Failed {
   // A call that moved less than it was asked for has no errno of its own.
   const number = errno < 0 ? errno : -eio;
-  return new Failed(classify(number).status, storageText(what, step, path, number), number);
+  const whole = text === null ? storageText(what, step, path, number) : `${what}: ${text}`;
+  return new Failed(classify(number).status, whole, number);
 }
 
 export class Storage {
@@ -176,7 +177,7 @@ export class Storage {
 
   #failed(what: string, error: unknown): Failed {
     if (!(error instanceof StoreError)) throw error;
-    const { errno, step, path, syncFailed } = error.failure;
+    const { errno, step, path, syncFailed, text: own } = error.failure;
     if (errno === storeErrno.notMounted) {
       this.#lost();
       return new Failed(
@@ -190,7 +191,7 @@ export class Storage {
         `${what}: ${path} does not have the size that was written; resume it`,
       );
     }
-    const text = storageText(what, step, path, errno);
+    const text = own === undefined ? storageText(what, step, path, errno) : `${what}: ${own}`;
     const { status: code } = classify(errno === 0 ? -eio : errno, { sync: syncFailed ?? false });
     return syncFailed ? new PoisonedFailure(code, text, errno) : new Failed(code, text, errno);
   }

@@ -101,6 +101,7 @@ export async function flushTarget(ctx: Context, t: WriteTarget, end: number): Pr
     files: t.files,
     token: ownedToken(t.token, ctx.self),
     meta: encodeMeta(meta, crcOf),
+    size: end,
     sumsAt: sums.at,
     crcs: base64(sums.bytes),
   });

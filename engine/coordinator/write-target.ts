@@ -191,6 +191,7 @@ async function openWon(ctx: Context, handle: number, key: ImageKey, token: strin
     image: key.imageDir,
     data: dataName,
     sums: meta.sums !== null,
+    size: meta.size,
     wholeChunks: chunks,
   });
   const made = target(handle, key, token, { ...meta, writerToken: token }, opened, claim, true);

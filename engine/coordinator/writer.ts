@@ -42,6 +42,8 @@ export class ImageWriter implements OpenWriter {
   /** Orders under way: what idle() waits for beside the plan. */
   #tasks = 0;
   #writes = 0;
+  /** The block under way is all there is of the image. */
+  #sole = false;
   #closed = false;
   readonly #gone = Promise.withResolvers<void>();
 
@@ -55,6 +57,7 @@ export class ImageWriter implements OpenWriter {
       blocksInFlight: ctx.settings.blocksInFlight,
       align: target.files.align,
       end: target.meta.size,
+      holdFirst: ctx.settings.sequential && target.meta.size === 0,
     });
   }
 
@@ -106,11 +109,19 @@ export class ImageWriter implements OpenWriter {
       return;
     }
     this.#plan.submit(block);
+    // Without a slot the client brings no second block.
+    if (this.slots.clientHasNone) this.#plan.release();
     this.#pump();
   }
 
   #refusal(block: WriteBlock): Failed | null {
     const { key, coverage, durable } = this.target;
+    if (this.#ctx.settings.sequential && block.offset !== this.#plan.end) {
+      return new Failed(
+        status.ENOTSUP,
+        `${key.what}: a write at ${block.offset}, but a bucket takes an image's bytes in order and ${this.#plan.end} is next; write it to an NFS storage server`,
+      );
+    }
     const missing = durable.firstWrite(block.offset);
     if (missing !== null) {
       return new Failed(
@@ -147,6 +158,8 @@ export class ImageWriter implements OpenWriter {
 
   async flush(sequence: number): Promise<Buffer> {
     this.slots.stopPopulating();
+    this.#plan.release();
+    this.#pump();
     await this.#settled(sequence);
     if (this.#failure !== null) throw this.#failure;
     try {
@@ -164,6 +177,8 @@ export class ImageWriter implements OpenWriter {
     this.account.slotWaitNs = body.slot_wait_ns;
     this.account.copyNs = body.copy_ns;
     const complete = (body.flags & closeFlag.complete) !== 0;
+    this.#sole = this.#plan.release() && complete && body.sequence === this.slots.sequence;
+    this.#pump();
     try {
       await this.#settled(body.sequence);
       if (complete) return await this.#complete();
@@ -244,12 +259,14 @@ export class ImageWriter implements OpenWriter {
           length: piece.length,
           offset: piece.offset,
           align: files.align,
+          pieces: this.#sole ? 1 : 0,
         },
         this.#link.id,
       );
       this.account.device(result);
       if (result.result !== piece.length) {
-        this.#fail(ioFailure(`${key.what} at offset ${piece.offset}`, 'write', `${key.id}/${dataName}`, result.result));
+        const what = `${key.what} at offset ${piece.offset}`;
+        this.#fail(ioFailure(what, 'write', `${key.id}/${dataName}`, result.result, result.text));
       }
     } finally {
       this.#writes--;

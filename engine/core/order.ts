@@ -29,7 +29,7 @@ export const recordBytes = 64;
 export const op = {
   /** Ends the lane. */
   stop: 1,
-  /** memory → file, aligned. */
+  /** memory → file, aligned. Pieces 1: these are all bytes of the image. */
   write: 2,
   /** memory → file, any alignment, alone in its image. */
   writeEdge: 3,

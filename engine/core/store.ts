@@ -21,6 +21,8 @@ export interface StoreFailure {
   path: string;
   /** The data or meta of this open may be lost: the handle is poisoned. */
   syncFailed?: boolean;
+  /** A whole sentence that replaces the usual one: what failed where, and the next step. */
+  text?: string;
 }
 
 export class StoreError extends Error {
@@ -71,6 +73,9 @@ export interface ImageStat {
   sumsSize: number;
 }
 
+/** What an object of the image's data says of it to people and tools: ASCII, 2 KiB in all. Files have no such place. */
+export type Labels = Readonly<Record<string, string>>;
+
 export interface Claim {
   n: number;
   text: string;
@@ -119,6 +124,7 @@ export interface Store {
     meta: string;
     claim: string;
     sumsHeader: string | null;
+    labels?: Labels;
   }): OpenFiles;
   /** For reading: meta text, data and sums opened. ENOENT when there is no such image; meta null when it has none. */
   openImage(arg: { lsu: string; image: string; data: string[]; sums: boolean }): OpenFiles &
@@ -149,6 +155,9 @@ export interface Store {
     image: string;
     data: string;
     sums: boolean;
+    labels?: Labels;
+    /** Durable size, as the meta has it. */
+    size: number;
     wholeChunks: number;
   }): OpenFiles & ImageStat & { crcs: string };
   /** Reads `count` CRCs of `sums` from chunk `first`: base64, short at the end and at `crcsPerCall`. */
@@ -164,7 +173,7 @@ export interface Store {
   /** Appends sums without syncing: for images whose tail of sums does not fit one call. */
   appendSums(arg: { sums: number; at: number; crcs: string }): void;
   /** DESIGN §6 complete; `size` is checked after the sync. When it succeeds, it has closed `files`. */
-  commitImage(arg: FlushArg & { size: number; claim: string; claimN: number }): void;
+  commitImage(arg: FlushArg & { claim: string; claimN: number }): void;
 
   /** Renames the directory into .trash, syncs. ENOENT when there is no such image. */
   removeImage(arg: { lsu: string; image: string; token: string }): void;
@@ -193,6 +202,8 @@ export interface FlushArg {
   files: OpenFiles;
   token: string;
   meta: string;
+  /** Bytes of the image that become durable, all of which were written. */
+  size: number;
   /** Byte offset in the sums file where `crcs` go; −1: no sums. */
   sumsAt: number;
   crcs: string;

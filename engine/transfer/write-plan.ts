@@ -38,6 +38,8 @@ export interface WritePlanOptions {
   align: number;
   /** Durable size at open; 0 for a new image. A write below it is a rewrite. */
   end: number;
+  /** The first block is not written before a second one comes, or `release`: a store may do better with the only one. */
+  holdFirst?: boolean;
 }
 
 interface Entry<B extends Block> {
@@ -60,6 +62,7 @@ export class WritePlan<B extends Block = Block> {
   #edgeInFlight = false;
   #digesting = false;
   #stopped = false;
+  #holding: boolean;
 
   constructor(options: WritePlanOptions) {
     assert(options.blocksInFlight > 0, 'some block may be in flight');
@@ -67,6 +70,7 @@ export class WritePlan<B extends Block = Block> {
     assert(options.end >= 0, 'images begin at 0');
     this.#options = { ...options };
     this.#end = options.end;
+    this.#holding = options.holdFirst ?? false;
   }
 
   /** Highest end of all blocks submitted so far: the image's size as its writer sees it. */
@@ -98,11 +102,19 @@ export class WritePlan<B extends Block = Block> {
       digest: 'due',
     });
     this.#end = Math.max(this.#end, block.offset + block.length);
+    if (this.#entries.length > 1) this.#holding = false;
+  }
+
+  /** Nothing is held any more. True: exactly one block was. */
+  release(): boolean {
+    const held = this.#holding && this.#entries.length === 1;
+    this.#holding = false;
+    return held;
   }
 
   /** The next piece, which is in flight then, or null: nothing may start now. */
   next(): Piece<B> | null {
-    if (this.#stopped || this.#edgeInFlight) return null;
+    if (this.#stopped || this.#holding || this.#edgeInFlight) return null;
     let open = 0;
     for (const [index, entry] of this.#entries.entries()) {
       if (entry.prepare !== 'none') return index === 0 ? this.#startPrepare(entry) : null;

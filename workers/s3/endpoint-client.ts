@@ -15,7 +15,7 @@ export interface EndpointSettings {
 const unsignedPayload = 'UNSIGNED-PAYLOAD';
 
 /** What the SDK's commands have in common, as far as it matters here. */
-interface CommandOf<Output> {
+export interface CommandOf<Output> {
   readonly input: object;
   resolveMiddleware(...args: never[]): (...args: never[]) => Promise<{ output: Output }>;
 }
@@ -24,6 +24,8 @@ type Sent = Parameters<S3Client['send']>;
 export class EndpointClient {
   readonly #http: HttpClient;
   readonly #sdk: S3Client;
+  /** Of payloads that are signed, by their command's input. */
+  readonly #hashes = new WeakMap<object, string>();
 
   constructor(endpoint: Endpoint, { region, addressing, credentials, http }: EndpointSettings) {
     this.#http = new HttpClient(endpoint, http);
@@ -44,7 +46,9 @@ export class EndpointClient {
         const request = args.request as { headers: Record<string, string>; body?: unknown };
         // A body that the SDK does not see cannot be hashed by it either. Never without a checksum of its own.
         const checked = Object.keys(request.headers).some((name) => /^(x-amz-checksum-|content-md5$)/i.test(name));
-        if (checked && request.body === undefined) request.headers['x-amz-content-sha256'] = unsignedPayload;
+        const signed = this.#hashes.get(args.input);
+        if (signed !== undefined) request.headers['x-amz-content-sha256'] = signed;
+        else if (checked && request.body === undefined) request.headers['x-amz-content-sha256'] = unsignedPayload;
         return next(args);
       },
       { step: 'build', name: 'payloadBesideTheRequest' },
@@ -53,7 +57,8 @@ export class EndpointClient {
 
   /** Throws HttpFailure, and the SDK's service exceptions. A transfer's body gives the command its length. */
   send<Output>(command: CommandOf<Output>, transfer: Transfer = {}): Promise<Output> {
-    const { body } = transfer;
+    const { body, payloadSha256 } = transfer;
+    if (payloadSha256 !== undefined) this.#hashes.set(command.input, payloadSha256);
     if (body !== undefined)
       Object.assign(command.input, { ContentLength: body.reduce((sum, { length }) => sum + length, 0) });
     return this.#sdk.send(command as unknown as Sent[0], transfer as Sent[1] & object) as Promise<Output>;

@@ -9,6 +9,8 @@ import type { HttpClient } from '../http/client.ts';
 export interface Transfer {
   /** Sent one after the other; the SDK's own body must be missing then. */
   readonly body?: readonly Uint8Array[];
+  /** Of the body, hex: the request's signature is made over it. */
+  readonly payloadSha256?: string;
   /** The body of a success is received here. */
   readonly into?: Uint8Array;
   readonly signal?: AbortSignal;

@@ -1,0 +1,175 @@
+/** Objects of a bucket as the store uses them: put when new, replaced when unchanged, read, listed, removed. */
+import {
+  DeleteObjectCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  type ListObjectsV2CommandOutput,
+  PutObjectCommand,
+} from '@aws-sdk/client-s3';
+import { errno } from '../../engine/core/errors.ts';
+import { StoreError } from '../store.ts';
+import type { Bucket } from './bucket.ts';
+import { type Integrity, type Seal, seal } from './seal.ts';
+
+/** What this bucket's endpoints can do, the weakest of them; as the passport says. */
+export interface Abilities {
+  readonly integrity: Integrity;
+  /** PUT with If-None-Match and If-Match is honoured. */
+  readonly conditionalPut: boolean;
+  readonly copyPart: boolean;
+  readonly partsMax: number;
+}
+
+export interface ObjectStat {
+  size: number;
+  etag: string;
+}
+
+export interface Listed {
+  key: string;
+  size: number;
+  /** Seconds since 1970 by the endpoint's clock. */
+  modifiedAt: number;
+}
+
+export interface ListPage {
+  objects: Listed[];
+  /** Up to and with the delimiter. */
+  prefixes: string[];
+  /** Null: the end. */
+  next: string | null;
+}
+
+export type Metadata = Readonly<Record<string, string>>;
+
+const deletesAtOnce = 8;
+
+export class Objects {
+  readonly bucket: Bucket;
+  readonly abilities: Abilities;
+
+  constructor(bucket: Bucket, abilities: Abilities) {
+    this.bucket = bucket;
+    this.abilities = abilities;
+  }
+
+  seal(bytes: readonly Uint8Array[]): Promise<Seal> {
+    return seal(this.abilities.integrity, bytes);
+  }
+
+  /** Replaces what is there. */
+  async put(key: string, bytes: readonly Uint8Array[], metadata: Metadata = {}): Promise<ObjectStat> {
+    return this.#put(key, bytes, { Metadata: metadata });
+  }
+
+  /** Null: there is such an object already, other than this one. */
+  async putNew(key: string, bytes: Uint8Array): Promise<ObjectStat | null> {
+    if (!this.abilities.conditionalPut) {
+      if ((await this.head(key)) !== null) return null;
+      return this.#put(key, [bytes], {});
+    }
+    return this.#putIf(key, bytes, { IfNoneMatch: '*' });
+  }
+
+  /** Replaces the object only if it still is the one of this ETag. Null: it is not. */
+  async replace(key: string, bytes: Uint8Array, etag: string): Promise<ObjectStat | null> {
+    if (this.abilities.conditionalPut && etag !== '') return this.#putIf(key, bytes, { IfMatch: etag });
+    const put = await this.#put(key, [bytes], {});
+    // Nothing kept another writer from doing the same at this moment: at least the last word is known.
+    const there = await this.bucket.get(key, bytes.length + 1);
+    return there?.bytes.equals(bytes) ? put : null;
+  }
+
+  async head(key: string): Promise<ObjectStat | null> {
+    try {
+      const { ContentLength = 0, ETag = '' } = await this.bucket.send(
+        new HeadObjectCommand({ Bucket: this.bucket.name, Key: key }),
+      );
+      return { size: ContentLength, etag: ETag };
+    } catch (error) {
+      if (isErrno(error, errno.ENOENT)) return null;
+      throw error;
+    }
+  }
+
+  async text(key: string, max: number): Promise<string | null> {
+    const got = await this.bucket.get(key, max);
+    return got === null ? null : got.bytes.toString('utf8');
+  }
+
+  /** What is not there is no failure. */
+  async remove(keys: readonly string[]): Promise<void> {
+    const left = [...keys];
+    const one = async (): Promise<void> => {
+      for (let key = left.pop(); key !== undefined; key = left.pop()) {
+        await this.bucket
+          .send(new DeleteObjectCommand({ Bucket: this.bucket.name, Key: key }))
+          .catch((error: unknown) => {
+            if (!isErrno(error, errno.ENOENT)) throw error;
+          });
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(deletesAtOnce, left.length) }, one));
+  }
+
+  /** One page. `max` ≤ 1000. */
+  async list(
+    prefix: string,
+    { delimiter, token, max = 1000 }: { delimiter?: string; token?: string | null; max?: number } = {},
+  ): Promise<ListPage> {
+    const page: ListObjectsV2CommandOutput = await this.bucket.send(
+      new ListObjectsV2Command({
+        Bucket: this.bucket.name,
+        Prefix: prefix,
+        Delimiter: delimiter,
+        ContinuationToken: token ?? undefined,
+        MaxKeys: max,
+      }),
+    );
+    const objects = (page.Contents ?? []).map(({ Key = '', Size = 0, LastModified }) => ({
+      key: Key,
+      size: Size,
+      modifiedAt: (LastModified?.getTime() ?? 0) / 1000,
+    }));
+    const prefixes = (page.CommonPrefixes ?? []).map(({ Prefix = '' }) => Prefix);
+    const next = page.IsTruncated === true ? (page.NextContinuationToken ?? null) : null;
+    return { objects, prefixes, next };
+  }
+
+  /** All objects below a prefix, at most `max`; more are a failure. */
+  async listAll(prefix: string, max: number): Promise<Listed[]> {
+    const all: Listed[] = [];
+    let token: string | null = null;
+    do {
+      const page: ListPage = await this.list(prefix, { token });
+      all.push(...page.objects);
+      token = page.next;
+      if (all.length > max) throw new StoreError({ errno: -errno.EOVERFLOW, step: 'ListObjectsV2', path: prefix });
+    } while (token !== null);
+    return all;
+  }
+
+  async #put(key: string, bytes: readonly Uint8Array[], more: object): Promise<ObjectStat> {
+    const { input, payloadSha256 } = await this.seal(bytes);
+    const { ETag = '' } = await this.bucket.send(
+      new PutObjectCommand({ Bucket: this.bucket.name, Key: key, ...input, ...more }),
+      { body: bytes, payloadSha256 },
+    );
+    return { size: bytes.reduce((sum, { length }) => sum + length, 0), etag: ETag };
+  }
+
+  async #putIf(key: string, bytes: Uint8Array, condition: object): Promise<ObjectStat | null> {
+    try {
+      return await this.#put(key, [bytes], condition);
+    } catch (error) {
+      if (!isErrno(error, errno.EEXIST)) throw error;
+      // An earlier try of ours may have done it, its answer lost: then these very bytes are there.
+      const there = await this.bucket.get(key, bytes.length + 1);
+      return there?.bytes.equals(bytes) ? { size: bytes.length, etag: there.etag } : null;
+    }
+  }
+}
+
+export function isErrno(error: unknown, number: number): boolean {
+  return error instanceof StoreError && error.failure.errno === -number;
+}

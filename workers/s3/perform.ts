@@ -1,0 +1,166 @@
+/** One order of a net lane: the switch over what can be done with a bucket. Bytes go between the arena and the socket. */
+import { errno } from '../../engine/core/errors.ts';
+import { joinWords, op, orderWord, sumsEntryBytes, sumsHeaderBytes } from '../../engine/core/order.ts';
+import { addon } from '../../native/addon/index.ts';
+import type { LaneArea } from '../lane-area.ts';
+import { StoreError } from '../store.ts';
+import { storeCallAsync } from '../store-call.ts';
+import { failed } from './failures.ts';
+import type { S3Store } from './s3-store.ts';
+import { chunkBytes, partBytesMin } from './upload.ts';
+
+/** Of the bytes in a stash: one a chunk, and one more for each ragged end. */
+const crcsMax = partBytesMin / chunkBytes + 2;
+
+/**
+ * Performs the order in `record`; text and CRCs of the answer stand in `area`. Returns ≥ 0: bytes, or what the operation
+ * says; < 0: −errno, with the failure as a sentence in the area. A bug of the caller ends one order, not the lane.
+ */
+export async function performNet(record: Int32Array, area: LaneArea, store: S3Store): Promise<number> {
+  try {
+    return await performChecked(record, area, store);
+  } catch (error) {
+    area.clear();
+    if (error instanceof StoreError) {
+      const { failure } = error;
+      area.answerText(failure.text ?? `${failure.step} of ${failure.path} failed`);
+      return failure.errno < 0 && failure.errno > -4096 ? failure.errno : -errno.EIO;
+    }
+    area.answerText(error instanceof Error ? `${error.name}: ${error.message}` : String(error));
+    return -errno.EINVAL;
+  }
+}
+
+async function performChecked(record: Int32Array, area: LaneArea, store: S3Store): Promise<number> {
+  const file = record[orderWord.file];
+  const sums = record[orderWord.file2];
+  const arena = record[orderWord.arena];
+  const memoryOffset = joinWords(record[orderWord.memoryLow], record[orderWord.memoryHigh]);
+  const length = record[orderWord.length] >>> 0;
+  const offset = joinWords(record[orderWord.offsetLow], record[orderWord.offsetHigh]);
+  const align = record[orderWord.align];
+  const pieces = record[orderWord.pieces];
+  switch (record[orderWord.op]) {
+    case op.write:
+      return withView(arena, memoryOffset, length, (view) => write(store, file, offset, view, pieces === 1));
+    case op.read:
+      return withView(arena, memoryOffset, length, (view) => read(store, file, sums, offset, view, align, area));
+    case op.digestFile:
+      return digestStash(store, file, offset, length, area, pieces, record[orderWord.sha]);
+    case op.store:
+      return storeCallAsync(store, pieces, area);
+    case op.clone:
+    case op.copyRange:
+    case op.writeEdge:
+    case op.splitPiece:
+      return -errno.EOPNOTSUPP;
+    default:
+      throw new Error(`operation ${record[orderWord.op]} is not known`);
+  }
+}
+
+/** The memory stays mapped while its bytes move, whoever closes the arena meanwhile. */
+async function withView(
+  arena: number,
+  offset: number,
+  length: number,
+  work: (view: Uint8Array) => Promise<number>,
+): Promise<number> {
+  const view = addon.arenaView(arena, offset, length);
+  if (typeof view === 'number') return view;
+  try {
+    return await work(view);
+  } finally {
+    addon.arenaDetach(view);
+  }
+}
+
+async function write(store: S3Store, file: number, offset: number, view: Uint8Array, sole: boolean): Promise<number> {
+  const open = store.files.get(file);
+  if (open?.kind !== 'pendingData') failed('write', 'image.data', errno.EBADF);
+  await open.pending.upload.write(offset, view, sole);
+  return view.length;
+}
+
+async function read(
+  store: S3Store,
+  file: number,
+  sums: number,
+  offset: number,
+  view: Uint8Array,
+  sumsChunk: number,
+  area: LaneArea,
+): Promise<number> {
+  const open = store.files.get(file);
+  if (open?.kind !== 'object') failed('read', 'image.data', errno.EBADF);
+  const want = Math.max(0, Math.min(view.length, open.size - offset));
+  if (want === 0) return 0;
+  const [{ length }] = await Promise.all([
+    store.objects.bucket.read(open.key, offset, view.subarray(0, want), { ifMatch: open.etag }),
+    sums < 0 ? null : readSums(store, sums, offset, want, sumsChunk, area),
+  ]);
+  return length;
+}
+
+/** The sums of all chunks that the bytes touch, into the area. */
+async function readSums(
+  store: S3Store,
+  file: number,
+  offset: number,
+  length: number,
+  sumsChunk: number,
+  area: LaneArea,
+): Promise<void> {
+  const open = store.files.get(file);
+  if (open?.kind !== 'object') failed('read', 'image.sums', errno.EBADF);
+  const first = Math.floor(offset / sumsChunk);
+  const chunks = Math.floor((offset + length - 1) / sumsChunk) - first + 1;
+  const at = sumsHeaderBytes + first * sumsEntryBytes;
+  const bytes = Math.min(chunks * sumsEntryBytes, open.size - at);
+  if (chunks * sumsEntryBytes > area.crcBytes.length) throw new Error(`${chunks} chunks are too many for one read`);
+  if (bytes <= 0) return;
+  const into = Buffer.alloc(bytes);
+  const got = await store.objects.bucket.read(open.key, at, into, { ifMatch: open.etag });
+  area.crcBytes.set(into.subarray(0, got.length));
+  area.crcCount = Math.floor(got.length / sumsEntryBytes);
+}
+
+/**
+ * addon.digestFile over bytes of a pending image, all of which are in its stash: the chunk at its end. Returns the index
+ * of the first piece that differs from its CRC, or `pieces`.
+ */
+function digestStash(
+  store: S3Store,
+  file: number,
+  offset: number,
+  length: number,
+  area: LaneArea,
+  pieces: number,
+  sha: number,
+): number {
+  const open = store.files.get(file);
+  if (open?.kind !== 'pendingData') failed('read', 'image.data', errno.EBADF);
+  const bytes = open.pending.upload.read(offset, length);
+  if (bytes === null) failed('reading back parts of an upload', 'image.data', errno.EOPNOTSUPP);
+  let at = 0;
+  for (let i = 0; i < pieces; i++) {
+    const size = Number(area.crcs[2 * i]);
+    if (addon.crcBytes(0n, bytes.subarray(at, at + size), size) !== area.crcs[2 * i + 1]) return i;
+    at += size;
+  }
+  if (sha !== 0) digestInto(sha, bytes, offset);
+  return pieces;
+}
+
+/** SHA-256 goes on over bytes that lie in this heap. */
+function digestInto(sha: number, bytes: Buffer, offset: number): void {
+  const arena = addon.arenaOpen(bytes.length);
+  if (arena < 0) failed('memory', 'image.data', -arena);
+  try {
+    addon.arenaPoke(arena, 0, bytes);
+    const result = addon.digestSlot(arena, 0, bytes.length, offset, chunkBytes, sha, new BigUint64Array(crcsMax));
+    if (result < 0) failed('digest', 'image.data', -result);
+  } finally {
+    addon.arenaClose(arena);
+  }
+}

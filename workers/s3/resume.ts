@@ -1,0 +1,151 @@
+/** What a pending image has in the bucket, found again: parts of its upload, and the tail that is in none. */
+import {
+  AbortMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  ListMultipartUploadsCommand,
+  ListPartsCommand,
+  type ListPartsCommandOutput,
+  UploadPartCopyCommand,
+} from '@aws-sdk/client-s3';
+import { errno } from '../../engine/core/errors.ts';
+import { failed } from './failures.ts';
+import type { ImageKeys } from './keys.ts';
+import { isErrno, type Objects } from './objects.ts';
+import { crcOfText } from './seal.ts';
+import { chunkBytes, nothingYet, partBytesMin, type UploadStart } from './upload.ts';
+import {
+  decodeRecord,
+  encodeRecord,
+  type ListedPart,
+  type Part,
+  partsBelow,
+  recordBytesMax,
+  spansWith,
+} from './upload-record.ts';
+
+/** Numbers left to parts of a dead writer that are still on their way. */
+const gapAtResume = 32;
+/** Bytes of one part that is copied from an object: S3 takes up to 5 GiB. */
+const copyBytes = 1024 ** 3;
+const uploadsMax = 1000;
+
+/** Throws StoreError; ENODATA when bytes below `size` are gone. */
+export async function findUpload(objects: Objects, keys: ImageKeys, size: number): Promise<UploadStart> {
+  const got = await objects.bucket.get(keys.upload, recordBytesMax);
+  const record = got === null ? null : decodeRecord(got.bytes);
+  if (got !== null && record === null) failed('an unreadable record of', keys.upload, errno.EBADMSG);
+  await abortOthers(objects, keys, record?.uploadId ?? null);
+  if (size === 0) {
+    if (record !== null) await abortUpload(objects, keys, record.uploadId);
+    return nothingYet;
+  }
+  if (record === null) return { ...nothingYet, tail: await tailOf(objects, keys, 0, size) };
+  const listed = await listParts(objects, keys, record.uploadId);
+  if (listed === null) return fromObject(objects, keys, size);
+  const parts = partsBelow(listed, record.spans, size);
+  const start = parts.reduce((sum, part) => sum + part.size, 0);
+  const tail = start === size ? new Uint8Array(0) : await tailOf(objects, keys, start, size);
+  const next = Math.max(0, ...listed.map(({ number }) => number)) + gapAtResume;
+  const spans = spansWith(parts, next);
+  await objects.put(keys.upload, [encodeRecord({ uploadId: record.uploadId, spans })]);
+  return { uploadId: record.uploadId, parts, next, spans, tail };
+}
+
+/** Ends an upload; what is gone is no failure. */
+export async function abortUpload({ bucket }: Objects, keys: ImageKeys, uploadId: string): Promise<void> {
+  try {
+    await bucket.send(new AbortMultipartUploadCommand({ Bucket: bucket.name, Key: keys.data, UploadId: uploadId }));
+  } catch (error) {
+    if (!isErrno(error, errno.ENOENT)) throw error;
+  }
+}
+
+/** Uploads of this image that no record names: their writer died before it had written one. */
+export async function abortOthers(objects: Objects, keys: ImageKeys, but: string | null): Promise<void> {
+  const { bucket } = objects;
+  const { Uploads = [] } = await bucket.send(
+    new ListMultipartUploadsCommand({ Bucket: bucket.name, Prefix: keys.data, MaxUploads: uploadsMax }),
+  );
+  for (const { Key, UploadId = '' } of Uploads) {
+    if (Key === keys.data && UploadId !== but) await abortUpload(objects, keys, UploadId);
+  }
+}
+
+async function tailOf({ bucket }: Objects, keys: ImageKeys, start: number, size: number): Promise<Uint8Array> {
+  const want = size - start;
+  const got = want > partBytesMin + chunkBytes ? null : await bucket.get(keys.tail(size), want + 1);
+  if (got?.bytes.length !== want) failed(`bytes ${start} to ${size} are not in`, keys.tail(size), errno.ENODATA);
+  return got.bytes;
+}
+
+/** Null: there is no such upload any more. */
+async function listParts({ bucket }: Objects, keys: ImageKeys, uploadId: string): Promise<ListedPart[] | null> {
+  const all: ListedPart[] = [];
+  let marker: string | undefined;
+  do {
+    let page: ListPartsCommandOutput;
+    try {
+      page = await bucket.send(
+        new ListPartsCommand({ Bucket: bucket.name, Key: keys.data, UploadId: uploadId, PartNumberMarker: marker }),
+      );
+    } catch (error) {
+      if (isErrno(error, errno.ENOENT)) return null;
+      throw error;
+    }
+    for (const { PartNumber = 0, Size = 0, ETag = '', ChecksumCRC64NVME } of page.Parts ?? []) {
+      all.push({ number: PartNumber, size: Size, etag: ETag, crc: crcOfText(ChecksumCRC64NVME) });
+    }
+    marker = page.IsTruncated === true ? page.NextPartNumberMarker : undefined;
+  } while (marker !== undefined);
+  return all;
+}
+
+/**
+ * The upload was completed, and its writer died before the meta could say so: the object is the source of a new upload,
+ * copied inside the storage. What lies above `size` in it is sent again.
+ */
+async function fromObject(objects: Objects, keys: ImageKeys, size: number): Promise<UploadStart> {
+  const { bucket, abilities } = objects;
+  const there = await objects.head(keys.data);
+  if (there === null || there.size < size) failed(`${size} bytes are not in`, keys.data, errno.ENODATA);
+  const border = size < partBytesMin ? 0 : size - (size % chunkBytes);
+  const tail = new Uint8Array(size - border);
+  if (tail.length > 0) await bucket.read(keys.data, border, tail, { ifMatch: there.etag });
+  if (border === 0) {
+    await objects.remove([keys.upload]);
+    return { ...nothingYet, tail };
+  }
+  if (!abilities.copyPart) failed('an endpoint without UploadPartCopy cannot go on with', keys.data, errno.EOPNOTSUPP);
+  const { UploadId = '' } = await bucket.send(
+    new CreateMultipartUploadCommand({ Bucket: bucket.name, Key: keys.data }),
+  );
+  const parts: Part[] = [];
+  for (let offset = 0; offset < border; ) {
+    const size = copyPieceBytes(border - offset);
+    const number = parts.length + 1;
+    const { CopyPartResult } = await bucket.send(
+      new UploadPartCopyCommand({
+        Bucket: bucket.name,
+        Key: keys.data,
+        UploadId,
+        PartNumber: number,
+        CopySource: `${bucket.name}/${keys.data.split('/').map(encodeURIComponent).join('/')}`,
+        CopySourceRange: `bytes=${offset}-${offset + size - 1}`,
+        CopySourceIfMatch: there.etag,
+      }),
+      {},
+      { part: number },
+    );
+    parts.push({ number, size, etag: CopyPartResult?.ETag ?? '', crc: null, offset });
+    offset += size;
+  }
+  const next = parts.length + gapAtResume;
+  const spans = spansWith(parts, next);
+  await objects.put(keys.upload, [encodeRecord({ uploadId: UploadId, spans })]);
+  return { uploadId: UploadId, parts, next, spans, tail };
+}
+
+/** None is smaller than a part may be. */
+function copyPieceBytes(left: number): number {
+  return left <= copyBytes ? left : left < copyBytes + partBytesMin ? copyBytes / 2 : copyBytes;
+}

@@ -1,0 +1,417 @@
+/**
+ * The store contract kept in a bucket. Every key is what the file store calls a path; an image comes into being with its
+ * meta and is complete by it, as there. All lanes of a thread share this object: what is known of an image that is being
+ * uploaded lives here.
+ */
+import { errno } from '../../engine/core/errors.ts';
+import {
+  checkClaimNumber,
+  checkDataName,
+  checkName,
+  checkSweepPath,
+  checkToken,
+  lsuFileName,
+  markerName,
+} from '../layout.ts';
+import {
+  type AsyncStore,
+  type Capacity,
+  type Claim,
+  crcsPerCall,
+  type FlushArg,
+  type OpenFiles,
+  type RootInfo,
+  type Store,
+  StoreError,
+  storeErrno,
+} from '../store.ts';
+import { dropClaim, readClaims, takeClaim } from './claims.ts';
+import { failed } from './failures.ts';
+import { ImageKeys } from './keys.ts';
+import { metaAt, NameLists } from './names.ts';
+import type { Objects } from './objects.ts';
+import { OpenImages, type Pending } from './open-images.ts';
+import { removeAll } from './remove.ts';
+import { findUpload } from './resume.ts';
+import { SumsPieces } from './sums-pieces.ts';
+import { Sweeps, sweepOne } from './sweep.ts';
+import { Upload } from './upload.ts';
+
+type Arg<M extends keyof Store> = Parameters<Store[M]>[0];
+type Answer<M extends keyof Store> = ReturnType<Store[M]>;
+
+const markerBytesMax = 1024;
+const lsuFileBytesMax = 4096;
+const objectsOfImageMax = 100_000;
+/** Nobody tells how much fits into a bucket. */
+const unknownBytes = 2 ** 50;
+/** Numbers of sweeps begin here, those of lists at one. */
+const firstSweep = 2 ** 31;
+/** LSUs that are known to be there. */
+const lsusMax = 4096;
+const sumsHeaderBytes = 64;
+const sumsEntryBytes = 8;
+
+export interface S3StoreOptions {
+  readonly objects: Objects;
+  /** Told with the root: what an administrator should know of the endpoints. */
+  readonly warnings: readonly string[];
+}
+
+export class S3Store implements AsyncStore {
+  readonly #objects: Objects;
+  readonly #prefix: string;
+  readonly #warnings: readonly string[];
+  readonly files = new OpenImages();
+  readonly #names = new NameLists();
+  readonly #sweeps = new Sweeps(firstSweep);
+  readonly #lsus = new Set<string>();
+  #open = false;
+
+  constructor({ objects, warnings }: S3StoreOptions) {
+    this.#objects = objects;
+    this.#prefix = objects.bucket.keyPrefix;
+    this.#warnings = warnings;
+  }
+
+  get isOpen(): boolean {
+    return this.#open;
+  }
+  get objects(): Objects {
+    return this.#objects;
+  }
+
+  async openRoot({ root }: Arg<'openRoot'>): Promise<RootInfo> {
+    this.#open = false;
+    const text = await this.#objects.text(this.#prefix + markerName, markerBytesMax);
+    const storeId = text === null ? null : storeIdOf(text);
+    if (storeId === null) {
+      const path = text === null ? `${root} has no ${markerName}` : `${markerName} is not one of ours`;
+      throw new StoreError({ errno: storeErrno.notMounted, step: 'marker', path });
+    }
+    this.#lsus.clear();
+    this.#open = true;
+    return { storeId, fsType: 's3', mountPoint: root, mountOptions: '', warnings: [...this.#warnings] };
+  }
+
+  async initRoot({ text }: Arg<'initRoot'>): Promise<void> {
+    const put = await this.#objects.putNew(this.#prefix + markerName, Buffer.from(text));
+    if (put === null) failed('exists', markerName, errno.EEXIST);
+  }
+
+  /** Also how the coordinator finds out that the endpoints answer again, or do not. */
+  async capacity(): Promise<Capacity> {
+    this.#check();
+    if ((await this.#objects.head(this.#prefix + markerName)) === null) {
+      this.#open = false;
+      throw new StoreError({ errno: storeErrno.notMounted, step: 'marker', path: `no ${markerName}` });
+    }
+    return { capacity: unknownBytes, free: unknownBytes, available: unknownBytes };
+  }
+
+  // --- LSUs -----------------------------------------------------------------------------------------------------------
+
+  async makeLsu({ lsu, text }: Arg<'makeLsu'>): Promise<void> {
+    this.#check();
+    const put = await this.#objects.putNew(this.#lsuKey(lsu), Buffer.from(text));
+    if (put === null) failed('exists', lsu, errno.EEXIST);
+  }
+  async labelLsu({ lsu, text, token }: Arg<'labelLsu'>): Promise<void> {
+    checkToken(token);
+    await this.#demandLsu(lsu);
+    await this.#objects.put(this.#lsuKey(lsu), [Buffer.from(text)]);
+  }
+  async readLsu({ lsu }: Arg<'readLsu'>): Promise<{ text: string | null }> {
+    this.#check();
+    const text = await this.#objects.text(this.#lsuKey(lsu), lsuFileBytesMax);
+    if (text === null) await this.#demandLsu(lsu);
+    return { text };
+  }
+
+  async openNames({ lsu }: Arg<'openNames'>): Promise<{ list: number }> {
+    this.#check();
+    if (lsu !== null) await this.#demandLsu(lsu);
+    return { list: this.#names.open(lsu === null ? this.#prefix : `${this.#prefix}${lsu}/`) };
+  }
+  nextNames({ list, lsu, max, meta }: Arg<'nextNames'>): Promise<Answer<'nextNames'>> {
+    const metaOf = meta && lsu !== null ? (name: string) => new ImageKeys(this.#prefix, lsu, name) : null;
+    return this.#names.take(this.#objects, list, max, metaOf);
+  }
+  async closeNames({ list }: Arg<'closeNames'>): Promise<void> {
+    this.#names.close(list);
+    this.#sweeps.close(list);
+  }
+
+  // --- images ---------------------------------------------------------------------------------------------------------
+
+  /** The claim comes before the meta: an image that is there has an owner from its first moment. */
+  async createImage(arg: Arg<'createImage'>): Promise<OpenFiles> {
+    checkToken(arg.token);
+    const keys = this.#keys(arg);
+    await this.#demandLsu(arg.lsu);
+    if ((await this.#objects.head(keys.meta)) !== null) failed('exists', keys.dir, errno.EEXIST);
+    const claim = Buffer.from(arg.claim);
+    const taken = await this.#objects.putNew(keys.claim(1), claim);
+    if (taken === null) failed('exists', keys.claim(1), errno.EEXIST);
+    const meta = await this.#objects.putNew(keys.meta, Buffer.from(arg.meta)).catch(async (error) => {
+      await this.#objects.remove([keys.claim(1)]).catch(() => {});
+      throw error;
+    });
+    if (meta === null) {
+      await this.#objects.remove([keys.claim(1)]);
+      failed('exists', keys.dir, errno.EEXIST);
+    }
+    const header = arg.sumsHeader === null ? null : Buffer.from(arg.sumsHeader, 'base64');
+    return this.files.addPending({
+      keys,
+      upload: new Upload(this.#objects, keys, arg.labels ?? {}),
+      sums: header === null ? null : new SumsPieces(this.#objects, keys, header, 0),
+      metaEtag: meta.etag,
+      tail: null,
+    });
+  }
+
+  async openImage(arg: Arg<'openImage'>): Promise<Answer<'openImage'>> {
+    const keys = this.#keys(arg);
+    const dataKeys = arg.data.map((name) => keys.dir + checkDataName(name));
+    const [meta, sums, ...data] = await Promise.all([
+      metaAt(this.#objects, keys),
+      arg.sums ? this.#objects.head(keys.sums) : null,
+      ...dataKeys.map((key) => this.#objects.head(key)),
+    ]);
+    if (meta === null && sums === null && data.every((one) => one === null)) await this.#demandImage(keys);
+    const dataFiles = data.map((stat, i) => (stat === null ? -1 : this.files.addObject(dataKeys[i] ?? '', stat)));
+    const dataSize = data.reduce((sum, stat) => sum + (stat?.size ?? 0), 0);
+    return {
+      data: dataFiles[0] ?? -1,
+      sums: sums === null ? -1 : this.files.addObject(keys.sums, sums),
+      dir: -1,
+      align: 1,
+      dataFiles,
+      meta,
+      dataSize,
+      physicalBytes: dataSize,
+      sumsSize: sums?.size ?? 0,
+    };
+  }
+
+  async statImage(arg: Arg<'statImage'>): Promise<Answer<'statImage'>> {
+    const keys = this.#keys(arg);
+    const found = await this.#objects.listAll(keys.dir, objectsOfImageMax);
+    if (found.length === 0) failed('open', keys.dir, errno.ENOENT);
+    const [meta, claims] = await Promise.all([
+      metaAt(this.#objects, keys),
+      readClaims(
+        this.#objects,
+        keys,
+        found.map(({ key }) => key),
+      ),
+    ]);
+    const sizeOf = (key: string): number => found.find((one) => one.key === key)?.size ?? 0;
+    const dataSize = found.filter(({ key }) => key.startsWith(keys.data)).reduce((sum, { size }) => sum + size, 0);
+    return { meta, claims, dataSize, physicalBytes: dataSize, sumsSize: sizeOf(keys.sums) };
+  }
+
+  async claims(arg: Arg<'claims'>): Promise<{ claims: Claim[] }> {
+    const keys = this.#keys(arg);
+    const claims = await readClaims(this.#objects, keys);
+    if (claims.length === 0) await this.#demandImage(keys);
+    return { claims };
+  }
+
+  async takeClaim(arg: Arg<'takeClaim'>): Promise<{ won: boolean }> {
+    checkToken(arg.token);
+    checkClaimNumber(arg.n);
+    const keys = this.#keys(arg);
+    await this.#demandImage(keys);
+    return takeClaim(this.#objects, keys, arg);
+  }
+
+  async dropClaim(arg: Arg<'dropClaim'>): Promise<void> {
+    await dropClaim(this.#objects, this.#keys(arg), arg.n, arg.claim);
+  }
+
+  async reopenImage(arg: Arg<'reopenImage'>): Promise<Answer<'reopenImage'>> {
+    checkDataName(arg.data);
+    const keys = this.#keys(arg);
+    const meta = await this.#objects.head(keys.meta);
+    if (meta === null) failed('open', keys.meta, errno.ENOENT);
+    const from = await findUpload(this.#objects, keys, arg.size);
+    const entries = sumsHeaderBytes + arg.wholeChunks * sumsEntryBytes;
+    const sums = arg.sums
+      ? arg.size === 0
+        ? new SumsPieces(this.#objects, keys, Buffer.alloc(0), 0)
+        : await SumsPieces.load(this.#objects, keys, entries)
+      : null;
+    const files = this.files.addPending({
+      keys,
+      upload: new Upload(this.#objects, keys, arg.labels ?? {}, from),
+      sums,
+      metaEtag: meta.etag,
+      tail: from.tail.length === 0 ? null : keys.tail(arg.size),
+    });
+    const { crcs } = sums === null ? { crcs: '' } : crcsOf(sums, 0, arg.wholeChunks);
+    return { ...files, dataSize: arg.size, physicalBytes: arg.size, sumsSize: sums?.length ?? 0, crcs };
+  }
+
+  async readSums({ sums, first, count }: Arg<'readSums'>): Promise<{ crcs: string }> {
+    const file = this.files.get(sums);
+    if (file?.kind === 'pendingSums') return crcsOf(this.#sums(file.pending), first, count);
+    if (file?.kind !== 'object') return failed('read', 'image.sums', errno.EBADF);
+    const at = sumsHeaderBytes + first * sumsEntryBytes;
+    const bytes = Buffer.alloc(Math.max(0, Math.min(Math.min(count, crcsPerCall) * sumsEntryBytes, file.size - at)));
+    if (bytes.length > 0) await this.#objects.bucket.read(file.key, at, bytes, { ifMatch: file.etag });
+    return { crcs: bytes.subarray(0, bytes.length - (bytes.length % sumsEntryBytes)).toString('base64') };
+  }
+
+  async flushImage(arg: FlushArg): Promise<void> {
+    checkToken(arg.token);
+    const pending = this.#pending(arg);
+    const { upload, keys } = pending;
+    if (arg.sumsAt >= 0) this.#sums(pending).replace(arg.sumsAt, Buffer.from(arg.crcs, 'base64'));
+    await Promise.all([upload.flush(arg.size), pending.sums?.flush()]);
+    await this.#putMeta(pending, arg.meta);
+    const tail = arg.size === upload.end && arg.size > upload.start ? keys.tail(arg.size) : null;
+    const before = pending.tail;
+    pending.tail = tail;
+    // The durable size that it belonged to is promised no more; one that stays behind goes with the commit.
+    if (before !== null && before !== tail) await this.#objects.remove([before]).catch(() => {});
+  }
+
+  async replaceMeta(arg: Arg<'replaceMeta'>): Promise<void> {
+    checkToken(arg.token);
+    const keys = this.#keys(arg);
+    const pending = this.files.pendingOf(keys.dir);
+    if (pending !== null) return this.#putMeta(pending, arg.meta);
+    await this.#demandImage(keys);
+    await this.#objects.put(keys.meta, [Buffer.from(arg.meta)]);
+  }
+
+  async appendSums({ sums, at, crcs }: Arg<'appendSums'>): Promise<void> {
+    const file = this.files.get(sums);
+    if (file?.kind !== 'pendingSums') failed('write', 'image.sums', errno.EBADF);
+    this.#sums(file.pending).replace(at, Buffer.from(crcs, 'base64'));
+  }
+
+  /** Data, sums, then the meta that says complete; what only a pending image needs goes afterwards. */
+  async commitImage(arg: Arg<'commitImage'>): Promise<void> {
+    checkToken(arg.token);
+    checkClaimNumber(arg.claimN);
+    const pending = this.#pending(arg);
+    const { upload, keys } = pending;
+    if (arg.sumsAt >= 0) this.#sums(pending).replace(arg.sumsAt, Buffer.from(arg.crcs, 'base64'));
+    await Promise.all([upload.complete(arg.size), pending.sums?.put()]);
+    await this.#putMeta(pending, arg.meta);
+    this.files.close([arg.files.data, arg.files.sums]);
+    const left = await this.#objects.listAll(keys.dir, objectsOfImageMax).catch(() => []);
+    const needless = left
+      .map(({ key }) => key)
+      .filter((key) => keys.isPendingOnly(key) || key === keys.claim(arg.claimN));
+    // It is committed: what stays behind costs space, and `vast-ost gc` finds it.
+    await this.#objects.remove(needless).catch(() => {});
+  }
+
+  async removeImage(arg: Arg<'removeImage'>): Promise<void> {
+    checkToken(arg.token);
+    this.#check();
+    const keys = this.#keys(arg);
+    if ((await removeAll(this.#objects, keys)) === 0) failed('open', keys.dir, errno.ENOENT);
+  }
+
+  async sweepList({ lsu, list }: Arg<'sweepList'>): Promise<Answer<'sweepList'>> {
+    this.#check();
+    if (list < 0) await this.#demandLsu(lsu);
+    return this.#sweeps.step(this.#objects, this.#prefix, checkName(lsu), list);
+  }
+
+  async sweepRemove({ lsu, items, max }: Arg<'sweepRemove'>): Promise<Answer<'sweepRemove'>> {
+    const removed: string[] = [];
+    let changed = 0;
+    for (const item of items.slice(0, max)) {
+      if (!item.path.endsWith('/')) checkSweepPath(item.path);
+      if (await sweepOne(this.#objects, this.#prefix, lsu, item)) removed.push(item.path);
+      else changed++;
+    }
+    return { removed, left: items.length - removed.length - changed };
+  }
+
+  async closeFiles({ files }: Arg<'closeFiles'>): Promise<void> {
+    this.files.close(files);
+  }
+
+  async close(): Promise<void> {
+    this.files.clear();
+    this.#names.clear();
+    this.#sweeps.clear();
+    await this.#objects.bucket.close();
+  }
+
+  // --------------------------------------------------------------------------------------------------------------------
+
+  #check(): void {
+    if (!this.#open)
+      throw new StoreError({ errno: storeErrno.notMounted, step: 'marker', path: 'the bucket is not open' });
+  }
+
+  #keys({ lsu, image }: { lsu: string; image: string }): ImageKeys {
+    this.#check();
+    return new ImageKeys(this.#prefix, lsu, image);
+  }
+
+  #lsuKey(lsu: string): string {
+    return `${this.#prefix}${checkName(lsu)}/${lsuFileName}`;
+  }
+
+  /** An LSU without a file of its own is one all the same, when something is in it. */
+  async #demandLsu(lsu: string): Promise<void> {
+    this.#check();
+    if (this.#lsus.has(lsu)) return;
+    const key = this.#lsuKey(lsu);
+    if ((await this.#objects.head(key)) === null) {
+      const { objects } = await this.#objects.list(`${this.#prefix}${lsu}/`, { max: 1 });
+      if (objects.length === 0) failed('open', lsu, errno.ENOENT);
+    }
+    if (this.#lsus.size >= lsusMax) this.#lsus.clear();
+    this.#lsus.add(lsu);
+  }
+
+  async #demandImage(keys: ImageKeys): Promise<void> {
+    const { objects } = await this.#objects.list(keys.dir, { max: 1 });
+    if (objects.length === 0) failed('open', keys.dir, errno.ENOENT);
+  }
+
+  #pending(arg: { files: OpenFiles }): Pending {
+    const file = this.files.get(arg.files.data);
+    return file?.kind === 'pendingData' ? file.pending : failed('flush', 'image.data', errno.EBADF);
+  }
+
+  #sums(pending: Pending): SumsPieces {
+    return pending.sums ?? failed('write', 'image.sums', errno.EBADF);
+  }
+
+  /** Only over the meta that this writer put or found: another one's is never replaced. */
+  async #putMeta(pending: Pending, text: string): Promise<void> {
+    const { keys } = pending;
+    const put = await this.#objects.replace(keys.meta, Buffer.from(text), pending.metaEtag);
+    if (put === null) {
+      if ((await this.#objects.head(keys.meta)) === null) failed('replace', keys.meta, errno.ENOENT);
+      failed('another writer replaced', keys.meta, errno.EBUSY);
+    }
+    pending.metaEtag = put.etag;
+  }
+}
+
+function crcsOf(sums: SumsPieces, first: number, count: number): { crcs: string } {
+  const bytes = sums.read(sumsHeaderBytes + first * sumsEntryBytes, Math.min(count, crcsPerCall) * sumsEntryBytes);
+  return { crcs: bytes.subarray(0, bytes.length - (bytes.length % sumsEntryBytes)).toString('base64') };
+}
+
+/** Null: no marker of ours. */
+function storeIdOf(text: string): string | null {
+  try {
+    const { store_id: id } = JSON.parse(text) as { store_id?: unknown };
+    return typeof id === 'string' && id !== '' ? id : null;
+  } catch {
+    return null;
+  }
+}
