@@ -180,10 +180,8 @@ export class Storage {
     const { errno, step, path, syncFailed, text: own } = error.failure;
     if (errno === storeErrno.notMounted) {
       this.#lost();
-      return new Failed(
-        status.ENOTMOUNTED,
-        `${what}: storage not mounted: ${this.options.root}: ${path}; ${this.options.remedy}`,
-      );
+      const why = own ?? `${this.options.root}: ${path}; ${this.options.remedy}`;
+      return new Failed(status.ENOTMOUNTED, `${what}: storage not mounted: ${why}`);
     }
     if (errno === storeErrno.sizeDiffers) {
       return new PoisonedFailure(

@@ -1,113 +1,167 @@
 /**
  * A bucket behind one or more endpoints: the one place where a request is tried again, and where an endpoint is chosen.
- * What has failed for good is told as StoreError, in a sentence; what was tried in vain is told as EIO, so that nobody
- * above tries once more.
+ * What has failed is told as StoreError, in a sentence. What was tried in vain until the budget ended is told as EIO, so
+ * that nobody above tries it all once more.
  */
-
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GetObjectCommand, type GetObjectCommandOutput } from '@aws-sdk/client-s3';
 import { errno } from '../../engine/core/errors.ts';
 import type { S3Settings } from '../../engine/core/s3-settings.ts';
-import { HttpFailure } from '../http/client.ts';
 import { StoreError } from '../store.ts';
+import { CredentialsFile } from './credentials.ts';
 import { type CommandOf, EndpointClient } from './endpoint-client.ts';
-import { isBug, type S3Verdict, verdictOf } from './failures.ts';
+import { type Endpoint, type EndpointStatus, Endpoints } from './endpoints.ts';
+import { failureClasses, isBug, type S3Verdict, verdictOf, WrongAnswer } from './failures.ts';
 import type { Transfer } from './handler.ts';
 
 export interface Told {
   /** For texts. */
   part?: number;
-  /** Never tried again. */
-  once?: boolean;
+  /** How long it is tried, milliseconds; not given: as long as the settings say. */
+  budgetMs?: number;
+  /** Counts its retries. */
+  tally?: Tally;
 }
+
+/** What an order cost beside its bytes. */
+export interface Tally {
+  retries: number;
+}
+
+export interface BucketStatus {
+  requests: number;
+  retries: number;
+  endpoints: EndpointStatus[];
+}
+
+/** For tests: no clock, no chance. */
+export interface BucketHooks {
+  now(): number;
+  wait(ms: number): Promise<void>;
+  random(): number;
+}
+
+const realHooks: BucketHooks = {
+  now: () => performance.now(),
+  wait: (ms) => sleep(ms),
+  random: Math.random,
+};
+
+const baseMs = 50;
+const maxMs = 5000;
+/** Connections to one endpoint; more requests wait. */
+const connectionsMax = 64;
+const waitersMax = 4096;
+/** Of TLS: bytes that are encrypted in one go. */
+const sliceBytes = 512 * 1024;
+
+type Chosen = Endpoint<EndpointClient>;
 
 export class Bucket {
   readonly name: string;
   readonly keyPrefix: string;
-  readonly #settings: S3Settings;
-  readonly #clients: { client: EndpointClient; origin: string; busy: number; setAsideUntil: number }[];
+  readonly #retryMs: number;
+  readonly #endpoints: Endpoints<EndpointClient>;
+  readonly #hooks: BucketHooks;
+  #requests = 0;
+  #retries = 0;
 
-  constructor(settings: S3Settings) {
-    this.#settings = settings;
+  /** Throws where ca_file cannot be read. */
+  constructor(settings: S3Settings, hooks: BucketHooks = realHooks) {
     this.name = settings.bucket;
     this.keyPrefix = settings.prefix;
+    this.#retryMs = settings.retryMs;
+    this.#hooks = hooks;
     const ca = settings.caFile === '' ? undefined : readFileSync(settings.caFile, 'utf8');
-    this.#clients = settings.endpoints.map((endpoint) => ({
-      client: new EndpointClient(endpoint, {
-        region: settings.region,
-        addressing: settings.addressing,
-        credentials: {
-          accessKeyId: process.env.AWS_ACCESS_KEY_ID ?? '',
-          secretAccessKey: process.env.AWS_SECRET_ACCESS_KEY ?? '',
-        },
-        http: {
-          connectMs: settings.connectMs,
-          idleMs: settings.idleMs,
-          sliceBytes: 512 * 1024,
-          connectionsMax: 64,
-          waitersMax: 4096,
-          tls: { ca, verify: settings.tlsVerify },
-        },
-      }),
-      origin: `${endpoint.protocol}://${endpoint.host}:${endpoint.port}`,
-      busy: 0,
-      setAsideUntil: 0,
+    const file = settings.credentialsFile === '' ? null : new CredentialsFile(settings.credentialsFile);
+    const { region, addressing, connectMs, idleMs, tlsVerify } = settings;
+    this.#endpoints = new Endpoints(
+      settings,
+      (address) =>
+        new EndpointClient(address, {
+          region,
+          addressing,
+          credentials: file === null ? undefined : () => file.read(),
+          http: { connectMs, idleMs, sliceBytes, connectionsMax, waitersMax, tls: { ca, verify: tlsVerify } },
+        }),
+      hooks.now,
+    );
+  }
+
+  status(): BucketStatus {
+    const endpoints = this.#endpoints.all.map(({ origin, healthy, busy, requests, failures, problem }) => ({
+      origin,
+      healthy,
+      busy,
+      requests,
+      failures,
+      problem,
     }));
+    return { requests: this.#requests, retries: this.#retries, endpoints };
   }
 
   /** Throws StoreError. */
-  async send<Output>(command: CommandOf<Output>, transfer: Transfer = {}, told: Told = {}): Promise<Output> {
-    const until = performance.now() + this.#settings.retryMs;
-    for (let tries = 1; ; tries++) {
-      const now = performance.now();
-      const [chosen] = [...this.#clients].sort(
-        (a, b) => Number(a.setAsideUntil > now) - Number(b.setAsideUntil > now) || a.busy - b.busy,
-      );
-      if (chosen === undefined) throw new Error('a bucket has an endpoint');
-      chosen.busy++;
-      try {
-        const answer = await chosen.client.send(command, transfer);
-        chosen.setAsideUntil = 0;
-        return answer;
-      } catch (error) {
-        if (isBug(error)) throw error;
-        const verdict = verdictOf(error);
-        if (verdict.endpoint) chosen.setAsideUntil = performance.now() + 1000;
-        const stale = error instanceof HttpFailure && error.stale;
-        const wait = stale ? 0 : Math.max(verdict.waitMs, Math.min(2000, 50 * 2 ** tries) * (0.5 + Math.random() / 2));
-        const again = verdict.kind === 'again' && told.once !== true && performance.now() + wait < until;
-        if (!again) throw this.#failed(command, chosen.origin, verdict, told, tries, error);
-        await sleep(wait);
-      } finally {
-        chosen.busy--;
-      }
-    }
+  send<Output>(command: CommandOf<Output>, transfer: Transfer = {}, told: Told = {}): Promise<Output> {
+    return this.#attempts(
+      () => [command, transfer],
+      told,
+      (answer) => answer,
+    );
   }
 
+  /**
+   * A range straight into `into`; after a short, reset or stalled answer it goes on from the byte where that stopped.
+   * Returns bytes received, fewer only at the object's end. Throws StoreError; EBADMSG when it is not the object of
+   * `ifMatch`.
+   */
   async read(
     key: string,
     offset: number,
     into: Uint8Array,
-    { ifMatch }: { ifMatch?: string } = {},
-  ): Promise<{ length: number; etag: string; size: number }> {
-    const answer: GetObjectCommandOutput = await this.send(
+    { ifMatch, tally }: { ifMatch?: string; tally?: Tally } = {},
+  ): Promise<number> {
+    let done = 0;
+    const rest = (): [CommandOf<GetObjectCommandOutput>, Transfer] => [
       new GetObjectCommand({
         Bucket: this.name,
         Key: key,
-        Range: `bytes=${offset}-${offset + into.length - 1}`,
+        Range: `bytes=${offset + done}-${offset + into.length - 1}`,
         IfMatch: ifMatch,
       }),
-      { into },
-    );
-    const size = Number(/\/(\d+)$/.exec(answer.ContentRange ?? '')?.[1] ?? 0);
-    return { length: answer.ContentLength ?? 0, etag: answer.ETag ?? '', size };
+      { into: into.subarray(done) },
+    ];
+    const moved = (bytes: number): void => {
+      done += bytes;
+    };
+    let size = Number.POSITIVE_INFINITY;
+    while (done < into.length && offset + done < size) {
+      const take = (answer: GetObjectCommandOutput): void => {
+        const range = rangeOf(answer);
+        const requestId = answer.$metadata.requestId ?? '';
+        if (range === null || range.begin !== offset + done || range.length > into.length - done) {
+          throw new WrongAnswer('WrongRange', `${answer.ContentRange ?? 'all'} came`, requestId);
+        }
+        if (range.length === 0) throw new WrongAnswer('ShortBody', 'nothing came', requestId);
+        if (ifMatch !== undefined && answer.ETag !== ifMatch) {
+          throw new WrongAnswer('WrongETag', `${answer.ETag} came`, requestId);
+        }
+        done += range.length;
+        size = range.size;
+      };
+      await this.#attempts(rest, { tally }, take, moved).catch((error: unknown) => {
+        throw ifMatch !== undefined && isExists(error)
+          ? new StoreError({ ...error.failure, errno: -errno.EBADMSG })
+          : error;
+      });
+    }
+    return done;
   }
 
-  /** Null: there is no such object. */
-  async get(key: string, max: number): Promise<{ bytes: Buffer; etag: string } | null> {
+  /** A small object, its first `max` bytes. Null: there is none. */
+  async get(key: string, max: number, told: Told = {}): Promise<{ bytes: Buffer; etag: string } | null> {
     try {
-      const answer = await this.send(new GetObjectCommand({ Bucket: this.name, Key: key }));
+      const answer = await this.send(new GetObjectCommand({ Bucket: this.name, Key: key }), {}, told);
       const bytes = Buffer.from((await answer.Body?.transformToByteArray()) ?? []);
       return { bytes: bytes.subarray(0, max), etag: answer.ETag ?? '' };
     } catch (error) {
@@ -117,22 +171,96 @@ export class Bucket {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#clients.map(({ client }) => client.close()));
+    await Promise.all(this.#endpoints.all.map(({ client }) => client.close()));
+  }
+
+  /** `make`: the request as it is to be sent now. `moved`: bytes of a failed answer that are good all the same. */
+  async #attempts<Output, Result>(
+    make: () => [CommandOf<Output>, Transfer],
+    told: Told,
+    take: (answer: Output) => Result,
+    moved: (bytes: number) => void = () => {},
+  ): Promise<Result> {
+    const since = this.#hooks.now();
+    const budgetMs = told.budgetMs ?? this.#retryMs;
+    const refusedBy = new Set<Chosen>();
+    let inARow = 0;
+    for (let tries = 1; ; tries++) {
+      const [command, transfer] = make();
+      const endpoint = this.#endpoints.begin(refusedBy);
+      this.#requests++;
+      let verdict: S3Verdict;
+      let problem: string;
+      try {
+        const answer = take(await endpoint.client.send(command, transfer));
+        this.#endpoints.answered(endpoint);
+        return answer;
+      } catch (error) {
+        if (isBug(error)) {
+          this.#endpoints.failed(endpoint, false, '');
+          throw error;
+        }
+        verdict = verdictOf(error);
+        problem = error instanceof Error ? error.message : String(error);
+        this.#endpoints.failed(endpoint, failureClasses[verdict.name].endpoint && !verdict.stale, problem);
+      }
+      if (verdict.received > 0) {
+        moved(verdict.received);
+        inARow = 0;
+      }
+      const { kind } = failureClasses[verdict.name];
+      if (kind === 'elsewhere') refusedBy.add(endpoint);
+      const waitMs = this.#waitMs(verdict, endpoint, ++inARow);
+      const elsewhere = kind === 'elsewhere' && refusedBy.size < this.#endpoints.all.length;
+      const within = this.#hooks.now() - since + waitMs < budgetMs;
+      if (!(elsewhere || (kind === 'again' && within))) {
+        throw this.#failed(command, endpoint, verdict, problem, told, tries, this.#hooks.now() - since);
+      }
+      this.#retries++;
+      if (told.tally !== undefined) told.tally.retries++;
+      if (waitMs > 0) await this.#hooks.wait(waitMs);
+    }
+  }
+
+  /** At once where another endpoint can do it, or where only a kept connection had ended. */
+  #waitMs(verdict: S3Verdict, endpoint: Chosen, inARow: number): number {
+    if (verdict.stale && inARow <= connectionsMax) return 0;
+    const others = this.#endpoints.all.length > 1 && !this.#endpoints.allRest;
+    if (failureClasses[verdict.name].endpoint && others && !this.#endpoints.all.every((one) => one === endpoint))
+      return 0;
+    const wait = Math.min(maxMs, baseMs * 2 ** Math.min(inARow, 16));
+    return Math.max(verdict.waitMs, wait / 2 + (wait / 2) * this.#hooks.random());
   }
 
   #failed(
     command: CommandOf<unknown>,
-    origin: string,
-    verdict: S3Verdict,
-    told: Told,
+    { origin }: Chosen,
+    { name, code, status, requestId }: S3Verdict,
+    problem: string,
+    { part }: Told,
     tries: number,
-    error: unknown,
+    ms: number,
   ): StoreError {
+    const { kind, errno: number, remedy } = failureClasses[name];
     const step = command.constructor.name.replace(/Command$/, '');
     const { Key: key = '' } = command.input as { Key?: string };
-    const path = `${origin}/${this.name}/${key}${told.part === undefined ? '' : ` part ${told.part}`}`;
-    const detail = error instanceof Error ? error.message : String(error);
-    const text = `${step} of ${path} failed after ${tries} tries: ${verdict.code} (HTTP ${verdict.status}, request id ${verdict.requestId}): ${detail}`;
-    return new StoreError({ errno: verdict.kind === 'again' ? -errno.EIO : -verdict.errno, step, path, text });
+    const path = `${origin}/${this.name}/${key}${part === undefined ? '' : ` part ${part}`}`;
+    const answer = status === 0 ? problem : `HTTP ${status}${requestId === '' ? '' : `, request id ${requestId}`}`;
+    const often = tries === 1 ? '' : ` after ${tries} tries in ${Math.round(ms / 1000)} s`;
+    const text = `${step} of ${path} failed${often}: ${code} (${answer}); ${remedy}`;
+    return new StoreError({ errno: kind === 'again' ? -errno.EIO : -number, step, path, text });
   }
+}
+
+function isExists(error: unknown): error is StoreError {
+  return error instanceof StoreError && error.failure.errno === -errno.EEXIST;
+}
+
+/** Where the bytes of an answer lie in their object. Null: the answer does not say so. */
+function rangeOf(answer: GetObjectCommandOutput): { begin: number; length: number; size: number } | null {
+  const length = answer.ContentLength ?? 0;
+  if (answer.ContentRange === undefined) return { begin: 0, length, size: length };
+  const [, begin, end, size] = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(answer.ContentRange) ?? [];
+  if (begin === undefined || Number(end) - Number(begin) + 1 !== length) return null;
+  return { begin: Number(begin), length, size: Number(size) };
 }

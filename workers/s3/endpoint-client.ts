@@ -7,7 +7,8 @@ import { SlotHandler, type Transfer } from './handler.ts';
 export interface EndpointSettings {
   readonly region: string;
   readonly addressing: 'path' | 'virtual';
-  readonly credentials: NonNullable<S3ClientConfig['credentials']>;
+  /** Not given: the SDK's own chain, the environment first. */
+  readonly credentials?: S3ClientConfig['credentials'];
   readonly http: ClientSettings;
 }
 

@@ -1,16 +1,156 @@
-/** What a failed S3 request means: whether it is tried again, and as which errno it is told. docs/operators/s3.md has the table. */
+/**
+ * What a failed S3 request means: whether it is tried again, as which errno it is told, and what an administrator can do.
+ * docs/operators/s3.md shows the same table; a test compares them.
+ */
 import { errno } from '../../engine/core/errors.ts';
 import { HttpFailure } from '../http/client.ts';
 import { StoreError } from '../store.ts';
 
-export type S3Kind = 'again' | 'failed';
+/** 'again': tried again until the budget ends. 'elsewhere': at another endpoint, if there is one. 'failed': told at once. */
+export type FailureKind = 'again' | 'elsewhere' | 'failed';
+
+export interface FailureClass {
+  readonly kind: FailureKind;
+  /** Positive. */
+  readonly errno: number;
+  /** The endpoint is at fault, not the request: it is left alone for a while. */
+  readonly endpoint: boolean;
+  /** S3's codes, HTTP statuses, and the transport's codes that belong to it. */
+  readonly signs: readonly string[];
+  /** Ends the sentence that the host program and the log get. */
+  readonly remedy: string;
+}
+
+const rights = 'check the key and the rights of its user on the bucket';
+const network = 'check the endpoint and the network between';
+
+const is = (
+  kind: FailureKind,
+  number: number,
+  endpoint: boolean,
+  signs: readonly string[],
+  remedy: string,
+): FailureClass => ({ kind, errno: number, endpoint, signs, remedy });
+
+/** A sign is looked for from top to bottom; one that stands nowhere goes by its HTTP status. */
+export const failureClasses = {
+  clockSkew: is('failed', errno.EACCES, false, ['RequestTimeTooSkewed'], "set this machine's clock (NTP)"),
+  expiredCredentials: is(
+    'again',
+    errno.EKEYEXPIRED,
+    false,
+    ['ExpiredToken', 'ExpiredTokenException', 'TokenRefreshRequired'],
+    'renew the credentials; a credentials_file is read again by itself',
+  ),
+  noCredentials: is(
+    'failed',
+    errno.EACCES,
+    false,
+    ['CredentialsProviderError'],
+    'set credentials_file, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY of the engine',
+  ),
+  unknownKey: is('failed', errno.EACCES, false, ['InvalidAccessKeyId'], 'check the access key'),
+  badSignature: is('failed', errno.EACCES, false, ['SignatureDoesNotMatch'], 'check the secret key and the region'),
+  denied: is('failed', errno.EACCES, false, ['AccessDenied', '401', '403'], rights),
+  noBucket: is('failed', errno.ENXIO, false, ['NoSuchBucket'], 'check the bucket'),
+  noUpload: is('failed', errno.ENOENT, false, ['NoSuchUpload'], 'somebody ended the upload; start the job again'),
+  noObject: is('failed', errno.ENOENT, false, ['NoSuchKey', 'NotFound', '404'], 'somebody removed the object'),
+  wrongPlace: is(
+    'failed',
+    errno.EREMOTE,
+    false,
+    ['PermanentRedirect', 'TemporaryRedirect', 'AuthorizationHeaderMalformed', '301', '307'],
+    'check endpoints, region and addressing',
+  ),
+  exists: is('failed', errno.EEXIST, false, ['PreconditionFailed', '412'], 'another writer was there first'),
+  conflict: is('again', errno.EBUSY, false, ['ConditionalRequestConflict', 'OperationAborted', '409'], 'try again'),
+  tooLarge: is('failed', errno.EFBIG, false, ['EntityTooLarge', '413'], 'lower part_size_mb'),
+  badParts: is(
+    'failed',
+    errno.EREMOTEIO,
+    false,
+    ['InvalidPart', 'InvalidPartOrder', 'EntityTooSmall'],
+    'the endpoint does not know its parts any more; start the job again',
+  ),
+  quota: is(
+    'failed',
+    errno.EDQUOT,
+    false,
+    ['QuotaExceeded', 'QuotaExceededException', 'XMinioAdminBucketQuotaExceeded'],
+    'raise the quota or expire images',
+  ),
+  full: is(
+    'failed',
+    errno.ENOSPC,
+    false,
+    ['InsufficientStorage', 'StorageFull', 'XMinioStorageFull', '507'],
+    'free space on the storage or expire images',
+  ),
+  notImplemented: is(
+    'failed',
+    errno.EOPNOTSUPP,
+    false,
+    ['NotImplemented', 'MethodNotAllowed', '405', '501'],
+    'the endpoint cannot do this; see its passport (vast-ost probe)',
+  ),
+  badRange: is('failed', errno.ENODATA, false, ['InvalidRange', '416'], 'the object is shorter than it was'),
+  changedOnTheWay: is(
+    'again',
+    errno.EIO,
+    false,
+    [
+      'BadDigest',
+      'InvalidDigest',
+      'XAmzContentSHA256Mismatch',
+      'XAmzContentChecksumMismatch',
+      'XMinioContentSHA256Mismatch',
+    ],
+    `bytes change on their way: ${network}`,
+  ),
+  incomplete: is('again', errno.ECONNRESET, false, ['IncompleteBody'], network),
+  requestTimeout: is('again', errno.ETIMEDOUT, false, ['RequestTimeout', '408'], network),
+  throttled: is(
+    'again',
+    errno.EAGAIN,
+    true,
+    ['Throttling', 'ThrottlingException', 'TooManyRequests', 'TooManyRequestsException', '429'],
+    'lower parts_in_flight, or raise the limits of the endpoint',
+  ),
+  slowDown: is(
+    'again',
+    errno.EAGAIN,
+    true,
+    ['SlowDown', 'ServiceUnavailable', 'XMinioServerNotInitialized', '503'],
+    'the endpoint is overloaded: lower parts_in_flight, or spread over more endpoints',
+  ),
+  serverError: is('again', errno.EIO, true, ['InternalError', '500', '502', '504'], "look at the storage's alarms"),
+  refused: is('again', errno.ECONNREFUSED, true, ['ECONNREFUSED'], 'nobody listens there: check endpoints'),
+  unreachable: is('again', errno.EHOSTUNREACH, true, ['EHOSTUNREACH', 'ENETUNREACH', 'EHOSTDOWN'], network),
+  unknownHost: is('again', errno.EHOSTUNREACH, true, ['ENOTFOUND', 'EAI_AGAIN'], 'the name is not known: check DNS'),
+  reset: is('again', errno.ECONNRESET, true, ['ECONNRESET', 'EPIPE', 'ECONNABORTED'], network),
+  stalled: is('again', errno.ETIMEDOUT, true, ['ETIMEDOUT'], `nothing moved: ${network}`),
+  certificate: is(
+    'elsewhere',
+    errno.EACCES,
+    true,
+    ['tls'],
+    "the endpoint's certificate is not trusted: set ca_file, or check the name in endpoints",
+  ),
+  badAnswer: is('again', errno.EPROTO, true, ['EPROTOCOL', 'WrongRange', 'ShortBody'], 'is there an S3 endpoint?'),
+  replaced: is('failed', errno.EBADMSG, false, ['WrongETag'], 'somebody replaced the object while it was read'),
+  other: is('failed', errno.EPROTO, false, [], 'see the storage'),
+} as const satisfies Record<string, FailureClass>;
+
+export type FailureClassName = keyof typeof failureClasses;
+
+const bySign = new Map<string, FailureClassName>(
+  Object.entries(failureClasses).flatMap(([name, { signs }]) =>
+    signs.map((sign): [string, FailureClassName] => [sign, name as FailureClassName]),
+  ),
+);
 
 export interface S3Verdict {
-  kind: S3Kind;
-  /** Positive. */
-  errno: number;
-  /** The endpoint is at fault, not the request: another one may do better. */
-  endpoint: boolean;
+  name: FailureClassName;
   /** S3's code, or the transport's. */
   code: string;
   /** HTTP status; 0: there was no answer. */
@@ -18,88 +158,10 @@ export interface S3Verdict {
   requestId: string;
   /** Of Retry-After, milliseconds; 0: not given. */
   waitMs: number;
-}
-
-/** Code → kind and errno. What is not listed goes by its HTTP status. */
-const codes: Readonly<Record<string, readonly [S3Kind, number]>> = {
-  NoSuchKey: ['failed', errno.ENOENT],
-  NotFound: ['failed', errno.ENOENT],
-  NoSuchBucket: ['failed', errno.ENOENT],
-  NoSuchUpload: ['failed', errno.ENOENT],
-  AccessDenied: ['failed', errno.EACCES],
-  InvalidAccessKeyId: ['failed', errno.EACCES],
-  SignatureDoesNotMatch: ['failed', errno.EACCES],
-  RequestTimeTooSkewed: ['failed', errno.EACCES],
-  CredentialsProviderError: ['failed', errno.EACCES],
-  ExpiredToken: ['failed', errno.EKEYEXPIRED],
-  ExpiredTokenException: ['failed', errno.EKEYEXPIRED],
-  TokenRefreshRequired: ['failed', errno.EKEYEXPIRED],
-  PreconditionFailed: ['failed', errno.EEXIST],
-  ConditionalRequestConflict: ['again', errno.EBUSY],
-  OperationAborted: ['again', errno.EBUSY],
-  EntityTooLarge: ['failed', errno.EFBIG],
-  EntityTooSmall: ['failed', errno.EINVAL],
-  InvalidPart: ['failed', errno.EIO],
-  InvalidPartOrder: ['failed', errno.EINVAL],
-  QuotaExceeded: ['failed', errno.EDQUOT],
-  QuotaExceededException: ['failed', errno.EDQUOT],
-  InsufficientStorage: ['failed', errno.ENOSPC],
-  StorageFull: ['failed', errno.ENOSPC],
-  XMinioStorageFull: ['failed', errno.ENOSPC],
-  NotImplemented: ['failed', errno.EOPNOTSUPP],
-  MethodNotAllowed: ['failed', errno.EOPNOTSUPP],
-  InvalidRange: ['failed', errno.ENODATA],
-  // The bytes were changed on their way: from the slot they go out once more.
-  BadDigest: ['again', errno.EIO],
-  InvalidDigest: ['again', errno.EIO],
-  XAmzContentSHA256Mismatch: ['again', errno.EIO],
-  XAmzContentChecksumMismatch: ['again', errno.EIO],
-  IncompleteBody: ['again', errno.ECONNRESET],
-  RequestTimeout: ['again', errno.ETIMEDOUT],
-  SlowDown: ['again', errno.EAGAIN],
-  Throttling: ['again', errno.EAGAIN],
-  ServiceUnavailable: ['again', errno.EAGAIN],
-  InternalError: ['again', errno.EIO],
-};
-
-const transport: Readonly<Record<string, number>> = {
-  ECONNREFUSED: errno.ECONNREFUSED,
-  ECONNRESET: errno.ECONNRESET,
-  EPIPE: errno.EPIPE,
-  ETIMEDOUT: errno.ETIMEDOUT,
-  EHOSTUNREACH: errno.EHOSTUNREACH,
-  ENETUNREACH: errno.ENETUNREACH,
-  ENOTFOUND: errno.EHOSTUNREACH,
-  EAI_AGAIN: errno.EHOSTUNREACH,
-};
-
-function byStatus(status: number): readonly [S3Kind, number] {
-  switch (status) {
-    case 401:
-    case 403:
-      return ['failed', errno.EACCES];
-    case 404:
-      return ['failed', errno.ENOENT];
-    case 405:
-    case 501:
-      return ['failed', errno.EOPNOTSUPP];
-    case 408:
-      return ['again', errno.ETIMEDOUT];
-    case 409:
-      return ['again', errno.EBUSY];
-    case 412:
-      return ['failed', errno.EEXIST];
-    case 413:
-      return ['failed', errno.EFBIG];
-    case 416:
-      return ['failed', errno.ENODATA];
-    case 429:
-      return ['again', errno.EAGAIN];
-    case 507:
-      return ['failed', errno.ENOSPC];
-  }
-  if (status >= 500) return ['again', status === 503 ? errno.EAGAIN : errno.EIO];
-  return ['failed', errno.EPROTO];
+  /** A kept connection ended before an answer began: that says nothing of the endpoint. */
+  stale: boolean;
+  /** Bytes of a body that lie where they belong. */
+  received: number;
 }
 
 /** What the SDK throws: its service exceptions carry the answer, wrapped transport failures their cause. */
@@ -112,25 +174,43 @@ interface SdkError {
   $response?: { headers?: Record<string, string> };
 }
 
+/** An answer that is no failure to S3, and one to us. */
+export class WrongAnswer extends Error {
+  readonly sign: 'WrongRange' | 'ShortBody' | 'WrongETag';
+  readonly requestId: string;
+  constructor(sign: WrongAnswer['sign'], text: string, requestId: string) {
+    super(text);
+    this.sign = sign;
+    this.requestId = requestId;
+  }
+}
+
 const retryAfterMaxS = 60;
+const nothing = { status: 0, requestId: '', waitMs: 0, stale: false, received: 0 };
+/** Failures of a handshake that say nothing of a certificate. */
+const transportCodes: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ECONNREFUSED', 'EPROTO']);
 
 export function verdictOf(error: unknown): S3Verdict {
+  if (error instanceof WrongAnswer) {
+    const { sign, requestId } = error;
+    return { ...nothing, name: bySign.get(sign) ?? 'other', code: sign, requestId };
+  }
   const failure = error instanceof HttpFailure ? error : (error as SdkError)?.cause;
   if (failure instanceof HttpFailure) {
-    const number = transport[failure.code] ?? errno.ECONNRESET;
-    // A certificate does not get better by asking again; another endpoint may have a good one.
-    const kind = failure.stage === 'tls' && failure.code.startsWith('ERR_TLS') ? 'failed' : 'again';
-    return { kind, errno: number, endpoint: true, code: failure.code, status: 0, requestId: '', waitMs: 0 };
+    const { code, stage, stale, received } = failure;
+    const sign = stage === 'tls' && !transportCodes.has(code) ? 'tls' : code;
+    return { ...nothing, name: bySign.get(sign) ?? 'reset', code, stale, received };
   }
   const sdk = error as SdkError;
   const status = sdk?.$metadata?.httpStatusCode ?? 0;
   const code = sdk?.Code ?? sdk?.name ?? 'Unknown';
   // 200 with an error inside is an error of the server's that may pass.
-  const [kind, number] = codes[code] ?? (status === 200 ? (['again', errno.EIO] as const) : byStatus(status));
+  const byStatus =
+    status === 200 ? 'serverError' : (bySign.get(String(status)) ?? (status >= 500 ? 'serverError' : 'other'));
   const seconds = Number(sdk?.$response?.headers?.['retry-after'] ?? 0);
   const waitMs = Number.isFinite(seconds) && seconds > 0 ? Math.min(seconds, retryAfterMaxS) * 1000 : 0;
   const requestId = sdk?.$metadata?.requestId ?? '';
-  return { kind, errno: number, endpoint: status >= 500 || status === 429, code, status, requestId, waitMs };
+  return { ...nothing, name: bySign.get(code) ?? byStatus, code, status, requestId, waitMs };
 }
 
 /** Not a failure of the storage's but of ours: never tried again, never told as one. */
@@ -138,6 +218,7 @@ export function isBug(error: unknown): boolean {
   return error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError;
 }
 
+/** `number`: positive errno, or one of the stores' own as it is. */
 export function failed(step: string, path: string, number: number): never {
-  throw new StoreError({ errno: -number, step, path });
+  throw new StoreError({ errno: number < 0 ? number : -number, step, path });
 }

@@ -95,7 +95,7 @@ async function read(
   if (open?.kind !== 'object') failed('read', 'image.data', errno.EBADF);
   const want = Math.max(0, Math.min(view.length, open.size - offset));
   if (want === 0) return 0;
-  const [{ length }] = await Promise.all([
+  const [length] = await Promise.all([
     store.objects.bucket.read(open.key, offset, view.subarray(0, want), { ifMatch: open.etag }),
     sums < 0 ? null : readSums(store, sums, offset, want, sumsChunk, area),
   ]);
@@ -121,8 +121,8 @@ async function readSums(
   if (bytes <= 0) return;
   const into = Buffer.alloc(bytes);
   const got = await store.objects.bucket.read(open.key, at, into, { ifMatch: open.etag });
-  area.crcBytes.set(into.subarray(0, got.length));
-  area.crcCount = Math.floor(got.length / sumsEntryBytes);
+  area.crcBytes.set(into.subarray(0, got));
+  area.crcCount = Math.floor(got / sumsEntryBytes);
 }
 
 /**

@@ -41,6 +41,7 @@ type Arg<M extends keyof Store> = Parameters<Store[M]>[0];
 type Answer<M extends keyof Store> = ReturnType<Store[M]>;
 
 const markerBytesMax = 1024;
+const markerBudgetMs = 3000;
 const lsuFileBytesMax = 4096;
 const objectsOfImageMax = 100_000;
 /** Nobody tells how much fits into a bucket. */
@@ -83,7 +84,7 @@ export class S3Store implements AsyncStore {
 
   async openRoot({ root }: Arg<'openRoot'>): Promise<RootInfo> {
     this.#open = false;
-    const text = await this.#objects.text(this.#prefix + markerName, markerBytesMax);
+    const text = await this.#marker();
     const storeId = text === null ? null : storeIdOf(text);
     if (storeId === null) {
       const path = text === null ? `${root} has no ${markerName}` : `${markerName} is not one of ours`;
@@ -102,7 +103,7 @@ export class S3Store implements AsyncStore {
   /** Also how the coordinator finds out that the endpoints answer again, or do not. */
   async capacity(): Promise<Capacity> {
     this.#check();
-    if ((await this.#objects.head(this.#prefix + markerName)) === null) {
+    if ((await this.#marker()) === null) {
       this.#open = false;
       throw new StoreError({ errno: storeErrno.notMounted, step: 'marker', path: `no ${markerName}` });
     }
@@ -347,6 +348,18 @@ export class S3Store implements AsyncStore {
   }
 
   // --------------------------------------------------------------------------------------------------------------------
+
+  /** Who asks wants to know soon whether the bucket can be reached. */
+  async #marker(): Promise<string | null> {
+    try {
+      const told = { budgetMs: markerBudgetMs };
+      const got = await this.#objects.bucket.get(this.#prefix + markerName, markerBytesMax, told);
+      return got === null ? null : got.bytes.toString('utf8');
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      throw new StoreError({ ...error.failure, errno: storeErrno.notMounted, step: 'marker' });
+    }
+  }
 
   #check(): void {
     if (!this.#open)

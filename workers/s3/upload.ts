@@ -115,7 +115,7 @@ export class Upload {
   /** Makes the object. Throws StoreError. */
   async complete(size: number): Promise<void> {
     await this.#settled();
-    if (size !== this.end) failed('size', this.keys.data, -storeErrno.sizeDiffers);
+    if (size !== this.end) failed('size', this.keys.data, storeErrno.sizeDiffers);
     if (this.#whole) return;
     if (this.#uploadId === null) {
       await this.#objects.put(this.keys.data, this.#stash.take(), this.#metadata);
@@ -229,7 +229,7 @@ export class Upload {
       if (there?.size !== size || !this.#isOurs(there.etag)) throw error;
     }
     const there = await this.#objects.head(this.keys.data);
-    if (there?.size !== size) failed('size', this.keys.data, -storeErrno.sizeDiffers);
+    if (there?.size !== size) failed('size', this.keys.data, storeErrno.sizeDiffers);
   }
 
   /** The ETag of an object in parts ends with their number. Endpoints that make up other ones are believed the size. */

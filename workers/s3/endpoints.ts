@@ -1,0 +1,97 @@
+/** Which endpoint takes the next request: the least busy of those that answer, in turn among equals. */
+import type { S3Address, S3Settings } from '../../engine/core/s3-settings.ts';
+
+export interface EndpointStatus {
+  origin: string;
+  /** Answers, or was not asked yet. */
+  healthy: boolean;
+  busy: number;
+  requests: number;
+  failures: number;
+  /** Of the last failure that was the endpoint's own; '' since it has answered again. */
+  problem: string;
+}
+
+export interface Endpoint<Client> extends EndpointStatus {
+  readonly client: Client;
+  /** Milliseconds of the clock; before then it is asked only when all others are set aside too. */
+  restsUntil: number;
+  restMs: number;
+  turn: number;
+}
+
+const restMsMin = 500;
+const restMsMax = 30_000;
+
+export function originOf({ protocol, host, port }: S3Address): string {
+  return `${protocol}://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+export class Endpoints<Client> {
+  readonly all: readonly Endpoint<Client>[];
+  readonly #now: () => number;
+  #turn = 0;
+
+  constructor(settings: Pick<S3Settings, 'endpoints'>, makeClient: (address: S3Address) => Client, now: () => number) {
+    this.#now = now;
+    this.all = settings.endpoints.map((address) => ({
+      client: makeClient(address),
+      origin: originOf(address),
+      healthy: true,
+      busy: 0,
+      requests: 0,
+      failures: 0,
+      problem: '',
+      restsUntil: 0,
+      restMs: 0,
+      turn: 0,
+    }));
+  }
+
+  /** Begins a request there. `not`: those that have refused this very request. */
+  begin(not: ReadonlySet<Endpoint<Client>>): Endpoint<Client> {
+    const now = this.#now();
+    const rank = (one: Endpoint<Client>): number => (not.has(one) ? 2 : 0) + (one.restsUntil > now ? 1 : 0);
+    let best = this.all[0] as Endpoint<Client>;
+    for (const one of this.all) {
+      const by = rank(one) - rank(best) || one.busy - best.busy || one.turn - best.turn;
+      if (by < 0) best = one;
+    }
+    // Of those that rest, the one that is asked first tells for all: the next request goes elsewhere until it has.
+    if (best.restMs > 0) best.restsUntil = now + best.restMs;
+    best.turn = ++this.#turn;
+    best.busy++;
+    best.requests++;
+    return best;
+  }
+
+  answered(endpoint: Endpoint<Client>): void {
+    endpoint.busy--;
+    endpoint.healthy = true;
+    endpoint.problem = '';
+    endpoint.restMs = 0;
+    endpoint.restsUntil = 0;
+  }
+
+  /** `own`: it is the endpoint that failed, and not only the request. */
+  failed(endpoint: Endpoint<Client>, own: boolean, problem: string): void {
+    endpoint.busy--;
+    endpoint.failures++;
+    if (!own) {
+      endpoint.restMs = 0;
+      endpoint.restsUntil = 0;
+      endpoint.healthy = true;
+      return;
+    }
+    endpoint.healthy = false;
+    endpoint.problem = problem;
+    endpoint.restMs = Math.min(restMsMax, Math.max(restMsMin, 2 * endpoint.restMs));
+    endpoint.restsUntil = this.#now() + endpoint.restMs;
+  }
+
+  /** Every one of them rests now. */
+  get allRest(): boolean {
+    const now = this.#now();
+    return this.all.every((one) => one.restsUntil > now);
+  }
+}
