@@ -14,10 +14,35 @@ export const headerBytes = 64;
 export const slotBytes = 4 * chunkBytes;
 export const marker = `${JSON.stringify({ format: 1, store_id: 'aaaa' })}\n`;
 
+/** Either kind: a call that is awaited is the same with both. */
+export type AnyStore = {
+  [M in keyof Store]: (arg: Parameters<Store[M]>[0]) => ReturnType<Store[M]> | Promise<ReturnType<Store[M]>>;
+};
+
+/** What one kind of storage can do and another cannot. */
+export interface StoreTraits {
+  /** Bytes of a pending image can be read back, stay over a close without a flush, and are cut at will. */
+  readonly pendingBytes: boolean;
+  /** A directory is renamed: what is removed stays with those who have it open, and waits in .trash. */
+  readonly renames: boolean;
+}
+export const directoryTraits: StoreTraits = { pendingBytes: true, renames: true };
+
+/** Bytes into an open image, and back: what the lanes of the store do. */
+export interface AnyPayload {
+  write(file: number, bytes: Uint8Array, offset: number): void | Promise<void>;
+  read(file: number, length: number, offset: number): Buffer | Promise<Buffer>;
+}
+
 export interface StoreKit extends Disposable {
   readonly store: Store;
   readonly root: string;
 }
+/** What a page supplies; the suite ends it, whichever way it ends. */
+export type AnyKit = { readonly store: AnyStore; readonly root: string; readonly payload?: AnyPayload } & (
+  | Disposable
+  | AsyncDisposable
+);
 
 export function testRoot(): string {
   const base = process.env.VAST_OST_TEST_DIR ?? new URL('../../build/test/', import.meta.url).pathname;
@@ -61,6 +86,18 @@ export function failureOf(call: () => unknown): StoreFailure {
   throw new Error('the call succeeded');
 }
 
+/** The same of a call that may take its time. */
+export async function rejection(call: () => unknown): Promise<StoreFailure> {
+  try {
+    await call();
+  } catch (error) {
+    return failureOf(() => {
+      throw error;
+    });
+  }
+  throw new Error('the call succeeded');
+}
+
 /** [files, lists, arenas, SHA states, watches] that are open in this process. */
 export function openCounts(): number[] {
   const out = new Float64Array(5);
@@ -83,7 +120,9 @@ export function claimText(who: string): string {
   return `{"token":"${who}"}\n`;
 }
 
-export function create(store: Store, name = image, token = 'token-1'): OpenFiles {
+export function create(store: Store, name?: string, token?: string): OpenFiles;
+export function create(store: AnyStore, name?: string, token?: string): OpenFiles | Promise<OpenFiles>;
+export function create(store: AnyStore, name = image, token = 'token-1'): OpenFiles | Promise<OpenFiles> {
   return store.createImage({
     lsu,
     image: name,
@@ -95,22 +134,22 @@ export function create(store: Store, name = image, token = 'token-1'): OpenFiles
 }
 
 /** A flush of `image` that leaves its sums alone. */
-export function flushArg(files: OpenFiles, meta: string): FlushArg {
-  return { ...path, files, token: 'token-1', meta, sumsAt: -1, crcs: '' };
+export function flushArg(files: OpenFiles, meta: string, size = 0): FlushArg {
+  return { ...path, files, token: 'token-1', meta, size, sumsAt: -1, crcs: '' };
 }
 
 /** Completes `image` at this size, with the sum of one chunk. */
 export function commitArg(files: OpenFiles, size: number): Parameters<Store['commitImage']>[0] {
   const sums = { sumsAt: headerBytes, crcs: crcs(0, 1) };
-  return { ...flushArg(files, '{"complete":1}'), ...sums, size, claim: claimText('token-1'), claimN: 1 };
+  return { ...flushArg(files, '{"complete":1}', size), ...sums, claim: claimText('token-1'), claimN: 1 };
 }
 
-export function close(store: Store, files: OpenFiles): void {
-  store.closeFiles({ files: [files.data, files.sums, files.dir] });
+export function close(store: AnyStore, files: OpenFiles): void | Promise<void> {
+  return store.closeFiles({ files: [files.data, files.sums, files.dir] });
 }
 
 /** Bytes through a slot into a file, and back: what the io lanes do. */
-export class Payload implements Disposable {
+export class Payload implements AnyPayload, Disposable {
   readonly #arena = addon.arenaOpen(slotBytes);
 
   write(file: number, bytes: Uint8Array, offset: number): void {
@@ -140,25 +179,30 @@ export function pattern(length: number, seed: number): Buffer {
 }
 
 /** All names of an LSU, or all LSUs. */
-export function names(store: Store, of: string | null, meta = false, max = 3): { name: string; meta: string | null }[] {
-  const { list } = store.openNames({ lsu: of });
+export async function names(
+  store: AnyStore,
+  of: string | null,
+  meta = false,
+  max = 3,
+): Promise<{ name: string; meta: string | null }[]> {
+  const { list } = await store.openNames({ lsu: of });
   const all: { name: string; meta: string | null }[] = [];
   for (;;) {
-    const page = store.nextNames({ list, lsu: of, max, meta }).names;
+    const page = (await store.nextNames({ list, lsu: of, max, meta })).names;
     if (page.length > max) throw new Error(`${page.length} names were more than asked for`);
     if (page.length === 0) break;
     all.push(...page);
   }
-  store.closeNames({ list });
+  await store.closeNames({ list });
   return all;
 }
 
 /** Everything sweepList finds. */
-export function sweepAll(store: Store, max = 2): ReturnType<Store['sweepList']>['items'] {
+export async function sweepAll(store: AnyStore, max = 2): Promise<ReturnType<Store['sweepList']>['items']> {
   const items: ReturnType<Store['sweepList']>['items'] = [];
   let list = -1;
   do {
-    const step = store.sweepList({ lsu, list, max });
+    const step = await store.sweepList({ lsu, list, max });
     items.push(...step.items);
     list = step.list;
   } while (list >= 0);
@@ -167,11 +211,12 @@ export function sweepAll(store: Store, max = 2): ReturnType<Store['sweepList']>[
 
 /** What a test of the suite works with: fresh for each. */
 export interface SuiteContext {
-  kit: StoreKit;
-  store: Store;
-  payload: Payload;
+  kit: AnyKit;
+  store: AnyStore;
+  payload: AnyPayload;
+  readonly traits: StoreTraits;
   /** A store that has no root open. */
-  makeClosed(): Store;
+  makeClosed(): AnyStore;
   /** Makes an image of these bytes that is complete, its sums 1000, 1001 … */
-  complete(name: string, bytes: Buffer, token?: string): void;
+  complete(name: string, bytes: Buffer, token?: string): Promise<void>;
 }

@@ -8,7 +8,7 @@ import { describe, expect, it } from 'vitest';
 import { errno } from '../../engine/core/errors.ts';
 import { addon } from '../../native/addon/index.ts';
 import type { FileStore } from '../../workers/file/file-store.ts';
-import type { StoreFailure } from '../../workers/store.ts';
+import type { OpenFiles, StoreFailure } from '../../workers/store.ts';
 import { AddonCalls, type Fault } from '../support/addon-calls.ts';
 import {
   claimText,
@@ -26,7 +26,7 @@ import {
   pattern,
 } from './store-kit.ts';
 
-type Files = ReturnType<typeof create>;
+type Files = OpenFiles;
 
 interface Step {
   /** Runs on an image of two chunks that was flushed once; answers what it opened. */
@@ -42,6 +42,7 @@ const flushArg = (files: Files) => ({
   files,
   token: 'token-1',
   meta: '{"flushed":2}',
+  size: 2_097_152,
   sumsAt: headerBytes,
   crcs: crcs(0, 2),
 });
@@ -66,7 +67,7 @@ const steps: Record<string, Step> = {
     metas: [old],
   },
   reopen: {
-    run: (store) => store.reopenImage({ ...path, data: 'image.data', sums: true, wholeChunks: 2 }),
+    run: (store) => store.reopenImage({ ...path, data: 'image.data', sums: true, size: 0, wholeChunks: 2 }),
     metas: [old],
   },
   open: { run: (store) => store.openImage({ ...path, data: ['image.data'], sums: true }), metas: [old] },

@@ -103,7 +103,7 @@ describe('the protocol', () => {
   it('of flush syncs meta, data and sums before the rename', () => {
     const files = create(store);
     using calls = new AddonCalls();
-    store.flushImage({ ...path, files, token: 'token-1', meta: '{}', sumsAt: headerBytes, crcs: crcs(0, 1) });
+    store.flushImage({ ...path, files, token: 'token-1', meta: '{}', size: 0, sumsAt: headerBytes, crcs: crcs(0, 1) });
     expect(fileNames(calls)).toEqual([
       'statAt .vast-ost-store',
       'writeBytes',
@@ -125,7 +125,7 @@ describe('the protocol', () => {
   it('of reopening waits for late writes before it believes the size', () => {
     close(store, create(store));
     using calls = new AddonCalls();
-    const again = store.reopenImage({ ...path, data: 'image.data', sums: true, wholeChunks: 1 });
+    const again = store.reopenImage({ ...path, data: 'image.data', sums: true, size: 0, wholeChunks: 1 });
     const { names: order } = calls;
     expect(order.indexOf('changeMode')).toBeGreaterThan(0);
     expect(order.indexOf('changeMode')).toBeLessThan(order.lastIndexOf('statFile'));
@@ -160,14 +160,14 @@ describe('what a killed engine leaves', () => {
     mkdirSync(at('.snapshot'));
   });
 
-  const found = () =>
-    sweepAll(store)
+  const found = async () =>
+    (await sweepAll(store))
       .map(({ path: where, kind, token, claim, claims }) => ({ where, kind, token, claim, claims: claims.length }))
       .sort((a, b) => (a.where < b.where ? -1 : 1));
 
-  it('is found, with the claim that tells its owner', () => {
+  it('is found, with the claim that tells its owner', async () => {
     const own = claimText('token-1');
-    expect(found()).toEqual([
+    expect(await found()).toEqual([
       { where: '.lsu-lab', kind: 'labelTemporary', token: 'lab', claim: null, claims: 0 },
       { where: '.new-bare', kind: 'create', token: 'bare', claim: null, claims: 0 },
       { where: '.new-dead', kind: 'create', token: 'dead', claim: 'claim of dead', claims: 0 },
@@ -175,16 +175,16 @@ describe('what a killed engine leaves', () => {
       { where: `${image}/.meta-m1`, kind: 'metaTemporary', token: 'm1', claim: null, claims: 1 },
       { where: `${image}/claim.1`, kind: 'claim', token: '', claim: own, claims: 1 },
     ]);
-    for (const item of sweepAll(store)) expect(Math.abs(item.modifiedAt - Date.now() / 1000)).toBeLessThan(3600);
+    for (const item of await sweepAll(store)) expect(Math.abs(item.modifiedAt - Date.now() / 1000)).toBeLessThan(3600);
   });
 
-  it('is removed when it is condemned, and only that', () => {
-    const items = sweepAll(store)
+  it('is removed when it is condemned, and only that', async () => {
+    const items = (await sweepAll(store))
       .filter(({ kind }) => kind !== 'claim')
       .map(({ path: where, claim }) => ({ path: where, claim }));
     const { removed, left } = store.sweepRemove({ lsu, items, max: 100 });
     expect([removed.sort(), left]).toEqual([items.map((item) => item.path).sort(), 0]);
-    expect(found().map(({ where }) => where)).toEqual([`${image}/claim.1`]);
+    expect((await found()).map(({ where }) => where)).toEqual([`${image}/claim.1`]);
     expect(readdirSync(at()).sort()).toEqual(['.lsu', '.snapshot', image].sort());
     expect(store.statImage(path).meta).toBe('{"meta":"token-1"}');
   });
@@ -196,7 +196,7 @@ describe('what a killed engine leaves', () => {
     expect(existsSync(at('.new-dead', 'image.data'))).toBe(true);
   });
 
-  it('goes in steps of the size that was asked for', () => {
+  it('goes in steps of the size that was asked for', async () => {
     for (let i = 0; i < 10; i++) {
       close(store, create(store, `old-${i}~1`, `t${i}`));
       store.removeImage({ lsu, image: `old-${i}~1`, token: `r${i}` });
@@ -208,7 +208,7 @@ describe('what a killed engine leaves', () => {
     expect(readdirSync(at('.trash')).length).toBe(10 - first.removed.length);
     for (let i = 0; i < 20 && store.sweepRemove({ lsu, items, max: 12 }).left > 0; i++);
     expect(readdirSync(at('.trash'))).toEqual([]);
-    expect(found().some(({ kind }) => kind === 'trash')).toBe(false);
+    expect((await found()).some(({ kind }) => kind === 'trash')).toBe(false);
   });
 
   it('directories in the trash that hold more than files are left, and harm nobody', () => {

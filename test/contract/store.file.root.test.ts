@@ -72,13 +72,13 @@ describe('storage that is not mounted', () => {
     for (const call of [
       () => create(store, 'other~1', 'token-2'),
       () => store.commitImage(commitArg(files, 4096)),
-      () => store.flushImage({ ...path, files, token: 'token-1', meta: '{}', sumsAt: -1, crcs: '' }),
+      () => store.flushImage({ ...path, files, token: 'token-1', meta: '{}', size: 0, sumsAt: -1, crcs: '' }),
       () => store.makeLsu({ lsu: 'weekly', text: '' }),
       () => store.labelLsu({ lsu, text: '', token: 't' }),
       () => store.removeImage({ ...path, token: 'r' }),
       () => store.capacity(),
       () => store.takeClaim({ ...path, n: 2, claim: 'c', token: 'c', over: [{ n: 1, text: claimText('token-1') }] }),
-      () => store.reopenImage({ ...path, data: 'image.data', sums: true, wholeChunks: 0 }),
+      () => store.reopenImage({ ...path, data: 'image.data', sums: true, size: 0, wholeChunks: 0 }),
       () => store.replaceMeta({ ...path, dir: files.dir, token: 'token-1', meta: '{}' }),
       () => store.sweepRemove({ lsu, items: [{ path: '.trash', claim: null }], max: 1 }),
     ]) {
@@ -157,22 +157,22 @@ describe('on the directory', () => {
     rmSync(outside, { recursive: true });
   });
 
-  it('names that begin with a dot, and what is no directory, are not listed', () => {
+  it('names that begin with a dot, and what is no directory, are not listed', async () => {
     close(store, create(store));
     mkdirSync(join(root, '.snapshot'));
     mkdirSync(join(root, lsu, '.snapshot'));
     writeFileSync(join(root, 'stray'), '');
     writeFileSync(join(root, lsu, 'stray'), '');
-    expect(names(store, null).map(({ name }) => name)).toEqual([lsu]);
-    expect(names(store, lsu, true).map(({ name }) => name)).toEqual([image]);
+    expect((await names(store, null)).map(({ name }) => name)).toEqual([lsu]);
+    expect((await names(store, lsu, true)).map(({ name }) => name)).toEqual([image]);
   });
 
-  it('an image without a meta is listed with none, and can be removed', () => {
+  it('an image without a meta is listed with none, and can be removed', async () => {
     mkdirSync(join(root, lsu, image));
-    expect(names(store, lsu, true)).toEqual([{ name: image, meta: null }]);
+    expect(await names(store, lsu, true)).toEqual([{ name: image, meta: null }]);
     expect(store.statImage(path)).toEqual({ dataSize: 0, physicalBytes: 0, sumsSize: 0, meta: null, claims: [] });
     store.removeImage({ ...path, token: 'r' });
-    expect(names(store, lsu)).toEqual([]);
+    expect(await names(store, lsu)).toEqual([]);
   });
 
   it('a meta that is too long or no text is answered cut', () => {
@@ -188,14 +188,14 @@ describe('on the directory', () => {
     }
   });
 
-  it('an LSU that was removed and made anew behind our back is found', () => {
+  it('an LSU that was removed and made anew behind our back is found', async () => {
     close(store, create(store));
     rmSync(join(root, lsu), { recursive: true });
     expect(failureOf(() => store.statImage(path))).toMatchObject({ errno: -errno.ENOENT });
     mkdirSync(join(root, lsu));
     close(store, create(store));
     expect(existsSync(join(root, lsu, image, 'image.meta'))).toBe(true);
-    expect(names(store, lsu).map(({ name }) => name)).toEqual([image]);
+    expect((await names(store, lsu)).map(({ name }) => name)).toEqual([image]);
   });
 
   it('sums and fragments that are missing are told', () => {
@@ -205,7 +205,7 @@ describe('on the directory', () => {
     const opened = store.openImage({ ...path, data: ['image.data'], sums: true });
     expect([opened.data, opened.sums, opened.meta]).toEqual([-1, -1, '{"meta":"token-1"}']);
     close(store, opened);
-    const reopen = () => store.reopenImage({ ...path, data: 'image.data', sums: true, wholeChunks: 0 });
+    const reopen = () => store.reopenImage({ ...path, data: 'image.data', sums: true, size: 0, wholeChunks: 0 });
     expect(failureOf(reopen)).toMatchObject({ errno: -errno.ENOENT, step: 'open', path: `${lsu}/${image}/image.data` });
   });
 

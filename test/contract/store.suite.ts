@@ -1,44 +1,53 @@
-/** Every promise of workers/store.ts that both stores keep. A store's test file is a page that supplies a kit. */
+/** Every promise of workers/store.ts that all stores keep. A store's test file is a page that supplies a kit. */
 import { afterEach, beforeEach, expect } from 'vitest';
-import type { Store } from '../../workers/store.ts';
 import { claimsSuite } from './store.suite.claims.ts';
 import { imagesSuite } from './store.suite.images.ts';
 import { namesSuite } from './store.suite.names.ts';
 import {
+  type AnyKit,
+  type AnyStore,
   chunkBytes,
   claimText,
   close,
   crcs,
   create,
+  directoryTraits,
   headerBytes,
   lsu,
   openCounts,
   Payload,
-  type StoreKit,
+  type StoreTraits,
   type SuiteContext,
 } from './store-kit.ts';
 
-export function storeSuite(makeKit: () => StoreKit, makeClosed: () => Store): void {
+export function storeSuite(
+  makeKit: () => AnyKit | Promise<AnyKit>,
+  makeClosed: () => AnyStore,
+  traits: StoreTraits = directoryTraits,
+): void {
   // Filled before each test.
-  const t = { makeClosed, complete } as SuiteContext;
+  const t = { makeClosed, complete, traits } as SuiteContext;
   let openBefore: number[];
+  let own: Payload;
 
-  beforeEach(() => {
+  beforeEach(async () => {
     openBefore = openCounts();
-    t.payload = new Payload();
-    t.kit = makeKit();
+    own = new Payload();
+    t.kit = await makeKit();
+    t.payload = t.kit.payload ?? own;
     t.store = t.kit.store;
   });
-  afterEach(() => {
-    t.kit[Symbol.dispose]();
-    t.payload[Symbol.dispose]();
+  afterEach(async () => {
+    if (Symbol.asyncDispose in t.kit) await t.kit[Symbol.asyncDispose]();
+    else t.kit[Symbol.dispose]();
+    own[Symbol.dispose]();
     expect(openCounts().slice(1), 'lists, arenas').toEqual(openBefore.slice(1));
   });
 
-  function complete(name: string, bytes: Buffer, token = 'token-1'): void {
-    const files = create(t.store, name, token);
-    t.payload.write(files.data, bytes, 0);
-    t.store.commitImage({
+  async function complete(name: string, bytes: Buffer, token = 'token-1'): Promise<void> {
+    const files = await create(t.store, name, token);
+    await t.payload.write(files.data, bytes, 0);
+    await t.store.commitImage({
       lsu,
       image: name,
       files,
@@ -50,7 +59,7 @@ export function storeSuite(makeKit: () => StoreKit, makeClosed: () => Store): vo
       claim: claimText(token),
       claimN: 1,
     });
-    close(t.store, files);
+    await close(t.store, files);
   }
 
   namesSuite(t);

@@ -4,15 +4,7 @@
  * uploaded lives here.
  */
 import { errno } from '../../engine/core/errors.ts';
-import {
-  checkClaimNumber,
-  checkDataName,
-  checkName,
-  checkSweepPath,
-  checkToken,
-  lsuFileName,
-  markerName,
-} from '../layout.ts';
+import { checkClaimNumber, checkDataName, checkName, checkSweepPath, checkToken, dataName } from '../layout.ts';
 import {
   type AsyncStore,
   type Capacity,
@@ -22,9 +14,8 @@ import {
   type OpenFiles,
   type RootInfo,
   type Store,
-  StoreError,
-  storeErrno,
 } from '../store.ts';
+import { BucketRoot } from './bucket-root.ts';
 import { dropClaim, readClaims, takeClaim } from './claims.ts';
 import { failed } from './failures.ts';
 import { ImageKeys } from './keys.ts';
@@ -40,16 +31,9 @@ import { Upload } from './upload.ts';
 type Arg<M extends keyof Store> = Parameters<Store[M]>[0];
 type Answer<M extends keyof Store> = ReturnType<Store[M]>;
 
-const markerBytesMax = 1024;
-const markerBudgetMs = 3000;
-const lsuFileBytesMax = 4096;
 const objectsOfImageMax = 100_000;
-/** Nobody tells how much fits into a bucket. */
-const unknownBytes = 2 ** 50;
 /** Numbers of sweeps begin here, those of lists at one. */
 const firstSweep = 2 ** 31;
-/** LSUs that are known to be there. */
-const lsusMax = 4096;
 const sumsHeaderBytes = 64;
 const sumsEntryBytes = 8;
 
@@ -62,76 +46,46 @@ export interface S3StoreOptions {
 export class S3Store implements AsyncStore {
   readonly #objects: Objects;
   readonly #prefix: string;
-  readonly #warnings: readonly string[];
+  readonly #root: BucketRoot;
   readonly files = new OpenImages();
   readonly #names = new NameLists();
   readonly #sweeps = new Sweeps(firstSweep);
-  readonly #lsus = new Set<string>();
-  #open = false;
 
   constructor({ objects, warnings }: S3StoreOptions) {
     this.#objects = objects;
     this.#prefix = objects.bucket.keyPrefix;
-    this.#warnings = warnings;
+    this.#root = new BucketRoot(objects, warnings);
   }
 
   get isOpen(): boolean {
-    return this.#open;
+    return this.#root.isOpen;
   }
   get objects(): Objects {
     return this.#objects;
   }
 
-  async openRoot({ root }: Arg<'openRoot'>): Promise<RootInfo> {
-    this.#open = false;
-    const text = await this.#marker();
-    const storeId = text === null ? null : storeIdOf(text);
-    if (storeId === null) {
-      const path = text === null ? `${root} has no ${markerName}` : `${markerName} is not one of ours`;
-      throw new StoreError({ errno: storeErrno.notMounted, step: 'marker', path });
-    }
-    this.#lsus.clear();
-    this.#open = true;
-    return { storeId, fsType: 's3', mountPoint: root, mountOptions: '', warnings: [...this.#warnings] };
+  openRoot(arg: Arg<'openRoot'>): Promise<RootInfo> {
+    return this.#root.open(arg);
   }
-
-  async initRoot({ text }: Arg<'initRoot'>): Promise<void> {
-    const put = await this.#objects.putNew(this.#prefix + markerName, Buffer.from(text));
-    if (put === null) failed('exists', markerName, errno.EEXIST);
+  initRoot(arg: Arg<'initRoot'>): Promise<void> {
+    return this.#root.init(arg);
   }
-
-  /** Also how the coordinator finds out that the endpoints answer again, or do not. */
-  async capacity(): Promise<Capacity> {
-    this.#check();
-    if ((await this.#marker()) === null) {
-      this.#open = false;
-      throw new StoreError({ errno: storeErrno.notMounted, step: 'marker', path: `no ${markerName}` });
-    }
-    return { capacity: unknownBytes, free: unknownBytes, available: unknownBytes };
+  capacity(): Promise<Capacity> {
+    return this.#root.capacity();
   }
-
-  // --- LSUs -----------------------------------------------------------------------------------------------------------
-
-  async makeLsu({ lsu, text }: Arg<'makeLsu'>): Promise<void> {
-    this.#check();
-    const put = await this.#objects.putNew(this.#lsuKey(lsu), Buffer.from(text));
-    if (put === null) failed('exists', lsu, errno.EEXIST);
+  makeLsu(arg: Arg<'makeLsu'>): Promise<void> {
+    return this.#root.makeLsu(arg);
   }
-  async labelLsu({ lsu, text, token }: Arg<'labelLsu'>): Promise<void> {
-    checkToken(token);
-    await this.#demandLsu(lsu);
-    await this.#objects.put(this.#lsuKey(lsu), [Buffer.from(text)]);
+  labelLsu(arg: Arg<'labelLsu'>): Promise<void> {
+    return this.#root.labelLsu(arg);
   }
-  async readLsu({ lsu }: Arg<'readLsu'>): Promise<{ text: string | null }> {
-    this.#check();
-    const text = await this.#objects.text(this.#lsuKey(lsu), lsuFileBytesMax);
-    if (text === null) await this.#demandLsu(lsu);
-    return { text };
+  readLsu(arg: Arg<'readLsu'>): Promise<{ text: string | null }> {
+    return this.#root.readLsu(arg);
   }
 
   async openNames({ lsu }: Arg<'openNames'>): Promise<{ list: number }> {
-    this.#check();
-    if (lsu !== null) await this.#demandLsu(lsu);
+    this.#root.check();
+    if (lsu !== null) await this.#root.demandLsu(lsu);
     return { list: this.#names.open(lsu === null ? this.#prefix : `${this.#prefix}${lsu}/`) };
   }
   nextNames({ list, lsu, max, meta }: Arg<'nextNames'>): Promise<Answer<'nextNames'>> {
@@ -149,18 +103,19 @@ export class S3Store implements AsyncStore {
   async createImage(arg: Arg<'createImage'>): Promise<OpenFiles> {
     checkToken(arg.token);
     const keys = this.#keys(arg);
-    await this.#demandLsu(arg.lsu);
-    if ((await this.#objects.head(keys.meta)) !== null) failed('exists', keys.dir, errno.EEXIST);
+    await this.#root.demandLsu(arg.lsu);
+    const path = `${arg.lsu}/${arg.image}`;
+    if ((await this.#objects.head(keys.meta)) !== null) failed('exists', path, errno.EEXIST);
     const claim = Buffer.from(arg.claim);
     const taken = await this.#objects.putNew(keys.claim(1), claim);
-    if (taken === null) failed('exists', keys.claim(1), errno.EEXIST);
+    if (taken === null) failed('exists', path, errno.EEXIST);
     const meta = await this.#objects.putNew(keys.meta, Buffer.from(arg.meta)).catch(async (error) => {
       await this.#objects.remove([keys.claim(1)]).catch(() => {});
       throw error;
     });
     if (meta === null) {
       await this.#objects.remove([keys.claim(1)]);
-      failed('exists', keys.dir, errno.EEXIST);
+      failed('exists', path, errno.EEXIST);
     }
     const header = arg.sumsHeader === null ? null : Buffer.from(arg.sumsHeader, 'base64');
     return this.files.addPending({
@@ -208,9 +163,11 @@ export class S3Store implements AsyncStore {
         found.map(({ key }) => key),
       ),
     ]);
-    const sizeOf = (key: string): number => found.find((one) => one.key === key)?.size ?? 0;
-    const dataSize = found.filter(({ key }) => key.startsWith(keys.data)).reduce((sum, { size }) => sum + size, 0);
-    return { meta, claims, dataSize, physicalBytes: dataSize, sumsSize: sizeOf(keys.sums) };
+    const pending = this.files.pendingOf(keys.dir);
+    const stored = found.filter(({ key }) => key.startsWith(keys.data)).reduce((sum, { size }) => sum + size, 0);
+    const dataSize = pending?.upload.end ?? stored;
+    const sumsSize = pending?.sums?.length ?? found.find(({ key }) => key === keys.sums)?.size ?? 0;
+    return { meta, claims, dataSize, physicalBytes: dataSize, sumsSize };
   }
 
   async claims(arg: Arg<'claims'>): Promise<{ claims: Claim[] }> {
@@ -235,6 +192,7 @@ export class S3Store implements AsyncStore {
   async reopenImage(arg: Arg<'reopenImage'>): Promise<Answer<'reopenImage'>> {
     checkDataName(arg.data);
     const keys = this.#keys(arg);
+    if (arg.data !== dataName) failed('open', keys.dir + arg.data, errno.ENOENT);
     const meta = await this.#objects.head(keys.meta);
     if (meta === null) failed('open', keys.meta, errno.ENOENT);
     const from = await findUpload(this.#objects, keys, arg.size);
@@ -314,26 +272,24 @@ export class S3Store implements AsyncStore {
 
   async removeImage(arg: Arg<'removeImage'>): Promise<void> {
     checkToken(arg.token);
-    this.#check();
+    this.#root.check();
     const keys = this.#keys(arg);
     if ((await removeAll(this.#objects, keys)) === 0) failed('open', keys.dir, errno.ENOENT);
   }
 
   async sweepList({ lsu, list }: Arg<'sweepList'>): Promise<Answer<'sweepList'>> {
-    this.#check();
-    if (list < 0) await this.#demandLsu(lsu);
+    this.#root.check();
+    if (list < 0) await this.#root.demandLsu(lsu);
     return this.#sweeps.step(this.#objects, this.#prefix, checkName(lsu), list);
   }
 
   async sweepRemove({ lsu, items, max }: Arg<'sweepRemove'>): Promise<Answer<'sweepRemove'>> {
     const removed: string[] = [];
-    let changed = 0;
     for (const item of items.slice(0, max)) {
       if (!item.path.endsWith('/')) checkSweepPath(item.path);
       if (await sweepOne(this.#objects, this.#prefix, lsu, item)) removed.push(item.path);
-      else changed++;
     }
-    return { removed, left: items.length - removed.length - changed };
+    return { removed, left: items.length - removed.length };
   }
 
   async closeFiles({ files }: Arg<'closeFiles'>): Promise<void> {
@@ -349,43 +305,9 @@ export class S3Store implements AsyncStore {
 
   // --------------------------------------------------------------------------------------------------------------------
 
-  /** Who asks wants to know soon whether the bucket can be reached. */
-  async #marker(): Promise<string | null> {
-    try {
-      const told = { budgetMs: markerBudgetMs };
-      const got = await this.#objects.bucket.get(this.#prefix + markerName, markerBytesMax, told);
-      return got === null ? null : got.bytes.toString('utf8');
-    } catch (error) {
-      if (!(error instanceof StoreError)) throw error;
-      throw new StoreError({ ...error.failure, errno: storeErrno.notMounted, step: 'marker' });
-    }
-  }
-
-  #check(): void {
-    if (!this.#open)
-      throw new StoreError({ errno: storeErrno.notMounted, step: 'marker', path: 'the bucket is not open' });
-  }
-
   #keys({ lsu, image }: { lsu: string; image: string }): ImageKeys {
-    this.#check();
+    this.#root.check();
     return new ImageKeys(this.#prefix, lsu, image);
-  }
-
-  #lsuKey(lsu: string): string {
-    return `${this.#prefix}${checkName(lsu)}/${lsuFileName}`;
-  }
-
-  /** An LSU without a file of its own is one all the same, when something is in it. */
-  async #demandLsu(lsu: string): Promise<void> {
-    this.#check();
-    if (this.#lsus.has(lsu)) return;
-    const key = this.#lsuKey(lsu);
-    if ((await this.#objects.head(key)) === null) {
-      const { objects } = await this.#objects.list(`${this.#prefix}${lsu}/`, { max: 1 });
-      if (objects.length === 0) failed('open', lsu, errno.ENOENT);
-    }
-    if (this.#lsus.size >= lsusMax) this.#lsus.clear();
-    this.#lsus.add(lsu);
   }
 
   async #demandImage(keys: ImageKeys): Promise<void> {
@@ -417,14 +339,4 @@ export class S3Store implements AsyncStore {
 function crcsOf(sums: SumsPieces, first: number, count: number): { crcs: string } {
   const bytes = sums.read(sumsHeaderBytes + first * sumsEntryBytes, Math.min(count, crcsPerCall) * sumsEntryBytes);
   return { crcs: bytes.subarray(0, bytes.length - (bytes.length % sumsEntryBytes)).toString('base64') };
-}
-
-/** Null: no marker of ours. */
-function storeIdOf(text: string): string | null {
-  try {
-    const { store_id: id } = JSON.parse(text) as { store_id?: unknown };
-    return typeof id === 'string' && id !== '' ? id : null;
-  } catch {
-    return null;
-  }
 }

@@ -26,7 +26,7 @@ export class SumsPieces {
     this.#kept = kept;
   }
 
-  /** Of a pending image: its first `bytes` bytes. Throws StoreError when a piece is missing or short. */
+  /** Of a pending image: its first `bytes` bytes, or as many as there are without a gap. */
   static async load(objects: Objects, keys: ImageKeys, bytes: number): Promise<SumsPieces> {
     const pieces = new Array<Buffer>(Math.ceil(bytes / pieceBytes));
     const left = [...pieces.keys()];
@@ -34,14 +34,13 @@ export class SumsPieces {
       for (let n = left.pop(); n !== undefined; n = left.pop()) {
         const want = Math.min(pieceBytes, bytes - n * pieceBytes);
         const got = await objects.bucket.get(keys.sumsPiece(n), pieceBytes);
-        if (got === null || got.bytes.length < want) {
-          throw new StoreError({ errno: -errno.ENODATA, step: 'GetObject', path: keys.sumsPiece(n) });
-        }
-        pieces[n] = got.bytes.subarray(0, want);
+        pieces[n] = got?.bytes.subarray(0, want) ?? Buffer.alloc(0);
       }
     };
     await Promise.all(Array.from({ length: Math.min(piecesAtOnce, left.length) }, one));
-    return new SumsPieces(objects, keys, Buffer.concat(pieces), bytes);
+    const short = pieces.findIndex((piece) => piece.length < pieceBytes);
+    const all = Buffer.concat(short < 0 ? pieces : pieces.slice(0, short + 1));
+    return new SumsPieces(objects, keys, all, all.length);
   }
 
   get length(): number {

@@ -58,6 +58,7 @@ store.flushImage({
   files: a,
   token,
   meta: metaOf(durableBytes),
+  size: durableBytes,
   sumsAt: at,
   crcs: crcs(1).toString('base64'),
 });

@@ -1,0 +1,126 @@
+/** What stands at a bucket's top: the marker that tells whose it is, and the LSUs. */
+import { errno } from '../../engine/core/errors.ts';
+import { checkName, checkToken, lsuFileName, markerName } from '../layout.ts';
+import { type Capacity, type RootInfo, type Store, StoreError, storeErrno } from '../store.ts';
+import { failed } from './failures.ts';
+import type { Objects } from './objects.ts';
+
+type Arg<M extends keyof Store> = Parameters<Store[M]>[0];
+
+const markerBytesMax = 1024;
+/** Who asks for the marker wants to know soon whether the bucket can be reached. */
+const markerBudgetMs = 3000;
+const lsuFileBytesMax = 4096;
+/** Nobody tells how much fits into a bucket. */
+const unknownBytes = 2 ** 50;
+/** LSUs that are known to be there. */
+const lsusMax = 4096;
+
+export class BucketRoot {
+  readonly #objects: Objects;
+  readonly #prefix: string;
+  readonly #warnings: readonly string[];
+  readonly #lsus = new Set<string>();
+  #open = false;
+
+  constructor(objects: Objects, warnings: readonly string[]) {
+    this.#objects = objects;
+    this.#prefix = objects.bucket.keyPrefix;
+    this.#warnings = warnings;
+  }
+
+  get isOpen(): boolean {
+    return this.#open;
+  }
+
+  /** Throws StoreError: not mounted. */
+  check(): void {
+    if (!this.#open)
+      throw new StoreError({ errno: storeErrno.notMounted, step: 'marker', path: 'the bucket is not open' });
+  }
+
+  async open({ root }: Arg<'openRoot'>): Promise<RootInfo> {
+    this.#open = false;
+    const text = await this.#marker();
+    const storeId = text === null ? null : storeIdOf(text);
+    if (storeId === null) {
+      const path = text === null ? `there is no ${markerName}` : `${markerName} is not one of ours`;
+      throw new StoreError({ errno: storeErrno.notMounted, step: 'marker', path });
+    }
+    this.#lsus.clear();
+    this.#open = true;
+    return { storeId, fsType: 's3', mountPoint: root, mountOptions: '', warnings: [...this.#warnings] };
+  }
+
+  async init({ text }: Arg<'initRoot'>): Promise<void> {
+    const put = await this.#objects.putNew(this.#prefix + markerName, Buffer.from(text));
+    if (put === null) failed('exists', markerName, errno.EEXIST);
+  }
+
+  /** Also how the coordinator finds out that the endpoints answer again, or do not. */
+  async capacity(): Promise<Capacity> {
+    this.check();
+    if ((await this.#marker()) === null) {
+      this.#open = false;
+      throw new StoreError({ errno: storeErrno.notMounted, step: 'marker', path: `there is no ${markerName}` });
+    }
+    return { capacity: unknownBytes, free: unknownBytes, available: unknownBytes };
+  }
+
+  async makeLsu({ lsu, text }: Arg<'makeLsu'>): Promise<void> {
+    this.check();
+    const put = await this.#objects.putNew(this.#lsuKey(lsu), Buffer.from(text));
+    if (put === null) failed('exists', lsu, errno.EEXIST);
+  }
+
+  async labelLsu({ lsu, text, token }: Arg<'labelLsu'>): Promise<void> {
+    checkToken(token);
+    await this.demandLsu(lsu);
+    await this.#objects.put(this.#lsuKey(lsu), [Buffer.from(text)]);
+  }
+
+  async readLsu({ lsu }: Arg<'readLsu'>): Promise<{ text: string | null }> {
+    this.check();
+    const text = await this.#objects.text(this.#lsuKey(lsu), lsuFileBytesMax);
+    if (text === null) await this.demandLsu(lsu);
+    return { text };
+  }
+
+  /** An LSU without a file of its own is one all the same, when something is in it. Throws StoreError: ENOENT. */
+  async demandLsu(lsu: string): Promise<void> {
+    this.check();
+    if (this.#lsus.has(lsu)) return;
+    const key = this.#lsuKey(lsu);
+    if ((await this.#objects.head(key)) === null) {
+      const { objects } = await this.#objects.list(`${this.#prefix}${lsu}/`, { max: 1 });
+      if (objects.length === 0) failed('open', lsu, errno.ENOENT);
+    }
+    if (this.#lsus.size >= lsusMax) this.#lsus.clear();
+    this.#lsus.add(lsu);
+  }
+
+  #lsuKey(lsu: string): string {
+    return `${this.#prefix}${checkName(lsu)}/${lsuFileName}`;
+  }
+
+  async #marker(): Promise<string | null> {
+    try {
+      const told = { budgetMs: markerBudgetMs };
+      const got = await this.#objects.bucket.get(this.#prefix + markerName, markerBytesMax, told);
+      return got === null ? null : got.bytes.toString('utf8');
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      throw new StoreError({ ...error.failure, errno: storeErrno.notMounted, step: 'marker' });
+    }
+  }
+}
+
+/** Null: no marker of ours. */
+function storeIdOf(text: string): string | null {
+  try {
+    const { store_id: id } = JSON.parse(text) as { store_id?: unknown };
+    return typeof id === 'string' && id !== '' ? id : null;
+  } catch {
+    return null;
+  }
+}
