@@ -133,6 +133,7 @@ function advance(t: WriteTarget, to: number): void {
   frontier.advance(to);
   coverage.setBorder(to);
   if (frontier.wantsSave) frontier.save(shaState(t));
+  t.shaReached(to, () => shaState(t));
 }
 
 /** The SHA state at the frontier, a multiple of 64 as all lengths are. */

@@ -6,6 +6,7 @@ import type { Store } from '../core/store.ts';
 import { encodeMeta, type ImageMeta } from '../image/meta.ts';
 import { ownedToken } from '../image/owner.ts';
 import { encodeSumsTail, sumsOffset, wholeChunks } from '../image/sums.ts';
+import type { Checkpoint } from '../transfer/checkpoints.ts';
 import type { ShaFrontier, ShaPlace } from '../transfer/sha-frontier.ts';
 import type { Account } from './account.ts';
 import { type Context, chunkBytes } from './context.ts';
@@ -52,9 +53,10 @@ function shaPlace(t: WriteTarget, frontier: ShaFrontier, size: number): ShaPlace
   return frontier.frontier === size && size > 0 ? { offset: size, state: shaState(t) } : frontier.placeAt(size);
 }
 
-/** The pending meta for a durable size of `size` bytes, all of them covered. */
-function pendingMeta(t: WriteTarget, size: number): ImageMeta {
-  const saved = t.frontier === null ? null : shaPlace(t, t.frontier, size);
+/** The pending meta for a durable size of `size` bytes, all of them covered; `sha`: its state there, where it is known. */
+function pendingMeta(t: WriteTarget, size: number, sha: Uint8Array | null = null): ImageMeta {
+  const known = sha === null ? null : { offset: size, state: sha };
+  const saved = t.frontier === null ? null : (known ?? shaPlace(t, t.frontier, size));
   const partial = t.meta.sums === null ? null : t.coverage.partialAt(size);
   return {
     ...t.meta,
@@ -90,10 +92,16 @@ async function sumsForCall(ctx: Context, t: WriteTarget, size: number): Promise<
   return { at: sumsOffset(chunk), bytes: t.coverage.sumsBytes(chunk, end - chunk) };
 }
 
-/** Everything below `end` becomes durable; the image stays pending. */
-export async function flushTarget(ctx: Context, t: WriteTarget, end: number): Promise<void> {
+/** Everything below `end` becomes durable; the image stays pending. A checkpoint leaves the opaque metadata as it was. */
+export async function flushTarget(
+  ctx: Context,
+  t: WriteTarget,
+  end: number,
+  checkpoint: Checkpoint | null = null,
+): Promise<void> {
   checkNoGap(t, end);
-  const meta = pendingMeta(t, end);
+  const opaque = checkpoint === null ? t.opaque : t.meta.opaque;
+  const meta = { ...pendingMeta(t, end, checkpoint?.shaState), opaque };
   const sums = await sumsForCall(ctx, t, end);
   await step(ctx, t, 'flushImage', {
     lsu: t.key.lsuDir,

@@ -36,6 +36,10 @@ export interface WriteTarget {
   meta: ImageMeta;
   /** Opaque metadata as the host program sees it. */
   opaque: Uint8Array;
+  /** In a bucket: bytes below lie in parts of an upload, at open. */
+  readonly partStart: number;
+  /** Told when SHA-256 has come to an offset; `state` gives its state there, now or never. */
+  shaReached: (offset: number, state: () => Uint8Array) => void;
 }
 
 function claimText(ctx: Context, token: string): string {
@@ -99,6 +103,7 @@ function target(
   files: OpenFiles,
   claim: Claim,
   reopened: boolean,
+  partStart = 0,
 ): WriteTarget {
   const coverage = new Coverage({ crcCombine: addon.crcCombine, sums: meta.sums !== null, chunkBytes });
   const start = meta.shaState;
@@ -109,7 +114,21 @@ function target(
   if (frontier !== null && state !== null) addon.shaRestore(sha, state, start?.offset ?? 0);
   coverage.setBorder(frontier?.frontier ?? -1);
   const durable = new Durable({ size: meta.size, reopened, chunkBytes });
-  return { handle, key, token, files, claim, coverage, durable, frontier, sha, meta, opaque: meta.opaque };
+  return {
+    handle,
+    key,
+    token,
+    files,
+    claim,
+    coverage,
+    durable,
+    frontier,
+    sha,
+    meta,
+    opaque: meta.opaque,
+    partStart,
+    shaReached: () => {},
+  };
 }
 
 /** Wins a pending image for writing. Throws Failed: no such image, complete, held by another, damaged. */
@@ -194,7 +213,7 @@ async function openWon(ctx: Context, handle: number, key: ImageKey, token: strin
     size: meta.size,
     wholeChunks: chunks,
   });
-  const made = target(handle, key, token, { ...meta, writerToken: token }, opened, claim, true);
+  const made = target(handle, key, token, { ...meta, writerToken: token }, opened, claim, true, opened.partStart);
   try {
     if (opened.dataSize < meta.size) {
       throw new Failed(

@@ -20,6 +20,7 @@ import { defOf, encodeInfo, type ImageInfo } from './image-info.ts';
 import type { Arena } from './memory.ts';
 import type { OpenWriter } from './open-images.ts';
 import { ioFailure } from './storage.ts';
+import { WriteCheckpoints } from './write-checkpoint.ts';
 import { digestBlock } from './write-digest.ts';
 import { commitTarget, flushTarget } from './write-durable.ts';
 import { makeRoom } from './write-prepare.ts';
@@ -37,6 +38,7 @@ export class ImageWriter implements OpenWriter {
   readonly #ctx: Context;
   readonly #link: Link;
   readonly #plan: WritePlan<WriteBlock>;
+  readonly #checkpoints: WriteCheckpoints | null;
   #failure: Failed | null = null;
   #idleWaiters: (() => void)[] = [];
   /** Orders under way: what idle() waits for beside the plan. */
@@ -59,6 +61,7 @@ export class ImageWriter implements OpenWriter {
       end: target.meta.size,
       holdFirst: ctx.settings.sequential && target.meta.size === 0,
     });
+    this.#checkpoints = ctx.settings.sequential ? new WriteCheckpoints(ctx, target) : null;
   }
 
   get token(): string {
@@ -109,6 +112,7 @@ export class ImageWriter implements OpenWriter {
       return;
     }
     this.#plan.submit(block);
+    this.#checkpoints?.submitted(this.#plan.end);
     // Without a slot the client brings no second block.
     if (this.slots.clientHasNone) this.#plan.release();
     this.#pump();
@@ -231,8 +235,9 @@ export class ImageWriter implements OpenWriter {
   // --- blocks ---------------------------------------------------------------------------------------------------------
 
   #pump(): void {
-    for (let piece = this.#plan.next(); piece !== null; piece = this.#plan.next()) {
+    for (let piece = this.#next(); piece !== null; piece = this.#next()) {
       const started = piece;
+      this.#checkpoints?.sent(started.offset + started.length);
       this.slots.begun(started.block.slot);
       void this.#task(started.kind, () => (started.kind === 'prepare' ? this.#prepare(started) : this.#write(started)));
     }
@@ -241,7 +246,13 @@ export class ImageWriter implements OpenWriter {
       this.slots.begun(started.slot);
       void this.#task('digest', () => this.#digest(started));
     }
+    const due = this.#failure !== null || this.#closed ? null : (this.#checkpoints?.due() ?? null);
+    if (due !== null) void this.#task('checkpoint', () => due().finally(() => this.#pump()));
     if (this.#quiet) this.#wakeIdle();
+  }
+
+  #next(): Piece<WriteBlock> | null {
+    return this.#checkpoints?.maySend === false ? null : this.#plan.next();
   }
 
   async #write(piece: Piece<WriteBlock>): Promise<void> {

@@ -149,6 +149,7 @@ export interface Store {
   /**
    * For write after the claim was won: opens, fences late writes of a killed engine (changeMode to the same mode, then
    * the size again), reads the sums below `wholeChunks`, at most `crcsPerCall` of them: the rest by readSums.
+   * `partStart`: bytes below it lie in parts of an upload, and cannot be read back while the image is pending.
    */
   reopenImage(arg: {
     lsu: string;
@@ -159,7 +160,7 @@ export interface Store {
     /** Durable size, as the meta has it. */
     size: number;
     wholeChunks: number;
-  }): OpenFiles & ImageStat & { crcs: string };
+  }): OpenFiles & ImageStat & { crcs: string; partStart?: number };
   /** Reads `count` CRCs of `sums` from chunk `first`: base64, short at the end and at `crcsPerCall`. */
   readSums(arg: { sums: number; first: number; count: number }): { crcs: string };
 

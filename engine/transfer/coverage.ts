@@ -36,6 +36,8 @@ export class Coverage {
   readonly #combine: CrcCombine;
   readonly #chunks: Chunks;
   readonly #partial: Pieces;
+  /** crcOfSums as last asked: a bigger size goes on from there. */
+  #sumsCrc = { chunks: 0, crc: 0n };
 
   constructor(options: CoverageOptions) {
     this.chunkBytes = options.chunkBytes ?? 1024 * 1024;
@@ -83,6 +85,7 @@ export class Coverage {
   cut(offset: number, length: number, splits: readonly Sum[]): void {
     const kept = this.ragged(offset, length).flatMap((piece) => piece.keep);
     assert(kept.length === splits.length, 'every kept range has its CRC');
+    if (offset < this.#sumsCrc.chunks * this.chunkBytes) this.#sumsCrc = { chunks: 0, crc: 0n };
     for (const piece of this.#touching(offset, length)) this.#remove(piece);
     for (const [index, range] of kept.entries()) {
       const split = splits[index];
@@ -160,11 +163,13 @@ export class Coverage {
   /** CRC over the sums of all whole chunks below `size`. `crcBytes` as the addon has it. */
   crcOfSums(size: number, crcBytes: (crc: bigint, bytes: Uint8Array, length: number) => bigint): bigint {
     const chunks = this.wholeChunksBelow(size);
-    let crc = 0n;
-    for (let chunk = 0; chunk < chunks; chunk += pageChunks) {
+    const known = this.#sumsCrc;
+    let { chunks: chunk, crc } = known.chunks <= chunks ? known : { chunks: 0, crc: 0n };
+    for (; chunk < chunks; chunk += pageChunks) {
       const bytes = this.sumsBytes(chunk, Math.min(pageChunks, chunks - chunk));
       crc = crcBytes(crc, bytes, bytes.length);
     }
+    this.#sumsCrc = { chunks, crc };
     return crc;
   }
 

@@ -31,3 +31,77 @@ test.each([
   await host.ok('close r 0');
   expect(engine.bugs()).toEqual([]);
 });
+
+test('a long image becomes durable on its way: a new engine goes on there, and only what is above is sent again', async () => {
+  await using server = await S3Server.start();
+  await using engine = await startS3Engine({ server, endpoints: server.url, keys: { parts_in_flight: 2 } });
+  const size = 137 * mib + 512;
+  const slots = 4;
+  let durable = 0;
+  {
+    await using host = await s3Script(engine);
+    await host.ok('create_lsu v lsu');
+    await host.ok('create_image v i lsu image 7');
+    await host.ok(`write i 0 ${120 * mib} 5`);
+    ({ durable } = (await host.ok('prop i')) as unknown as { durable: number });
+    await engine.kill();
+  }
+  const partBytes = (): number =>
+    server.requests
+      .filter(({ op }) => op === 'UploadPart' || op === 'PutObject')
+      .reduce((sum, { bytesIn }) => sum + bytesIn, 0);
+  expect(durable).toBeGreaterThan(60 * mib);
+  await engine.launch();
+  await using host = await s3Script(engine);
+  await host.ok('open_image v i lsu image 7 2');
+  const again = ((await host.ok('prop i')) as unknown as { durable: number }).durable;
+  expect(again).toBeGreaterThanOrEqual(durable);
+  await host.ok(`write i ${again} ${size - again} 5`);
+  await host.ok('close i 1');
+  expect(Buffer.from(server.bytes('lsu/image~7/image.data') ?? []).equals(gen(5, 0, size))).toBe(true);
+  expect(partBytes() - size).toBeLessThanOrEqual(slots * 8 * mib + 2 * mib);
+  expect(server.keys('lsu/image~7/')).toHaveLength(3);
+  expect(server.uploads()).toEqual([]);
+  expect(engine.bugs()).toEqual([]);
+});
+
+test.each([
+  ['with a tail smaller than a part', 3 * mib + 512],
+  ['behind parts', 19 * mib + 512],
+  ['at the end of a part', 16 * mib],
+])('a flushed image, %s, is continued by another engine, twice', async (_, first) => {
+  await using server = await S3Server.start();
+  await using engine = await startS3Engine({ server, endpoints: server.url });
+  {
+    await using host = await s3Script(engine);
+    await host.ok('create_lsu v lsu');
+    await host.ok('create_image v i lsu image 7');
+    await host.ok(`write i 0 ${first} 5`);
+    await host.ok('flush i');
+    await host.ok(`write i ${first} ${9 * mib} 6`);
+    await engine.kill();
+  }
+  await engine.launch();
+  const second = first + 11 * mib + 1024;
+  {
+    await using host = await s3Script(engine);
+    await host.ok('open_image v i lsu image 7 2');
+    expect(await host.ok('prop i')).toMatchObject({ durable: first });
+    await host.ok(`write i ${first} ${second - first} 5`);
+    await host.ok('close i 0');
+    expect(await engine.stop()).toBe(0);
+  }
+  await engine.launch();
+  await using host = await s3Script(engine);
+  await host.ok('open_image v i lsu image 7 2');
+  expect(await host.ok('prop i')).toMatchObject({ durable: second });
+  await host.ok(`write i ${second} ${8 * mib} 5`);
+  await host.ok('close i 1');
+  await host.ok('open_image v r lsu image 7 1');
+  expect(await host.ok(`read r 0 ${64 * mib} expect=5`)).toMatchObject({ got: second + 8 * mib });
+  await host.ok('close r 0');
+  expect(await host.ok('prop_byname v lsu image 7')).toMatchObject({ state: 'complete' });
+  expect(server.keys('lsu/image~7/')).toHaveLength(3);
+  expect(server.uploads()).toEqual([]);
+  expect(engine.bugs()).toEqual([]);
+});

@@ -1,13 +1,14 @@
 /** One order of a net lane: the switch over what can be done with a bucket. Bytes go between the arena and the socket. */
 import { errno } from '../../engine/core/errors.ts';
 import { joinWords, op, orderWord, sumsEntryBytes, sumsHeaderBytes } from '../../engine/core/order.ts';
+import { partBytesMin } from '../../engine/core/parts.ts';
 import { addon } from '../../native/addon/index.ts';
 import type { LaneArea } from '../lane-area.ts';
 import { StoreError } from '../store.ts';
 import { storeCallAsync } from '../store-call.ts';
 import { failed } from './failures.ts';
 import type { S3Store } from './s3-store.ts';
-import { chunkBytes, partBytesMin } from './upload.ts';
+import { chunkBytes } from './upload.ts';
 
 /** Of the bytes in a stash: one a chunk, and one more for each ragged end. */
 const crcsMax = partBytesMin / chunkBytes + 2;

@@ -8,11 +8,12 @@ import {
   UploadPartCopyCommand,
 } from '@aws-sdk/client-s3';
 import { errno } from '../../engine/core/errors.ts';
+import { partBytesMin } from '../../engine/core/parts.ts';
 import { failed } from './failures.ts';
 import type { ImageKeys } from './keys.ts';
 import { isErrno, type Objects } from './objects.ts';
 import { crcOfText } from './seal.ts';
-import { chunkBytes, nothingYet, partBytesMin, type UploadStart } from './upload.ts';
+import { chunkBytes, nothingYet, type UploadStart } from './upload.ts';
 import {
   decodeRecord,
   encodeRecord,

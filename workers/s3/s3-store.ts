@@ -209,8 +209,9 @@ export class S3Store implements AsyncStore {
       metaEtag: meta.etag,
       tail: from.tail.length === 0 ? null : keys.tail(arg.size),
     });
+    const partStart = arg.size - from.tail.length;
     const { crcs } = sums === null ? { crcs: '' } : crcsOf(sums, 0, arg.wholeChunks);
-    return { ...files, dataSize: arg.size, physicalBytes: arg.size, sumsSize: sums?.length ?? 0, crcs };
+    return { ...files, dataSize: arg.size, physicalBytes: arg.size, sumsSize: sums?.length ?? 0, crcs, partStart };
   }
 
   async readSums({ sums, first, count }: Arg<'readSums'>): Promise<{ crcs: string }> {

@@ -11,6 +11,7 @@
 import { CompleteMultipartUploadCommand, CreateMultipartUploadCommand, UploadPartCommand } from '@aws-sdk/client-s3';
 import { assert } from '../../engine/core/assert.ts';
 import { errno } from '../../engine/core/errors.ts';
+import { partEnd } from '../../engine/core/parts.ts';
 import { addon } from '../../native/addon/index.ts';
 import { type StoreError, storeErrno } from '../store.ts';
 import { failed } from './failures.ts';
@@ -21,8 +22,6 @@ import { Stash } from './stash.ts';
 import { encodeRecord, type Part, type Span } from './upload-record.ts';
 
 export const chunkBytes = 1024 * 1024;
-/** S3 takes no smaller part but the last. */
-export const partBytesMin = 5 * 1024 * 1024;
 /** Blocks that wait for the one in front of them. */
 const parkedMax = 64;
 
@@ -142,8 +141,8 @@ export class Upload {
       this.#whole = true;
       return this.#objects.put(this.keys.data, [bytes], this.#metadata).then(() => {});
     }
-    const border = end - (end % chunkBytes);
-    if (border - this.#start < partBytesMin) {
+    const border = partEnd(this.#start, end);
+    if (border === this.#start) {
       this.#stash.add(bytes);
       this.#wake();
       return Promise.resolve();
