@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 /** Suites that need more than `npm test` promises (time, a VM, sanitizers): each has a command of its own. */
-const heavy = ['test/campaign/**', 'test/nfs/**', 'test/fuzz/**', 'test/sanitize/**'];
+const heavy = ['test/campaign/**', 'test/nfs/**', 'test/fuzz/**', 'test/sanitize/**', 'test/s3/real/**'];
 
 export default defineConfig({
   test: {

@@ -119,8 +119,10 @@ export class Bucket {
     key: string,
     offset: number,
     into: Uint8Array,
-    { ifMatch, tally }: { ifMatch?: string; tally?: Tally } = {},
+    { ifMatch: etag, tally }: { ifMatch?: string; tally?: Tally } = {},
   ): Promise<number> {
+    // What came into the tree by another way, such as NFS, may have no ETag at all.
+    const ifMatch = etag === '' ? undefined : etag;
     let done = 0;
     const rest = (): [CommandOf<GetObjectCommandOutput>, Transfer] => [
       new GetObjectCommand({

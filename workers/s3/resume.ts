@@ -132,7 +132,7 @@ async function fromObject(objects: Objects, keys: ImageKeys, size: number): Prom
         PartNumber: number,
         CopySource: `${bucket.name}/${keys.data.split('/').map(encodeURIComponent).join('/')}`,
         CopySourceRange: `bytes=${offset}-${offset + size - 1}`,
-        CopySourceIfMatch: there.etag,
+        CopySourceIfMatch: there.etag === '' ? undefined : there.etag,
       }),
       {},
       { part: number },
