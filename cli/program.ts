@@ -29,9 +29,21 @@ export async function runCli(args: readonly string[], version: string, io: CliIo
 
   program
     .command('init-store')
-    .argument('<dir>', 'where the storage is mounted')
-    .description('make a directory a storage root')
-    .action((dir) => does(async () => (await import('./init-store.ts')).initStore(dir, io))());
+    .argument('[dir]', 'where the storage is mounted')
+    .option('--server <name>', 'the bucket of [server:NAME] instead of a directory')
+    .option('--config <file>', 'configuration to find it by')
+    .description('make a directory, or a bucket with its prefix, a storage root')
+    .action((dir, options) => does(() => initRoot(dir, options, io))());
+
+  program
+    .command('probe')
+    .argument('<server>', 'NAME of [server:NAME] with store = s3')
+    .option('--config <file>', 'configuration to find it by')
+    .option('--out <file>', 'write the passport there')
+    .option('--diff <file>', 'compare with the passport there; status 1 when they differ')
+    .option('--json', 'as JSON')
+    .description('ask S3 endpoints what they really do: their passport; needs no engine')
+    .action((server, options) => does(async () => (await import('./probe.ts')).probeServer(server, options, io))());
 
   const status = program.command('status').option('--config <file>', 'configuration to find the socket by');
   status
@@ -68,6 +80,16 @@ export async function runCli(args: readonly string[], version: string, io: CliIo
   }
   if (text.length > 0) await io.out(text.join(''));
   return code;
+}
+
+async function initRoot(
+  dir: string | undefined,
+  { server, config }: { server?: string; config?: string },
+  io: CliIo,
+): Promise<number> {
+  if ((dir === undefined) === (server === undefined)) throw new CliError('init-store needs a directory, or --server');
+  if (server !== undefined) return (await import('./init-bucket.ts')).initBucket(server, { config }, io);
+  return (await import('./init-store.ts')).initStore(dir ?? '', io);
 }
 
 function tell(error: unknown, io: CliIo): number {

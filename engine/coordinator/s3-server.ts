@@ -1,9 +1,9 @@
 /** The storage server of one bucket: its settings and its lanes. */
 import type { S3ServerConfig } from '../config-servers.ts';
 import { op } from '../core/order.ts';
-import type { S3Settings } from '../core/s3-settings.ts';
 import type { LaneOrder, LaneResult } from '../lanes/lane-order.ts';
 import { MountLanes, type PayloadLanes } from '../lanes/mount-lanes.ts';
+import { s3SettingsOf } from '../s3-settings-of.ts';
 import { type Own, type Parts, settingsOf } from './server-parts.ts';
 
 /** Slots that are filled while `parts_in_flight` others are sent. */
@@ -36,24 +36,6 @@ export function s3Parts(parts: Parts, server: S3ServerConfig, number: number, la
       kind: 's3',
       remedy: `prepare it with: vast-ost init-store --server ${server.name}`,
     },
-  };
-}
-
-export function s3SettingsOf(server: S3ServerConfig): S3Settings {
-  return {
-    endpoints: server.endpoints.map(({ tls, host, port }) => ({ protocol: tls ? 'https' : 'http', host, port })),
-    bucket: server.bucket,
-    prefix: server.prefix,
-    region: server.region,
-    addressing: server.addressing,
-    credentialsFile: server.credentialsFile ?? '',
-    caFile: server.caFile ?? '',
-    tlsVerify: server.tlsVerify,
-    partBytes: server.partBytes,
-    partsInFlight: server.partsInFlight,
-    connectMs: server.connectTimeoutS * 1000,
-    idleMs: server.idleTimeoutS * 1000,
-    retryMs: server.requestRetryS * 1000,
   };
 }
 

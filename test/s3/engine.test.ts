@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { gen } from '../support/host-program.ts';
 import { s3Script, startS3Engine } from './engine-kit.ts';
-import { S3Server } from './server/server.ts';
+import { caPath, S3Server } from './server/server.ts';
 
 const mib = 1 << 20;
 
@@ -28,6 +28,25 @@ test.each([
   expect(await host.ok('prop_byname v lsu image 7')).toMatchObject({ size, state: 'complete' });
   await host.ok('open_image v r lsu image 7 1');
   if (size > 0) expect(await host.ok(`read r 0 ${size} expect=5`)).toMatchObject({ got: size });
+  await host.ok('close r 0');
+  expect(engine.bugs()).toEqual([]);
+});
+
+test.each([
+  ['that checks MD5 and signatures only', { mode: 'vast-like' as const }],
+  ['that checks nothing and ignores conditions', { mode: 'naive' as const }],
+  ['over TLS', { endpoints: [{ protocol: 'https' as const }] }],
+])('an image goes to an endpoint %s, and back', async (_, options) => {
+  await using server = await S3Server.start(options);
+  const keys: Record<string, string> = server.url.startsWith('https') ? { ca_file: caPath } : {};
+  await using engine = await startS3Engine({ server, endpoints: server.url, keys });
+  await using host = await s3Script(engine);
+  await host.ok('create_lsu v lsu');
+  await host.ok('create_image v i lsu image 7');
+  await host.ok(`write i 0 ${21 * mib + 512} 5`);
+  await host.ok('close i 1');
+  await host.ok('open_image v r lsu image 7 1');
+  expect(await host.ok(`read r 0 ${64 * mib} expect=5`)).toMatchObject({ got: 21 * mib + 512 });
   await host.ok('close r 0');
   expect(engine.bugs()).toEqual([]);
 });

@@ -1,8 +1,9 @@
 /** The store contract's kit over a bucket: an S3Store in this process, its payload through the store's own uploads. */
 import { randomBytes } from 'node:crypto';
+import type { Abilities } from '../../engine/core/passport.ts';
 import type { S3Settings } from '../../engine/core/s3-settings.ts';
 import { Bucket } from '../../workers/s3/bucket.ts';
-import { type Abilities, Objects } from '../../workers/s3/objects.ts';
+import { Objects } from '../../workers/s3/objects.ts';
 import { S3Store } from '../../workers/s3/s3-store.ts';
 import { StoreError, storeErrno } from '../../workers/store.ts';
 import { type AnyKit, type AnyPayload, lsu, marker, type StoreTraits } from '../contract/store-kit.ts';
@@ -17,7 +18,13 @@ export interface ServerAddress {
   readonly caPath?: string;
 }
 
-export const aws: Abilities = { integrity: 'crc64nvme', conditionalPut: true, copyPart: true, partsMax: 10_000 };
+export const aws: Abilities = {
+  integrity: 'crc64nvme',
+  objectCrc: true,
+  conditionalPut: true,
+  copyPart: true,
+  partsMax: 10_000,
+};
 
 export function settingsOf(server: ServerAddress, over: Partial<S3Settings> = {}): S3Settings {
   process.env.AWS_ACCESS_KEY_ID = server.credentials.accessKeyId;
@@ -48,7 +55,7 @@ export function settingsOf(server: ServerAddress, over: Partial<S3Settings> = {}
 }
 
 export function storeOver(settings: S3Settings, abilities: Abilities = aws): S3Store {
-  return new S3Store({ objects: new Objects(new Bucket(settings), abilities), warnings: [] });
+  return new S3Store({ objects: new Objects(new Bucket(settings), abilities), probing: false });
 }
 
 /** A store below a prefix of its own, its root made and open, with one LSU. */

@@ -1,5 +1,6 @@
 /** What stands at a bucket's top: the marker that tells whose it is, and the LSUs. */
 import { errno } from '../../engine/core/errors.ts';
+import { abilitiesOf, type Passport, warningsOf } from '../../engine/core/passport.ts';
 import { checkName, checkToken, lsuFileName, markerName } from '../layout.ts';
 import { type Capacity, type RootInfo, type Store, StoreError, storeErrno } from '../store.ts';
 import { failed } from './failures.ts';
@@ -19,14 +20,16 @@ const lsusMax = 4096;
 export class BucketRoot {
   readonly #objects: Objects;
   readonly #prefix: string;
-  readonly #warnings: readonly string[];
+  readonly #probing: boolean;
+  #passport: Passport | null = null;
   readonly #lsus = new Set<string>();
   #open = false;
 
-  constructor(objects: Objects, warnings: readonly string[]) {
+  /** `probing`: the endpoints are asked what they do when the bucket is opened. */
+  constructor(objects: Objects, probing: boolean) {
+    this.#probing = probing;
     this.#objects = objects;
     this.#prefix = objects.bucket.keyPrefix;
-    this.#warnings = warnings;
   }
 
   get isOpen(): boolean {
@@ -47,9 +50,23 @@ export class BucketRoot {
       const path = text === null ? `there is no ${markerName}` : `${markerName} is not one of ours`;
       throw new StoreError({ errno: storeErrno.notMounted, step: 'marker', path });
     }
+    if (this.#probing) await this.#probe();
     this.#lsus.clear();
     this.#open = true;
-    return { storeId, fsType: 's3', mountPoint: root, mountOptions: '', warnings: [...this.#warnings] };
+    const warnings = this.#passport === null ? [] : warningsOf(this.#passport);
+    const mountOptions = `integrity=${this.#objects.abilities.integrity}`;
+    return { storeId, fsType: 's3', mountPoint: root, mountOptions, warnings };
+  }
+
+  /** Once a thread, and again whenever the bucket was lost: an endpoint may have become another one. */
+  async #probe(): Promise<void> {
+    try {
+      this.#passport = await this.#objects.bucket.probe();
+      this.#objects.abilities = abilitiesOf(this.#passport);
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      throw new StoreError({ ...error.failure, errno: storeErrno.notMounted, step: 'probe' });
+    }
   }
 
   async init({ text }: Arg<'initRoot'>): Promise<void> {

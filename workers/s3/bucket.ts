@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GetObjectCommand, type GetObjectCommandOutput } from '@aws-sdk/client-s3';
 import { errno } from '../../engine/core/errors.ts';
+import type { EndpointPassport, Passport } from '../../engine/core/passport.ts';
 import type { S3Settings } from '../../engine/core/s3-settings.ts';
 import { StoreError } from '../store.ts';
 import { CredentialsFile } from './credentials.ts';
@@ -14,6 +15,7 @@ import { type CommandOf, EndpointClient } from './endpoint-client.ts';
 import { type Endpoint, type EndpointStatus, Endpoints } from './endpoints.ts';
 import { failureClasses, isBug, type S3Verdict, verdictOf, WrongAnswer } from './failures.ts';
 import type { Transfer } from './handler.ts';
+import { probeEndpoint } from './probe.ts';
 
 export interface Told {
   /** For texts. */
@@ -62,6 +64,7 @@ export class Bucket {
   readonly name: string;
   readonly keyPrefix: string;
   readonly #retryMs: number;
+  readonly #tlsVerify: boolean;
   readonly #endpoints: Endpoints<EndpointClient>;
   readonly #hooks: BucketHooks;
   #requests = 0;
@@ -72,6 +75,7 @@ export class Bucket {
     this.name = settings.bucket;
     this.keyPrefix = settings.prefix;
     this.#retryMs = settings.retryMs;
+    this.#tlsVerify = settings.tlsVerify;
     this.#hooks = hooks;
     const ca = settings.caFile === '' ? undefined : readFileSync(settings.caFile, 'utf8');
     const file = settings.credentialsFile === '' ? null : new CredentialsFile(settings.credentialsFile);
@@ -87,6 +91,27 @@ export class Bucket {
         }),
       hooks.now,
     );
+  }
+
+  /**
+   * Asks every endpoint that answers what it really does. Throws StoreError when none does, or when the bucket cannot be
+   * used at all.
+   */
+  async probe(): Promise<Passport> {
+    const endpoints: EndpointPassport[] = [];
+    let failure: unknown = null;
+    for (const { origin, client } of this.#endpoints.all) {
+      const tls = origin.startsWith('http:') ? 'none' : this.#tlsVerify ? 'verified' : 'not verified';
+      try {
+        endpoints.push(await probeEndpoint(client, { origin, bucket: this.name, prefix: this.keyPrefix, tls }));
+      } catch (error) {
+        if (isBug(error)) throw error;
+        failure ??= this.#told('probe', `${origin}/${this.name}`, verdictOf(error), error);
+      }
+    }
+    if (endpoints.length === 0) throw failure;
+    const probedAt = new Date().toISOString();
+    return { format: 1, bucket: this.name, prefix: this.keyPrefix, probedAt, endpoints };
   }
 
   status(): BucketStatus {
@@ -192,7 +217,7 @@ export class Bucket {
       const endpoint = this.#endpoints.begin(refusedBy);
       this.#requests++;
       let verdict: S3Verdict;
-      let problem: string;
+      let failure: unknown;
       try {
         const answer = take(await endpoint.client.send(command, transfer));
         this.#endpoints.answered(endpoint);
@@ -203,8 +228,9 @@ export class Bucket {
           throw error;
         }
         verdict = verdictOf(error);
-        problem = error instanceof Error ? error.message : String(error);
-        this.#endpoints.failed(endpoint, failureClasses[verdict.name].endpoint && !verdict.stale, problem);
+        failure = error;
+        const own = failureClasses[verdict.name].endpoint && !verdict.stale;
+        this.#endpoints.failed(endpoint, own, error instanceof Error ? error.message : String(error));
       }
       if (verdict.received > 0) {
         moved(verdict.received);
@@ -216,7 +242,7 @@ export class Bucket {
       const elsewhere = kind === 'elsewhere' && refusedBy.size < this.#endpoints.all.length;
       const within = this.#hooks.now() - since + waitMs < budgetMs;
       if (!(elsewhere || (kind === 'again' && within))) {
-        throw this.#failed(command, endpoint, verdict, problem, told, tries, this.#hooks.now() - since);
+        throw this.#failed(command, endpoint, verdict, failure, told, tries, this.#hooks.now() - since);
       }
       this.#retries++;
       if (told.tally !== undefined) told.tally.retries++;
@@ -237,18 +263,29 @@ export class Bucket {
   #failed(
     command: CommandOf<unknown>,
     { origin }: Chosen,
-    { name, code, status, requestId }: S3Verdict,
-    problem: string,
+    verdict: S3Verdict,
+    error: unknown,
     { part }: Told,
     tries: number,
     ms: number,
   ): StoreError {
-    const { kind, errno: number, remedy } = failureClasses[name];
     const step = command.constructor.name.replace(/Command$/, '');
     const { Key: key = '' } = command.input as { Key?: string };
     const path = `${origin}/${this.name}/${key}${part === undefined ? '' : ` part ${part}`}`;
-    const answer = status === 0 ? problem : `HTTP ${status}${requestId === '' ? '' : `, request id ${requestId}`}`;
     const often = tries === 1 ? '' : ` after ${tries} tries in ${Math.round(ms / 1000)} s`;
+    return this.#told(step, path, verdict, error, often);
+  }
+
+  #told(
+    step: string,
+    path: string,
+    { name, code, status, requestId }: S3Verdict,
+    error: unknown,
+    often = '',
+  ): StoreError {
+    const { kind, errno: number, remedy } = failureClasses[name];
+    const problem = error instanceof Error ? error.message : String(error);
+    const answer = status === 0 ? problem : `HTTP ${status}${requestId === '' ? '' : `, request id ${requestId}`}`;
     const text = `${step} of ${path} failed${often}: ${code} (${answer}); ${remedy}`;
     return new StoreError({ errno: kind === 'again' ? -errno.EIO : -number, step, path, text });
   }

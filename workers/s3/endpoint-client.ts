@@ -22,11 +22,21 @@ export interface CommandOf<Output> {
 }
 type Sent = Parameters<S3Client['send']>;
 
+/** The signature is made over this hash, in place of that of the body, which the SDK does not see. */
+function signPayload(command: object, payloadSha256: string): void {
+  const { middlewareStack } = command as { middlewareStack: S3Client['middlewareStack'] };
+  middlewareStack.add(
+    (next) => (args) => {
+      (args.request as { headers: Record<string, string> }).headers['x-amz-content-sha256'] = payloadSha256;
+      return next(args);
+    },
+    { step: 'build', priority: 'low', name: 'signedPayload', override: true },
+  );
+}
+
 export class EndpointClient {
   readonly #http: HttpClient;
   readonly #sdk: S3Client;
-  /** Of payloads that are signed, by their command's input. */
-  readonly #hashes = new WeakMap<object, string>();
 
   constructor(endpoint: Endpoint, { region, addressing, credentials, http }: EndpointSettings) {
     this.#http = new HttpClient(endpoint, http);
@@ -47,9 +57,7 @@ export class EndpointClient {
         const request = args.request as { headers: Record<string, string>; body?: unknown };
         // A body that the SDK does not see cannot be hashed by it either. Never without a checksum of its own.
         const checked = Object.keys(request.headers).some((name) => /^(x-amz-checksum-|content-md5$)/i.test(name));
-        const signed = this.#hashes.get(args.input);
-        if (signed !== undefined) request.headers['x-amz-content-sha256'] = signed;
-        else if (checked && request.body === undefined) request.headers['x-amz-content-sha256'] = unsignedPayload;
+        if (checked && request.body === undefined) request.headers['x-amz-content-sha256'] = unsignedPayload;
         return next(args);
       },
       { step: 'build', name: 'payloadBesideTheRequest' },
@@ -59,7 +67,7 @@ export class EndpointClient {
   /** Throws HttpFailure, and the SDK's service exceptions. A transfer's body gives the command its length. */
   send<Output>(command: CommandOf<Output>, transfer: Transfer = {}): Promise<Output> {
     const { body, payloadSha256 } = transfer;
-    if (payloadSha256 !== undefined) this.#hashes.set(command.input, payloadSha256);
+    if (payloadSha256 !== undefined) signPayload(command, payloadSha256);
     if (body !== undefined)
       Object.assign(command.input, { ContentLength: body.reduce((sum, { length }) => sum + length, 0) });
     return this.#sdk.send(command as unknown as Sent[0], transfer as Sent[1] & object) as Promise<Output>;

@@ -7,18 +7,10 @@ import {
   PutObjectCommand,
 } from '@aws-sdk/client-s3';
 import { errno } from '../../engine/core/errors.ts';
+import type { Abilities } from '../../engine/core/passport.ts';
 import { StoreError } from '../store.ts';
 import type { Bucket } from './bucket.ts';
-import { type Integrity, type Seal, seal } from './seal.ts';
-
-/** What this bucket's endpoints can do, the weakest of them; as the passport says. */
-export interface Abilities {
-  readonly integrity: Integrity;
-  /** PUT with If-None-Match and If-Match is honoured. */
-  readonly conditionalPut: boolean;
-  readonly copyPart: boolean;
-  readonly partsMax: number;
-}
+import { type Seal, seal } from './seal.ts';
 
 export interface ObjectStat {
   size: number;
@@ -46,7 +38,8 @@ const deletesAtOnce = 8;
 
 export class Objects {
   readonly bucket: Bucket;
-  readonly abilities: Abilities;
+  /** As the passport says; set when the bucket is opened. */
+  abilities: Abilities;
 
   constructor(bucket: Bucket, abilities: Abilities) {
     this.bucket = bucket;

@@ -39,8 +39,8 @@ const sumsEntryBytes = 8;
 
 export interface S3StoreOptions {
   readonly objects: Objects;
-  /** Told with the root: what an administrator should know of the endpoints. */
-  readonly warnings: readonly string[];
+  /** The endpoints are asked what they do when the bucket is opened; else `objects` knows. */
+  readonly probing: boolean;
 }
 
 export class S3Store implements AsyncStore {
@@ -51,10 +51,10 @@ export class S3Store implements AsyncStore {
   readonly #names = new NameLists();
   readonly #sweeps = new Sweeps(firstSweep);
 
-  constructor({ objects, warnings }: S3StoreOptions) {
+  constructor({ objects, probing }: S3StoreOptions) {
     this.#objects = objects;
     this.#prefix = objects.bucket.keyPrefix;
-    this.#root = new BucketRoot(objects, warnings);
+    this.#root = new BucketRoot(objects, probing);
   }
 
   get isOpen(): boolean {

@@ -4,9 +4,8 @@
  */
 import { createHash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Integrity } from '../../engine/core/passport.ts';
 import { addon } from '../../native/addon/index.ts';
-
-export type Integrity = 'crc64nvme' | 'sha256' | 'md5';
 
 /** Bytes hashed in one go: some milliseconds, then other requests of this thread have their turn. */
 const sliceBytes = { crc64nvme: 32 * 1024 * 1024, sha256: 2 * 1024 * 1024, md5: 2 * 1024 * 1024 } as const;

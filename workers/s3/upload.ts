@@ -203,7 +203,7 @@ export class Upload {
   }
 
   async #complete(uploadId: string, size: number): Promise<void> {
-    const { bucket } = this.#objects;
+    const { bucket, abilities } = this.#objects;
     const crc = this.#crc();
     try {
       await bucket.send(
@@ -211,7 +211,9 @@ export class Upload {
           Bucket: bucket.name,
           Key: this.keys.data,
           UploadId: uploadId,
-          ...(crc === null ? {} : { ChecksumCRC64NVME: crcText(crc), ChecksumType: 'FULL_OBJECT' }),
+          ...(crc === null || !abilities.objectCrc
+            ? {}
+            : { ChecksumCRC64NVME: crcText(crc), ChecksumType: 'FULL_OBJECT' }),
           MultipartUpload: {
             Parts: this.#parts.map(({ number, etag, crc: own }) => ({
               PartNumber: number,
