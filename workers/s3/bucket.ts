@@ -89,7 +89,7 @@ export class Bucket {
           credentials: file === null ? undefined : () => file.read(),
           http: { connectMs, idleMs, sliceBytes, connectionsMax, waitersMax, tls: { ca, verify: tlsVerify } },
         }),
-      hooks.now,
+      () => hooks.now(),
     );
   }
 
