@@ -87,7 +87,8 @@ async function initRoot(
   { server, config }: { server?: string; config?: string },
   io: CliIo,
 ): Promise<number> {
-  if ((dir === undefined) === (server === undefined)) throw new CliError('init-store needs a directory, or --server');
+  if ((dir === undefined) === (server === undefined))
+    throw new CliError('init-store needs a directory, or --server', exitCode.usage);
   if (server !== undefined) return (await import('./init-bucket.ts')).initBucket(server, { config }, io);
   return (await import('./init-store.ts')).initStore(dir ?? '', io);
 }

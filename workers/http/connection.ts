@@ -249,27 +249,27 @@ export class Connection {
       }
       current.sent = true;
       if (current.stage === 'send') current.stage = 'headers';
-      if (current.parser.done) this.#answered(current);
     });
   }
 
   /**
    * The answer is whole. It counts once nothing of the request is being read any more, and when no byte has come behind
    * it: that one would be taken for the beginning of the next answer.
+   *
+   * Judged a turn of the event loop later: TLS tells of a write only then, and a fast answer comes before.
    */
   #answered(current: Current): void {
-    const { parser, sent } = current;
-    const head = parser.head as Head;
-    if (!sent && head.status < 300) {
-      // Nobody can have stored what was not sent.
-      this.#fail('EPROTOCOL', `${head.status} for a request that is not sent yet`);
-      return;
-    }
-    if (!sent || !parser.keepAlive) this.#dead = true;
     setImmediate(() => {
-      if (current.failure !== null) return;
+      if (current.failure !== null || this.#current !== current) return;
+      const { parser, sent } = current;
+      const head = parser.head as Head;
+      if (!sent && head.status < 300) {
+        // Nobody can have stored what was not sent.
+        this.#fail('EPROTOCOL', `${head.status} for a request that is not sent yet`);
+        return;
+      }
       const answer = { ...head, body: parser.body, received: parser.received };
-      if (!this.#dead) {
+      if (sent && parser.keepAlive && !this.#dead) {
         current.settled.resolve(answer);
         return;
       }
