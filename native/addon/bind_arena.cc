@@ -51,6 +51,14 @@ Napi::Value poke(const Napi::CallbackInfo& info) {
   return args.failed() ? args.thrown() : args.number(arenaPoke(arena, offset, bytes.data, bytes.length));
 }
 
+Napi::Value bytes(const Napi::CallbackInfo& info) {
+  Args args(info);
+  const int32_t id = args.id(0);
+  if (args.failed()) return args.thrown();
+  const Ref<Arena> arena = getArena(id);
+  return args.number(arena ? static_cast<int64_t>(arena->bytes) : -EBADF);
+}
+
 /** Runs in the loop of the thread that made the view, after its buffer was detached or collected. */
 void dropView(napi_env, void*, void* hint) { delete static_cast<Ref<Arena>*>(hint); }
 
@@ -92,6 +100,7 @@ void exportArena(Napi::Env env, Napi::Object exports) {
   add<close>(env, exports, "arenaClose");
   add<peek>(env, exports, "arenaPeek");
   add<poke>(env, exports, "arenaPoke");
+  add<bytes>(env, exports, "arenaBytes");
   add<view>(env, exports, "arenaView");
   add<detach>(env, exports, "arenaDetach");
 }

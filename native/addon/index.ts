@@ -161,6 +161,8 @@ export interface Addon {
   arenaSend(socket: number, frame: Uint8Array, arena: number): number;
   /** Drops the engine's reference; memory goes when no call uses it. */
   arenaClose(arena: number): number;
+  /** Its size; −EBADF when it is not open. */
+  arenaBytes(arena: number): number;
   /**
    * The arena's own bytes as an array, for requests that are sent from them or received into them: −EBADF, −EFAULT where
    * they do not lie inside. It keeps the mapping alive, so it is to be detached when nobody uses it any more.

@@ -1,5 +1,6 @@
 /** What lanes hold open, by number: objects that are read, images that are written. */
 import type { OpenFiles } from '../store.ts';
+import { ArenaViews } from './arena-views.ts';
 import type { ImageKeys } from './keys.ts';
 import type { ObjectStat } from './objects.ts';
 import type { SumsPieces } from './sums-pieces.ts';
@@ -18,8 +19,8 @@ export interface Pending {
 }
 
 export type OpenFile =
-  | { kind: 'object'; key: string; size: number; etag: string }
-  | { kind: 'pendingData'; pending: Pending }
+  | { kind: 'object'; key: string; size: number; etag: string; views: ArenaViews }
+  | { kind: 'pendingData'; pending: Pending; views: ArenaViews }
   | { kind: 'pendingSums'; pending: Pending };
 
 export class OpenImages {
@@ -40,11 +41,11 @@ export class OpenImages {
   }
 
   addObject(key: string, { size, etag }: ObjectStat): number {
-    return this.#add({ kind: 'object', key, size, etag });
+    return this.#add({ kind: 'object', key, size, etag, views: new ArenaViews() });
   }
 
   addPending(pending: Pending): OpenFiles {
-    const data = this.#add({ kind: 'pendingData', pending });
+    const data = this.#add({ kind: 'pendingData', pending, views: new ArenaViews() });
     const sums = pending.sums === null ? -1 : this.#add({ kind: 'pendingSums', pending });
     return { data, sums, dir: -1, align: 1 };
   }
@@ -61,6 +62,7 @@ export class OpenImages {
     for (const number of files) {
       const file = this.#files.get(number);
       if (file?.kind === 'pendingData') file.pending.upload.close();
+      if (file !== undefined && 'views' in file) file.views.close();
       this.#files.delete(number);
     }
   }

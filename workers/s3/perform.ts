@@ -43,9 +43,9 @@ async function performChecked(record: Int32Array, area: LaneArea, store: S3Store
   const pieces = record[orderWord.pieces];
   switch (record[orderWord.op]) {
     case op.write:
-      return withView(arena, memoryOffset, length, (view) => write(store, file, offset, view, pieces === 1));
+      return write(store, file, offset, { arena, offset: memoryOffset, length }, pieces === 1);
     case op.read:
-      return withView(arena, memoryOffset, length, (view) => read(store, file, sums, offset, view, align, area));
+      return read(store, file, sums, offset, { arena, offset: memoryOffset, length }, align, area);
     case op.digestFile:
       return digestStash(store, file, offset, length, area, pieces, record[orderWord.sha]);
     case op.store:
@@ -60,27 +60,19 @@ async function performChecked(record: Int32Array, area: LaneArea, store: S3Store
   }
 }
 
-/** The memory stays mapped while its bytes move, whoever closes the arena meanwhile. */
-async function withView(
-  arena: number,
-  offset: number,
-  length: number,
-  work: (view: Uint8Array) => Promise<number>,
-): Promise<number> {
-  const view = addon.arenaView(arena, offset, length);
-  if (typeof view === 'number') return view;
-  try {
-    return await work(view);
-  } finally {
-    addon.arenaDetach(view);
-  }
+interface Memory {
+  arena: number;
+  /** Bytes from the start of the arena. */
+  offset: number;
+  length: number;
 }
 
-async function write(store: S3Store, file: number, offset: number, view: Uint8Array, sole: boolean): Promise<number> {
+async function write(store: S3Store, file: number, offset: number, memory: Memory, sole: boolean): Promise<number> {
   const open = store.files.get(file);
   if (open?.kind !== 'pendingData') failed('write', 'image.data', errno.EBADF);
-  await open.pending.upload.write(offset, view, sole);
-  return view.length;
+  const { upload } = open.pending;
+  await open.views.use(memory.arena, memory.offset, memory.length, (view) => upload.write(offset, view, sole));
+  return memory.length;
 }
 
 async function read(
@@ -88,16 +80,19 @@ async function read(
   file: number,
   sums: number,
   offset: number,
-  view: Uint8Array,
+  memory: Memory,
   sumsChunk: number,
   area: LaneArea,
 ): Promise<number> {
   const open = store.files.get(file);
   if (open?.kind !== 'object') failed('read', 'image.data', errno.EBADF);
-  const want = Math.max(0, Math.min(view.length, open.size - offset));
+  const want = Math.max(0, Math.min(memory.length, open.size - offset));
   if (want === 0) return 0;
+  const { key, etag, views } = open;
   const [length] = await Promise.all([
-    store.objects.bucket.read(open.key, offset, view.subarray(0, want), { ifMatch: open.etag }),
+    views.use(memory.arena, memory.offset, want, (view) =>
+      store.objects.bucket.read(key, offset, view, { ifMatch: etag }),
+    ),
     sums < 0 ? null : readSums(store, sums, offset, want, sumsChunk, area),
   ]);
   return length;
