@@ -45,6 +45,16 @@ export async function runCli(args: readonly string[], version: string, io: CliIo
     .description('ask S3 endpoints what they really do: their passport; needs no engine')
     .action((server, options) => does(async () => (await import('./probe.ts')).probeServer(server, options, io))());
 
+  program
+    .command('gc')
+    .argument('<server>', 'NAME of [server:NAME] with store = s3')
+    .option('--config <file>', 'configuration to find it by')
+    .option('--dry-run', 'only tell what would go')
+    .option('--older-than <age>', 'what tells nothing of its owner goes from this age on (default: 1d)')
+    .option('--json', 'one JSON object a line')
+    .description('remove from a bucket what no image owns; needs no engine')
+    .action((server, options) => does(async () => (await import('./gc.ts')).collectGarbage(server, options, io))());
+
   const status = program.command('status').option('--config <file>', 'configuration to find the socket by');
   status
     .option('--socket <path>', 'socket of the engine, instead of the configured one')

@@ -45,8 +45,11 @@ function refuse(step: string, path: string): never {
 
 /** The coordinator makes the names; that none of them leads out of its directory is looked at here as well. */
 export function checkName(name: string): string {
-  const good = name.length > 0 && name.length <= nameMax && nameForm.test(name) && !/^\.|\//.test(name);
-  return good ? name : refuse('name', name);
+  return isName(name) ? name : refuse('name', name);
+}
+
+export function isName(name: string): boolean {
+  return name.length > 0 && name.length <= nameMax && nameForm.test(name) && !/^\.|\//.test(name);
 }
 
 export function checkToken(token: string): string {

@@ -1,16 +1,13 @@
 /** Cleans up what dead owners left: at start and every hour, in bounded steps, one LSU after the other. */
 import { Failed } from '../core/errors.ts';
 import type { SweepItem } from '../core/store.ts';
-import { claimVerdict, decodeClaim } from '../image/claim.ts';
+import { isCondemned, ownerlessAgeS } from '../image/condemned.ts';
 import { parseLsuDirName } from '../image/names.ts';
-import { ownerIsDead, ownerOf } from '../image/owner.ts';
 import type { Context } from './context.ts';
 import type { Alive } from './write-target.ts';
 
 const entriesPerStep = 64;
 const hourMs = 3_600_000;
-/** A temporary that says nothing of its owner is left alone for as long as any job may run. */
-const ownerlessAgeS = 7 * 24 * 3600;
 
 export class Janitor {
   readonly #ctx: Context;
@@ -94,15 +91,12 @@ export class Janitor {
     } while (at.list >= 0 && !this.#stopping);
   }
 
-  /**
-   * True only where the owner is provably dead: trash has none, a claim's text tells, a temporary's name does. A name
-   * that tells nothing waits for its age. What our own process made it finishes itself.
-   */
   #condemned(item: SweepItem): boolean {
-    const { self } = this.#ctx;
-    if (item.kind === 'trash') return true;
-    if (item.kind === 'claim') return claimVerdict(decodeClaim(item.claim ?? ''), self, this.#alive) === 'dead';
-    if (ownerOf(item.token) !== null) return ownerIsDead(item.token, self, this.#alive);
-    return Date.now() / 1000 - item.modifiedAt > ownerlessAgeS;
+    return isCondemned(item, {
+      self: this.#ctx.self,
+      alive: this.#alive,
+      now: Date.now() / 1000,
+      ownerlessAgeS,
+    });
   }
 }

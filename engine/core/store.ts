@@ -85,7 +85,18 @@ export interface Claim {
 export interface SweepItem {
   /** Below the LSU: '.trash', '.new-<token>', '<image>/.meta-<token>', '<image>/claim.<n>' … */
   path: string;
-  kind: 'trash' | 'create' | 'metaTemporary' | 'claimTemporary' | 'labelTemporary' | 'claim';
+  kind:
+    | 'trash'
+    /** An image without its meta: being made, or being removed. */
+    | 'create'
+    | 'metaTemporary'
+    | 'claimTemporary'
+    | 'labelTemporary'
+    | 'claim'
+    /** Of a bucket: what only a pending image needs, beside a complete one. */
+    | 'remains'
+    /** Of a bucket: a multipart upload that no image knows. */
+    | 'upload';
   /** The token that its name carries; '' for trash and claims. */
   token: string;
   /** The claim that tells its owner: its own text, or claim.1 of an unfinished create. Null: it does not say. */

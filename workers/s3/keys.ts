@@ -1,10 +1,24 @@
 /** Keys of what a store keeps in its bucket: the layout of the file store, and what a pending image needs besides. */
-import { checkClaimNumber, checkName, claimName, claimNumber, dataName, metaName, sumsName } from '../layout.ts';
+import {
+  checkClaimNumber,
+  checkName,
+  claimName,
+  claimNumber,
+  dataName,
+  isDataName,
+  isName,
+  metaName,
+  sumsName,
+} from '../layout.ts';
 
 /** Objects of an image that is being uploaded; none of them is left once it is complete. */
 const uploadName = '.upload';
 const tailPrefix = '.tail-';
 const sumsPrefix = '.sums-';
+/** How a sweep names, behind an image and a slash, what only a pending image needs… */
+export const remainsName = '.remains';
+/** …and an upload: behind this, whatever its id holds. */
+export const uploadPathPrefix = '.upload=';
 
 export class ImageKeys {
   /** Ends with a slash. */
@@ -12,6 +26,13 @@ export class ImageKeys {
 
   constructor(prefix: string, lsu: string, image: string) {
     this.dir = `${prefix}${checkName(lsu)}/${checkName(image)}/`;
+  }
+
+  /** `base`: prefix, LSU and a slash. Null: no image has this name. */
+  static at(base: string, image: string): ImageKeys | null {
+    if (!isName(image)) return null;
+    const slash = base.lastIndexOf('/', base.length - 2) + 1;
+    return new ImageKeys(base.slice(0, slash), base.slice(slash, -1), image);
   }
 
   get data(): string {
@@ -50,9 +71,22 @@ export class ImageKeys {
   claimOf(key: string): number {
     return claimNumber(this.nameOf(key));
   }
+  /** A name that an image's objects have; others may lie beside them. */
+  isOfImage(key: string): boolean {
+    const name = this.nameOf(key);
+    return (
+      isDataName(name) || name === metaName || name === sumsName || claimNumber(name) > 0 || this.isPendingOnly(key)
+    );
+  }
   /** It belongs to a pending image, whichever upload. */
   isPendingOnly(key: string): boolean {
     const name = this.nameOf(key);
     return name === uploadName || name.startsWith(tailPrefix) || name.startsWith(sumsPrefix);
   }
+}
+
+/** Of what only a bucket has; that of a file store is told apart in layout.ts. */
+export function isSweepPath(path: string): boolean {
+  const name = path.slice(path.indexOf('/') + 1);
+  return path.includes('/') && (name === '' || name === remainsName || name.startsWith(uploadPathPrefix));
 }

@@ -2,7 +2,6 @@
 import {
   AbortMultipartUploadCommand,
   CreateMultipartUploadCommand,
-  ListMultipartUploadsCommand,
   ListPartsCommand,
   type ListPartsCommandOutput,
   UploadPartCopyCommand,
@@ -22,19 +21,19 @@ import {
   partsBelow,
   recordBytesMax,
   spansWith,
+  type UploadRecord,
 } from './upload-record.ts';
+import { listUploads, type UploadMarker } from './uploads.ts';
 
 /** Numbers left to parts of a dead writer that are still on their way. */
 const gapAtResume = 32;
 /** Bytes of one part that is copied from an object: S3 takes up to 5 GiB. */
 const copyBytes = 1024 ** 3;
-const uploadsMax = 1000;
 
 /** Throws StoreError; ENODATA when bytes below `size` are gone. */
 export async function findUpload(objects: Objects, keys: ImageKeys, size: number): Promise<UploadStart> {
-  const got = await objects.bucket.get(keys.upload, recordBytesMax);
-  const record = got === null ? null : decodeRecord(got.bytes);
-  if (got !== null && record === null) failed('an unreadable record of', keys.upload, errno.EBADMSG);
+  const record = await readRecord(objects, keys);
+  if (record === 'unreadable') failed('an unreadable record of', keys.upload, errno.EBADMSG);
   await abortOthers(objects, keys, record?.uploadId ?? null);
   if (size === 0) {
     if (record !== null) await abortUpload(objects, keys, record.uploadId);
@@ -52,6 +51,23 @@ export async function findUpload(objects: Objects, keys: ImageKeys, size: number
   return { uploadId: record.uploadId, parts, next, spans, tail };
 }
 
+/** Does the image's record name this upload? A record that cannot be read may name any. */
+export async function isRecorded(objects: Objects, keys: ImageKeys, uploadId: string): Promise<boolean> {
+  const record = await readRecord(objects, keys);
+  return record === 'unreadable' || record?.uploadId === uploadId;
+}
+
+async function readRecord({ bucket }: Objects, keys: ImageKeys): Promise<UploadRecord | 'unreadable' | null> {
+  const got = await bucket.get(keys.upload, recordBytesMax);
+  return got === null ? null : (decodeRecord(got.bytes) ?? 'unreadable');
+}
+
+/** Uploads of a pending image that its writer had not yet written down. */
+export async function abortUnrecorded(objects: Objects, keys: ImageKeys): Promise<void> {
+  const record = await readRecord(objects, keys);
+  if (record !== 'unreadable') await abortOthers(objects, keys, record?.uploadId ?? null);
+}
+
 /** Ends an upload; what is gone is no failure. */
 export async function abortUpload({ bucket }: Objects, keys: ImageKeys, uploadId: string): Promise<void> {
   try {
@@ -63,13 +79,14 @@ export async function abortUpload({ bucket }: Objects, keys: ImageKeys, uploadId
 
 /** Uploads of this image that no record names: their writer died before it had written one. */
 export async function abortOthers(objects: Objects, keys: ImageKeys, but: string | null): Promise<void> {
-  const { bucket } = objects;
-  const { Uploads = [] } = await bucket.send(
-    new ListMultipartUploadsCommand({ Bucket: bucket.name, Prefix: keys.data, MaxUploads: uploadsMax }),
-  );
-  for (const { Key, UploadId = '' } of Uploads) {
-    if (Key === keys.data && UploadId !== but) await abortUpload(objects, keys, UploadId);
-  }
+  let from: UploadMarker | null = null;
+  do {
+    const page: Awaited<ReturnType<typeof listUploads>> = await listUploads(objects, keys.data, from);
+    for (const { key, uploadId } of page.uploads) {
+      if (key === keys.data && uploadId !== but) await abortUpload(objects, keys, uploadId);
+    }
+    from = page.next;
+  } while (from !== null);
 }
 
 async function tailOf({ bucket }: Objects, keys: ImageKeys, start: number, size: number): Promise<Uint8Array> {

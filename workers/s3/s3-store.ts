@@ -18,7 +18,7 @@ import {
 import { BucketRoot } from './bucket-root.ts';
 import { dropClaim, readClaims, takeClaim } from './claims.ts';
 import { failed } from './failures.ts';
-import { ImageKeys } from './keys.ts';
+import { ImageKeys, isSweepPath } from './keys.ts';
 import { metaAt, NameLists } from './names.ts';
 import type { Objects } from './objects.ts';
 import { OpenImages, type Pending } from './open-images.ts';
@@ -287,7 +287,7 @@ export class S3Store implements AsyncStore {
   async sweepRemove({ lsu, items, max }: Arg<'sweepRemove'>): Promise<Answer<'sweepRemove'>> {
     const removed: string[] = [];
     for (const item of items.slice(0, max)) {
-      if (!item.path.endsWith('/')) checkSweepPath(item.path);
+      if (!isSweepPath(item.path)) checkSweepPath(item.path);
       if (await sweepOne(this.#objects, this.#prefix, lsu, item)) removed.push(item.path);
     }
     return { removed, left: items.length - removed.length };

@@ -1,20 +1,28 @@
-/** What dead owners left below an LSU: claims, and images whose meta is not there, never or not any more. */
-import type { Store, SweepItem } from '../store.ts';
+/**
+ * What dead owners left below an LSU: claims, images whose meta is not there, never or not any more, what only a pending
+ * image needs beside a complete one, and uploads that no image knows. First the keys page by page, then the uploads.
+ */
+
+import { errno } from '../../engine/core/errors.ts';
+import type { Claim, Store, SweepItem } from '../store.ts';
 import { dropClaim, readClaims } from './claims.ts';
-import { ImageKeys } from './keys.ts';
+import { failed } from './failures.ts';
+import { ImageKeys, remainsName, uploadPathPrefix } from './keys.ts';
+import { metaAt } from './names.ts';
 import type { Listed, Objects } from './objects.ts';
 import { removeAll } from './remove.ts';
+import { abortOthers, abortUnrecorded, abortUpload, isRecorded } from './resume.ts';
+import { listUploads, type UploadMarker } from './uploads.ts';
 
 type SweepStep = ReturnType<Store['sweepList']>;
 
-interface OpenSweep {
-  readonly lsu: string;
-  token: string | null;
-  /** Of the image at the end of the last page: more of it may come. */
-  carried: Listed[];
-}
+type OpenSweep =
+  /** `carried`: of the image at the end of the last page, more of which may come. */
+  { kind: 'keys'; token: string | null; carried: Listed[] } | { kind: 'uploads'; marker: UploadMarker | null };
 
 const sweepsMax = 64;
+/** Of one image: its own, claims, and the pieces of a pending one's sums. */
+const objectsMax = 100_000;
 
 export class Sweeps {
   readonly #sweeps = new Map<number, OpenSweep>();
@@ -33,36 +41,77 @@ export class Sweeps {
     this.#sweeps.clear();
   }
 
-  /** One page of keys. `list` −1 begins. */
+  /** One page. `list` −1 begins. */
   async step(objects: Objects, prefix: string, lsu: string, list: number): Promise<SweepStep> {
-    const open = this.#sweeps.get(list) ?? { lsu, token: null, carried: [] };
+    const open: OpenSweep = this.#sweeps.get(list) ?? { kind: 'keys', token: null, carried: [] };
     this.#sweeps.delete(list);
     const base = `${prefix}${lsu}/`;
-    const page = await objects.list(base, { token: open.token });
-    const byImage = new Map<string, Listed[]>();
-    for (const object of [...open.carried, ...page.objects]) {
-      const [image = '', rest] = object.key.slice(base.length).split('/', 2);
-      if (rest === undefined || image === '' || image.startsWith('.')) continue;
-      const known = byImage.get(image);
-      if (known === undefined) byImage.set(image, [object]);
-      else known.push(object);
-    }
-    const last = [...byImage.keys()].at(-1);
-    let carried: Listed[] = [];
-    if (page.next !== null && last !== undefined) {
-      carried = byImage.get(last) ?? [];
-      byImage.delete(last);
-    }
-    const items: SweepItem[] = [];
-    for (const [image, found] of byImage)
-      items.push(...(await leftOf(objects, new ImageKeys(prefix, lsu, image), image, found)));
-    if (page.next === null) return { list: -1, items };
+    const { items, next } =
+      open.kind === 'keys' ? await keysPage(objects, base, open) : await uploadsPage(objects, base, open.marker);
+    if (next === null) return { list: -1, items };
     // Forgotten ones make room: their sweeper is gone.
     if (this.#sweeps.size >= sweepsMax) this.#sweeps.clear();
     const number = this.#next++;
-    this.#sweeps.set(number, { lsu, token: page.next, carried });
+    this.#sweeps.set(number, next);
     return { list: number, items };
   }
+}
+
+interface Page {
+  items: SweepItem[];
+  next: OpenSweep | null;
+}
+
+async function keysPage(
+  objects: Objects,
+  base: string,
+  { token, carried }: { token: string | null; carried: Listed[] },
+): Promise<Page> {
+  const page = await objects.list(base, { token });
+  const byImage = new Map<string, Listed[]>();
+  for (const object of [...carried, ...page.objects]) {
+    const [image = '', rest] = object.key.slice(base.length).split('/', 2);
+    if (rest === undefined) continue;
+    const known = byImage.get(image);
+    if (known === undefined) byImage.set(image, [object]);
+    else known.push(object);
+  }
+  const last = [...byImage.keys()].at(-1);
+  let open: Listed[] = [];
+  if (page.next !== null && last !== undefined) {
+    open = byImage.get(last) ?? [];
+    byImage.delete(last);
+  }
+  const items: SweepItem[] = [];
+  for (const [image, found] of byImage) {
+    const keys = ImageKeys.at(base, image);
+    if (keys !== null) items.push(...(await leftOf(objects, keys, image, found)));
+  }
+  return {
+    items,
+    next: page.next === null ? { kind: 'uploads', marker: null } : { kind: 'keys', token: page.next, carried: open },
+  };
+}
+
+/** Uploads of image.data below the LSU that no record names. */
+async function uploadsPage(objects: Objects, base: string, from: UploadMarker | null): Promise<Page> {
+  const { uploads, next } = await listUploads(objects, base, from);
+  const items: SweepItem[] = [];
+  for (const { key, uploadId, begunAt } of uploads) {
+    const [image = '', name, ...more] = key.slice(base.length).split('/');
+    const keys = name === undefined || more.length > 0 ? null : ImageKeys.at(base, image);
+    if (keys === null || key !== keys.data || (await isRecorded(objects, keys, uploadId))) continue;
+    const claims = await readClaims(objects, keys);
+    items.push({
+      path: `${image}/${uploadPathPrefix}${uploadId}`,
+      kind: 'upload',
+      token: '',
+      claim: claims.at(0)?.text ?? null,
+      claims,
+      modifiedAt: begunAt,
+    });
+  }
+  return { items, next: next === null ? null : { kind: 'uploads', marker: next } };
 }
 
 async function leftOf(
@@ -78,16 +127,20 @@ async function leftOf(
   );
   const modifiedAt = Math.max(...found.map((one) => one.modifiedAt));
   if (!found.some(({ key }) => key === keys.meta)) {
+    // Whose this is nobody knows.
+    if (!found.every(({ key }) => keys.isOfImage(key))) return [];
     return [{ path: `${image}/`, kind: 'create', token: '', claim: claims.at(-1)?.text ?? null, claims, modifiedAt }];
   }
-  return claims.map(({ n, text }) => ({
-    path: `${image}/${keys.nameOf(keys.claim(n))}`,
-    kind: 'claim' as const,
-    token: '',
-    claim: text,
-    claims,
-    modifiedAt,
-  }));
+  const items: SweepItem[] = [];
+  if (found.some(({ key }) => keys.isPendingOnly(key)) && (await isComplete(objects, keys))) {
+    const claim = claims.at(0)?.text ?? null;
+    items.push({ path: `${image}/${remainsName}`, kind: 'remains', token: '', claim, claims, modifiedAt });
+  }
+  for (const { n, text } of claims) {
+    const path = `${image}/${keys.nameOf(keys.claim(n))}`;
+    items.push({ path, kind: 'claim', token: '', claim: text, claims, modifiedAt });
+  }
+  return items;
 }
 
 /** `path`: as above. Returns false for what has changed since. */
@@ -97,10 +150,56 @@ export async function sweepOne(
   lsu: string,
   { path, claim }: { path: string; claim: string | null },
 ): Promise<boolean> {
-  const [image = '', name = ''] = path.split('/', 2);
+  const slash = path.indexOf('/');
+  const [image, name] = [path.slice(0, slash), path.slice(slash + 1)];
   const keys = new ImageKeys(prefix, lsu, image);
-  if (name !== '') return dropClaim(objects, keys, keys.claimOf(keys.dir + name), claim);
+  const n = keys.claimOf(keys.dir + name);
+  if (n > 0) return removeClaim(objects, keys, n, claim);
+  const claims = await readClaims(objects, keys);
+  if (!(claim === null ? claims.length === 0 : claims.some(({ text }) => text === claim))) return false;
+  if (name === '') return removeUnfinished(objects, keys);
+  if (name === remainsName) return removeRemains(objects, keys, claims);
+  if (name.startsWith(uploadPathPrefix)) {
+    const uploadId = name.slice(uploadPathPrefix.length);
+    if (await isRecorded(objects, keys, uploadId)) return false;
+    await abortUpload(objects, keys, uploadId);
+    return true;
+  }
+  return failed('sweep', path, errno.EINVAL);
+}
+
+/** With a dead writer's claim go uploads that it had not yet written down: behind it nothing tells whose they are. */
+async function removeClaim(objects: Objects, keys: ImageKeys, n: number, claim: string | null): Promise<boolean> {
+  const claims = await readClaims(objects, keys);
+  const isThere = claims.some((one) => one.n === n && one.text === claim);
+  if (isThere && claims.length === 1) await abortUnrecorded(objects, keys);
+  return dropClaim(objects, keys, n, claim);
+}
+
+async function removeUnfinished(objects: Objects, keys: ImageKeys): Promise<boolean> {
   if ((await objects.head(keys.meta)) !== null) return false;
+  const found = await objects.listAll(keys.dir, objectsMax);
+  if (!found.every(({ key }) => keys.isOfImage(key))) return false;
   await removeAll(objects, keys);
   return true;
+}
+
+/** The claims last: as long as they are there, it is known who left the rest. */
+async function removeRemains(objects: Objects, keys: ImageKeys, claims: readonly Claim[]): Promise<boolean> {
+  if (!(await isComplete(objects, keys))) return false;
+  await abortOthers(objects, keys, null);
+  const found = (await objects.listAll(keys.dir, objectsMax)).map(({ key }) => key);
+  await objects.remove(found.filter((key) => keys.isPendingOnly(key)));
+  await objects.remove(claims.map(({ n }) => keys.claim(n)));
+  return true;
+}
+
+/** Does the image's meta say so? What cannot be read does not. */
+async function isComplete(objects: Objects, keys: ImageKeys): Promise<boolean> {
+  try {
+    return JSON.parse((await metaAt(objects, keys)) ?? '{}').state === 'complete';
+  } catch (error) {
+    if (error instanceof SyntaxError) return false;
+    throw error;
+  }
 }

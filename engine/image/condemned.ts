@@ -1,0 +1,29 @@
+/** Who may remove what a sweep found: only what has provably no living owner, or is older than any job. */
+import type { SweepItem } from '../core/store.ts';
+import { claimVerdict, decodeClaim, type ProcessIdentity } from './claim.ts';
+import { ownerIsDead, ownerOf } from './owner.ts';
+
+/** What says nothing of its owner is left alone for as long as any job may run, seconds. */
+export const ownerlessAgeS = 7 * 24 * 3600;
+
+export interface Judge {
+  readonly self: ProcessIdentity;
+  readonly alive: (pid: number, startTime: number) => boolean;
+  /** Seconds since 1970. */
+  readonly now: number;
+  /** Age from which ownerless things go, seconds. */
+  readonly ownerlessAgeS: number;
+}
+
+/**
+ * Trash has no owner, a claim's text tells, a temporary's name does. What tells nothing, or names an owner of whom nothing
+ * is known here, waits for its age; a claim itself never goes by age. What our own process made it finishes itself.
+ */
+export function isCondemned(item: SweepItem, judge: Judge): boolean {
+  if (item.kind === 'trash') return true;
+  if (ownerOf(item.token) !== null) return ownerIsDead(item.token, judge.self, judge.alive);
+  const verdict = item.claim === null ? null : claimVerdict(decodeClaim(item.claim), judge.self, judge.alive);
+  if (verdict === 'dead') return true;
+  if (item.kind === 'claim' || verdict === 'ours') return false;
+  return judge.now - item.modifiedAt > judge.ownerlessAgeS;
+}
