@@ -23,8 +23,9 @@ const defaultAge = '1d';
 const itemsPerStep = 64;
 
 const words: Readonly<Record<SweepItem['kind'], string>> = {
-  trash: 'trash',
-  create: 'objects of an image that is not there',
+  trash: 'a removal that was cut short',
+  create: 'an image that was never there',
+  orphan: 'objects of an image that lost its meta',
   metaTemporary: 'a temporary',
   claimTemporary: 'a temporary',
   labelTemporary: 'a temporary',
@@ -49,7 +50,7 @@ export async function collectGarbage(name: string, options: GcOptions, io: CliIo
       exitCode.usage,
     );
   }
-  const judge = { self: readIdentity(), alive: processAlive, now: Date.now() / 1000, ownerlessAgeS: age };
+  const judge = { self: readIdentity(), alive: processAlive, now: Date.now() / 1000, ownerlessAgeS: age, byHand: true };
   const store = openStore(s3SettingsOf(serverOf(name, options)));
   const counts = { removed: 0, left: 0 };
   try {

@@ -97,6 +97,7 @@ export class Janitor {
       alive: this.#alive,
       now: Date.now() / 1000,
       ownerlessAgeS,
+      byHand: false,
     });
   }
 }

@@ -87,8 +87,10 @@ export interface SweepItem {
   path: string;
   kind:
     | 'trash'
-    /** An image without its meta: being made, or being removed. */
+    /** An image without its meta: being made. */
     | 'create'
+    /** Of a bucket: objects of an image that lost its meta; nothing tells how. */
+    | 'orphan'
     | 'metaTemporary'
     | 'claimTemporary'
     | 'labelTemporary'

@@ -13,6 +13,8 @@ export interface Judge {
   readonly now: number;
   /** Age from which ownerless things go, seconds. */
   readonly ownerlessAgeS: number;
+  /** Somebody asked for it, and may remove also what may be a damaged image. */
+  readonly byHand: boolean;
 }
 
 /**
@@ -25,5 +27,6 @@ export function isCondemned(item: SweepItem, judge: Judge): boolean {
   const verdict = item.claim === null ? null : claimVerdict(decodeClaim(item.claim), judge.self, judge.alive);
   if (verdict === 'dead') return true;
   if (item.kind === 'claim' || verdict === 'ours') return false;
+  if (item.kind === 'orphan' && !judge.byHand) return false;
   return judge.now - item.modifiedAt > judge.ownerlessAgeS;
 }

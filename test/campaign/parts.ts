@@ -20,6 +20,7 @@ const programs = 5000;
 const programsPerPart = 250;
 const randomKills = 100;
 const flips = 1000;
+const s3KillsPerStep = 200;
 /** Of each parser. */
 const fuzzCpuSeconds = 300;
 
@@ -73,6 +74,13 @@ export function campaignParts(seed: number): Part[] {
       ['test/fault/random-kill'],
       { ...env, VAST_OST_RANDOM_KILLS: String(randomKills) },
       45,
+    ),
+    vitest(
+      'kills, bucket',
+      `${s3KillsPerStep} at each step, half of them of the engine, seeds from ${seed}`,
+      ['test/s3/kills'],
+      { ...env, VAST_OST_S3_KILLS: String(s3KillsPerStep) },
+      60,
     ),
     vitest('power loss, store', `all states, seed ${seed}`, ['test/fault/power-loss'], env, 30),
     vitest('power loss, engine', `all states and syncs, seed ${seed}`, ['test/campaign/power-loss'], env, 60),

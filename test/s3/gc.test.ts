@@ -59,6 +59,7 @@ const gc = (...args: string[]) => runVastOst('gc', 'cloud', '--config', config, 
 
 test('what dead writers left goes: objects, uploads, claims; a second time there is nothing', async () => {
   plant('unmade~1', { 'claim.1': deadClaim() });
+  plant('deleted~1', { '.deleted': '{}', 'image.data': 'data' });
   plant('pending~1', { 'image.meta': '{"state":"pending"}', 'claim.2': deadClaim() });
   plant('complete~1', {
     'image.meta': '{"state":"complete"}',
@@ -71,8 +72,8 @@ test('what dead writers left goes: objects, uploads, claims; a second time there
   await begin(`${lsu}pending~1/image.data`);
   const shown = await gc('--dry-run');
   expect(shown).toMatchObject({ code: 0, errors: '' });
-  expect(shown.text).toContain('would remove: daily/unmade~1/ (objects of an image that is not there)');
-  expect(shown.text).toContain('5 would be removed');
+  expect(shown.text).toContain('would remove: daily/unmade~1/ (an image that was never there)');
+  expect(shown.text).toContain('6 would be removed');
   expect(server.has(`${lsu}unmade~1/claim.1`)).toBe(true);
   expect((await gc()).text).toContain('removed: daily/complete~1/.remains (what a complete image does not need)');
   expect(server.keys().filter((key) => key.startsWith(`${lsu}`))).toEqual([
@@ -86,16 +87,16 @@ test('what dead writers left goes: objects, uploads, claims; a second time there
 });
 
 test('what says nothing of its owner waits for its age', async () => {
-  plant('deleted~1', { 'image.data': 'data', 'image.sums': 'sums' });
+  plant('lost~1', { 'image.data': 'data', 'image.sums': 'sums' });
   await begin(`${lsu}nowhere~1/image.data`);
   const early = await gc();
-  expect(early.text).toContain('left: its owner may live: daily/deleted~1/ (objects of an image that is not there)');
+  expect(early.text).toContain('left: its owner may live: daily/lost~1/ (objects of an image that lost its meta)');
   expect(early.text).toContain('0 removed; 2 left, whose owners may live');
-  expect([server.has(`${lsu}deleted~1/image.data`), server.uploads().length]).toEqual([true, 1]);
+  expect([server.has(`${lsu}lost~1/image.data`), server.uploads().length]).toEqual([true, 1]);
   server.options.clockOffsetMs = 0;
   const late = await gc('--older-than', '0s');
   expect(late.text).toContain('2 removed');
-  expect([server.has(`${lsu}deleted~1/image.data`), server.uploads().length]).toEqual([false, 0]);
+  expect([server.has(`${lsu}lost~1/image.data`), server.uploads().length]).toEqual([false, 0]);
 });
 
 test('what a living writer has is left, and so is what its image knows', async () => {

@@ -13,6 +13,8 @@ import {
 
 /** Objects of an image that is being uploaded; none of them is left once it is complete. */
 const uploadName = '.upload';
+/** It is being removed: the first object of a removal, and the last that goes. */
+const deletedName = '.deleted';
 const tailPrefix = '.tail-';
 const sumsPrefix = '.sums-';
 /** How a sweep names, behind an image and a slash, what only a pending image needs… */
@@ -55,6 +57,10 @@ export class ImageKeys {
   get upload(): string {
     return this.dir + uploadName;
   }
+  /** Tells a removal that was cut short from an image that lost its meta. */
+  get deleted(): string {
+    return this.dir + deletedName;
+  }
   /** The bytes below the durable size `size` that are in no part. */
   tail(size: number): string {
     return `${this.dir}${tailPrefix}${size}`;
@@ -74,9 +80,12 @@ export class ImageKeys {
   /** A name that an image's objects have; others may lie beside them. */
   isOfImage(key: string): boolean {
     const name = this.nameOf(key);
-    return (
-      isDataName(name) || name === metaName || name === sumsName || claimNumber(name) > 0 || this.isPendingOnly(key)
-    );
+    const known = [metaName, sumsName, deletedName];
+    return isDataName(name) || known.includes(name) || claimNumber(name) > 0 || this.isPendingOnly(key);
+  }
+  /** Without its meta, of the objects `found`: it is being made, or being removed, and is no image either way. */
+  isUnfinished(found: readonly string[]): boolean {
+    return found.some((key) => key === this.deleted || this.claimOf(key) > 0);
   }
   /** It belongs to a pending image, whichever upload. */
   isPendingOnly(key: string): boolean {

@@ -52,18 +52,28 @@ export class NameLists {
     let bytes = 0;
     while (names.length < max && bytes < answerBytesGood && open.waiting.length > 0) {
       const batch = open.waiting.splice(0, Math.min(metaOf === null ? max : metasAtOnce, max - names.length));
-      const metas = await Promise.all(batch.map((name) => (metaOf === null ? null : metaAt(objects, metaOf(name)))));
+      const metas = await Promise.all(batch.map((name) => (metaOf === null ? null : metaIn(objects, metaOf(name)))));
       for (const [i, name] of batch.entries()) {
         const meta = metas[i] ?? null;
         // The answer is full: the rest of the batch is looked up once more.
         if (bytes >= answerBytesGood) open.waiting.unshift(...batch.slice(i));
         if (bytes >= answerBytesGood) break;
+        if (meta === 'no image') continue;
         names.push({ name, meta });
         bytes += entryBytes(name, meta);
       }
     }
     return { names };
   }
+}
+
+/** Null: damaged. */
+async function metaIn(objects: Objects, keys: ImageKeys): Promise<string | null | 'no image'> {
+  const meta = await metaAt(objects, keys);
+  if (meta !== null) return meta;
+  const found = await objects.list(keys.dir);
+  const isNone = found.objects.length === 0 || keys.isUnfinished(found.objects.map(({ key }) => key));
+  return isNone ? 'no image' : null;
 }
 
 export async function metaAt(objects: Objects, keys: ImageKeys): Promise<string | null> {

@@ -105,7 +105,7 @@ export class S3Store implements AsyncStore {
     const keys = this.#keys(arg);
     await this.#root.demandLsu(arg.lsu);
     const path = `${arg.lsu}/${arg.image}`;
-    if ((await this.#objects.head(keys.meta)) !== null) failed('exists', path, errno.EEXIST);
+    await this.#makeRoom(keys, path);
     const claim = Buffer.from(arg.claim);
     const taken = await this.#objects.putNew(keys.claim(1), claim);
     if (taken === null) failed('exists', path, errno.EEXIST);
@@ -135,7 +135,7 @@ export class S3Store implements AsyncStore {
       arg.sums ? this.#objects.head(keys.sums) : null,
       ...dataKeys.map((key) => this.#objects.head(key)),
     ]);
-    if (meta === null && sums === null && data.every((one) => one === null)) await this.#demandImage(keys);
+    if (meta === null) await this.#demandDamaged(keys);
     const dataFiles = data.map((stat, i) => (stat === null ? -1 : this.files.addObject(dataKeys[i] ?? '', stat)));
     const dataSize = data.reduce((sum, stat) => sum + (stat?.size ?? 0), 0);
     return {
@@ -163,6 +163,8 @@ export class S3Store implements AsyncStore {
         found.map(({ key }) => key),
       ),
     ]);
+    if (meta === null && keys.isUnfinished(found.map(({ key }) => key)) && !found.some(({ key }) => key === keys.meta))
+      failed('open', keys.dir, errno.ENOENT);
     const pending = this.files.pendingOf(keys.dir);
     const stored = found.filter(({ key }) => key.startsWith(keys.data)).reduce((sum, { size }) => sum + size, 0);
     const dataSize = pending?.upload.end ?? stored;
@@ -309,6 +311,19 @@ export class S3Store implements AsyncStore {
   #keys({ lsu, image }: { lsu: string; image: string }): ImageKeys {
     this.#root.check();
     return new ImageKeys(this.#prefix, lsu, image);
+  }
+
+  /** No image of this name is there; what a removal left that was cut short goes first. */
+  async #makeRoom(keys: ImageKeys, path: string): Promise<void> {
+    const { objects } = await this.#objects.list(keys.dir);
+    if (objects.some(({ key }) => key === keys.deleted)) await removeAll(this.#objects, keys);
+    else if (objects.length > 0) failed('exists', path, errno.EEXIST);
+  }
+
+  /** Without its meta: an image that lost it, or none at all. */
+  async #demandDamaged(keys: ImageKeys): Promise<void> {
+    const found = (await this.#objects.listAll(keys.dir, objectsOfImageMax)).map(({ key }) => key);
+    if (found.length === 0 || keys.isUnfinished(found)) failed('open', keys.dir, errno.ENOENT);
   }
 
   async #demandImage(keys: ImageKeys): Promise<void> {

@@ -129,7 +129,9 @@ async function leftOf(
   if (!found.some(({ key }) => key === keys.meta)) {
     // Whose this is nobody knows.
     if (!found.every(({ key }) => keys.isOfImage(key))) return [];
-    return [{ path: `${image}/`, kind: 'create', token: '', claim: claims.at(-1)?.text ?? null, claims, modifiedAt }];
+    const kind = found.some(({ key }) => key === keys.deleted) ? 'trash' : claims.length > 0 ? 'create' : 'orphan';
+    const claim = kind === 'create' ? (claims.at(-1)?.text ?? null) : null;
+    return [{ path: `${image}/`, kind, token: '', claim, claims, modifiedAt }];
   }
   const items: SweepItem[] = [];
   if (found.some(({ key }) => keys.isPendingOnly(key)) && (await isComplete(objects, keys))) {
@@ -155,9 +157,10 @@ export async function sweepOne(
   const keys = new ImageKeys(prefix, lsu, image);
   const n = keys.claimOf(keys.dir + name);
   if (n > 0) return removeClaim(objects, keys, n, claim);
+  if (name === '' && (await removeMetaless(objects, keys, (found) => found.includes(keys.deleted)))) return true;
   const claims = await readClaims(objects, keys);
   if (!(claim === null ? claims.length === 0 : claims.some(({ text }) => text === claim))) return false;
-  if (name === '') return removeUnfinished(objects, keys);
+  if (name === '') return removeMetaless(objects, keys);
   if (name === remainsName) return removeRemains(objects, keys, claims);
   if (name.startsWith(uploadPathPrefix)) {
     const uploadId = name.slice(uploadPathPrefix.length);
@@ -176,12 +179,14 @@ async function removeClaim(objects: Objects, keys: ImageKeys, n: number, claim: 
   return dropClaim(objects, keys, n, claim);
 }
 
-async function removeUnfinished(objects: Objects, keys: ImageKeys): Promise<boolean> {
-  if ((await objects.head(keys.meta)) !== null) return false;
-  const found = await objects.listAll(keys.dir, objectsMax);
-  if (!found.every(({ key }) => keys.isOfImage(key))) return false;
-  await removeAll(objects, keys);
-  return true;
+async function removeMetaless(
+  objects: Objects,
+  keys: ImageKeys,
+  demand: (found: readonly string[]) => boolean = () => true,
+): Promise<boolean> {
+  const isMetaless = (found: readonly string[]): boolean =>
+    !found.includes(keys.meta) && found.every((key) => keys.isOfImage(key)) && demand(found);
+  return (await removeAll(objects, keys, isMetaless)) > 0;
 }
 
 /** The claims last: as long as they are there, it is known who left the rest. */
