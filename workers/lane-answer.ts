@@ -12,5 +12,6 @@ export function answerRecord(record: Int32Array, result: number, area: LaneArea,
   record[completionWord.wallHigh] = highWord(wallNs);
   record[completionWord.text] = area.textBytes;
   record[completionWord.crcs] = area.crcCount;
-  record.fill(0, completionWord.crcs + 1);
+  record[completionWord.retries] = area.retries;
+  record.fill(0, completionWord.retries + 1);
 }

@@ -9,6 +9,7 @@ export class LaneArea {
   /** What the completion carries. */
   textBytes = 0;
   crcCount = 0;
+  retries = 0;
   readonly #bytes: Buffer<SharedArrayBuffer>;
 
   constructor(memory: SharedArrayBuffer) {
@@ -20,6 +21,7 @@ export class LaneArea {
   clear(): void {
     this.textBytes = 0;
     this.crcCount = 0;
+    this.retries = 0;
   }
 
   text(bytes: number): string {

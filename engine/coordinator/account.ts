@@ -7,6 +7,8 @@ export class Account {
   cpuNs = 0;
   deviceNs = 0;
   digestNs = 0;
+  /** Requests over the network that were sent again. */
+  retries = 0;
   /** The plug-in's own account, from CLOSE. */
   hostWaitNs = 0;
   slotWaitNs = 0;
@@ -22,6 +24,7 @@ export class Account {
   device(result: LaneResult): void {
     this.cpuNs += result.cpuNs;
     this.deviceNs += result.wallNs;
+    this.retries += result.retries;
   }
   digest(result: LaneResult): void {
     this.cpuNs += result.cpuNs;
@@ -49,6 +52,7 @@ export class Account {
         deviceS: three(this.deviceNs / 1e9),
       },
       copyS: three(this.copyNs / 1e9),
+      retries: this.retries,
     };
   }
 }

@@ -39,7 +39,7 @@ function digestHere(ctx: Context, order: DigestOrder): LaneResult {
   const crcs = new BigUint64Array(slackCrcs);
   const result = addon.digestSlot(arena, memoryOffset, length, offset, align, sha, crcs);
   const ns = (ctx.now() - since) * 1e6;
-  return { result, text: null, crcs: result < 0 ? null : crcs.subarray(0, result), cpuNs: ns, wallNs: ns };
+  return { result, text: null, crcs: result < 0 ? null : crcs.subarray(0, result), cpuNs: ns, wallNs: ns, retries: 0 };
 }
 
 /** Digests one block whose bytes lie in its slot. Returns its CRCs; null where the image has no sums. */

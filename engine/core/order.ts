@@ -78,6 +78,8 @@ export const completionWord = {
   wallHigh: 7,
   text: 8,
   crcs: 9,
+  /** Requests that were sent again. */
+  retries: 10,
 } as const;
 
 /** Where a chunk's CRC stands in image.sums; the lanes read them there. engine/image/sums.ts has the whole format. */

@@ -42,6 +42,8 @@ export interface LaneResult {
   /** CPU time of the lane's thread, and time in the lane: nanoseconds. */
   cpuNs: number;
   wallNs: number;
+  /** Requests over the network that were sent again. */
+  retries: number;
   text: string | null;
   /** A copy: the lane's area is taken by the next order. */
   crcs: BigUint64Array | null;
@@ -109,6 +111,7 @@ export function decodeResult(record: Int32Array, area: Area): LaneResult {
     result: joinWords(record[completionWord.resultLow], record[completionWord.resultHigh]),
     cpuNs: joinWords(record[completionWord.cpuLow], record[completionWord.cpuHigh]),
     wallNs: joinWords(record[completionWord.wallLow], record[completionWord.wallHigh]),
+    retries: record[completionWord.retries],
     text: text === 0 ? null : area.readText(text),
     crcs: crcs === 0 ? null : area.readCrcs(crcs),
   };
@@ -116,7 +119,7 @@ export function decodeResult(record: Int32Array, area: Area): LaneResult {
 
 /** An order that never reached a lane, or whose lane died. */
 export function failedResult(errno: number, text: string): LaneResult {
-  return { result: errno, cpuNs: 0, wallNs: 0, text, crcs: null };
+  return { result: errno, cpuNs: 0, wallNs: 0, retries: 0, text, crcs: null };
 }
 
 /** Store calls that neither change anything nor hand out files. */

@@ -51,6 +51,26 @@ test.each([
   expect(engine.bugs()).toEqual([]);
 });
 
+test('requests that were sent again stand in the summary lines of the image', async () => {
+  await using server = await S3Server.start();
+  await using engine = await startS3Engine({ server, endpoints: server.url });
+  await using host = await s3Script(engine);
+  await host.ok('create_lsu v lsu');
+  server.faults.add({
+    match: { op: ['UploadPart', 'GetObject'], key: '*.data', count: 2 },
+    action: { do: 'answer', status: 500, code: 'InternalError' },
+  });
+  await host.ok('create_image v i lsu image 7');
+  await host.ok(`write i 0 ${24 * mib} 5`);
+  await host.ok('close i 1');
+  await host.ok('open_image v r lsu image 7 1');
+  await host.ok(`read r 0 ${24 * mib} expect=5`);
+  await host.ok('close r 0');
+  const summary = (msg: string) => engine.log().find((line) => line.msg === msg);
+  expect(summary('image written')).toMatchObject({ retries: 2 });
+  expect(summary('image read')).toMatchObject({ retries: 0 });
+});
+
 test('a long image becomes durable on its way: a new engine goes on there, and only what is above is sent again', async () => {
   await using server = await S3Server.start();
   await using engine = await startS3Engine({ server, endpoints: server.url, keys: { parts_in_flight: 2 } });

@@ -9,7 +9,7 @@ import {
 import { errno } from '../../engine/core/errors.ts';
 import type { Abilities } from '../../engine/core/passport.ts';
 import { StoreError } from '../store.ts';
-import type { Bucket } from './bucket.ts';
+import type { Bucket, Tally } from './bucket.ts';
 import { type Seal, seal } from './seal.ts';
 
 export interface ObjectStat {
@@ -51,8 +51,8 @@ export class Objects {
   }
 
   /** Replaces what is there. */
-  async put(key: string, bytes: readonly Uint8Array[], metadata: Metadata = {}): Promise<ObjectStat> {
-    return this.#put(key, bytes, { Metadata: metadata });
+  async put(key: string, bytes: readonly Uint8Array[], metadata: Metadata = {}, tally?: Tally): Promise<ObjectStat> {
+    return this.#put(key, bytes, { Metadata: metadata }, tally);
   }
 
   /** Null: there is such an object already, other than this one. */
@@ -142,11 +142,12 @@ export class Objects {
     return all;
   }
 
-  async #put(key: string, bytes: readonly Uint8Array[], more: object): Promise<ObjectStat> {
+  async #put(key: string, bytes: readonly Uint8Array[], more: object, tally?: Tally): Promise<ObjectStat> {
     const { input, payloadSha256 } = await this.seal(bytes);
     const { ETag = '' } = await this.bucket.send(
       new PutObjectCommand({ Bucket: this.bucket.name, Key: key, ...input, ...more }),
       { body: bytes, payloadSha256 },
+      { tally },
     );
     return { size: bytes.reduce((sum, { length }) => sum + length, 0), etag: ETag };
   }

@@ -6,6 +6,7 @@ import { addon } from '../../native/addon/index.ts';
 import type { LaneArea } from '../lane-area.ts';
 import { StoreError } from '../store.ts';
 import { storeCallAsync } from '../store-call.ts';
+import type { Tally } from './bucket.ts';
 import { failed } from './failures.ts';
 import type { S3Store } from './s3-store.ts';
 import { chunkBytes } from './upload.ts';
@@ -43,7 +44,7 @@ async function performChecked(record: Int32Array, area: LaneArea, store: S3Store
   const pieces = record[orderWord.pieces];
   switch (record[orderWord.op]) {
     case op.write:
-      return write(store, file, offset, { arena, offset: memoryOffset, length }, pieces === 1);
+      return write(store, file, offset, { arena, offset: memoryOffset, length }, pieces === 1, area);
     case op.read:
       return read(store, file, sums, offset, { arena, offset: memoryOffset, length }, align, area);
     case op.digestFile:
@@ -67,11 +68,18 @@ interface Memory {
   length: number;
 }
 
-async function write(store: S3Store, file: number, offset: number, memory: Memory, sole: boolean): Promise<number> {
+async function write(
+  store: S3Store,
+  file: number,
+  offset: number,
+  memory: Memory,
+  sole: boolean,
+  tally: Tally,
+): Promise<number> {
   const open = store.files.get(file);
   if (open?.kind !== 'pendingData') failed('write', 'image.data', errno.EBADF);
   const { upload } = open.pending;
-  await open.views.use(memory.arena, memory.offset, memory.length, (view) => upload.write(offset, view, sole));
+  await open.views.use(memory.arena, memory.offset, memory.length, (view) => upload.write(offset, view, sole, tally));
   return memory.length;
 }
 
@@ -91,7 +99,7 @@ async function read(
   const { key, etag, views } = open;
   const [length] = await Promise.all([
     views.use(memory.arena, memory.offset, want, (view) =>
-      store.objects.bucket.read(key, offset, view, { ifMatch: etag }),
+      store.objects.bucket.read(key, offset, view, { ifMatch: etag, tally: area }),
     ),
     sums < 0 ? null : readSums(store, sums, offset, want, sumsChunk, area),
   ]);

@@ -163,8 +163,7 @@ export class S3Store implements AsyncStore {
         found.map(({ key }) => key),
       ),
     ]);
-    if (meta === null && keys.isUnfinished(found.map(({ key }) => key)) && !found.some(({ key }) => key === keys.meta))
-      failed('open', keys.dir, errno.ENOENT);
+    if (meta === null) await this.#demandDamaged(keys);
     const pending = this.files.pendingOf(keys.dir);
     const stored = found.filter(({ key }) => key.startsWith(keys.data)).reduce((sum, { size }) => sum + size, 0);
     const dataSize = pending?.upload.end ?? stored;

@@ -14,6 +14,7 @@ import { errno } from '../../engine/core/errors.ts';
 import { partEnd } from '../../engine/core/parts.ts';
 import { addon } from '../../native/addon/index.ts';
 import { type StoreError, storeErrno } from '../store.ts';
+import type { Tally } from './bucket.ts';
 import { failed } from './failures.ts';
 import type { ImageKeys } from './keys.ts';
 import { isErrno, type Metadata, type Objects } from './objects.ts';
@@ -92,11 +93,11 @@ export class Upload {
    * Takes the bytes of one block, in their order; resolves when they are at the endpoint or in the stash, and `bytes` is
    * not needed any more. `sole`: nothing follows. Throws StoreError; then the upload is at its end.
    */
-  async write(offset: number, bytes: Uint8Array, sole: boolean): Promise<void> {
+  async write(offset: number, bytes: Uint8Array, sole: boolean, tally?: Tally): Promise<void> {
     if (offset > this.end) await this.#turn(offset);
     this.#check();
     if (offset !== this.end || this.#whole) failed('UploadPart', this.keys.data, errno.EINVAL);
-    await this.#track(this.#take(bytes, sole));
+    await this.#track(this.#take(bytes, sole, tally));
   }
 
   /** Everything below `size` is kept by the endpoint when this resolves; a tail that is in no part in an object of its own. */
@@ -134,12 +135,12 @@ export class Upload {
     this.#fail(this.#failure ?? new Error('the image is closed'));
   }
 
-  #take(bytes: Uint8Array, sole: boolean): Promise<void> {
+  #take(bytes: Uint8Array, sole: boolean, tally: Tally | undefined): Promise<void> {
     const end = this.end + bytes.length;
     if (sole && this.end === 0) {
       this.#start = end;
       this.#whole = true;
-      return this.#objects.put(this.keys.data, [bytes], this.#metadata).then(() => {});
+      return this.#objects.put(this.keys.data, [bytes], this.#metadata, tally).then(() => {});
     }
     const border = partEnd(this.#start, end);
     if (border === this.#start) {
@@ -148,14 +149,14 @@ export class Upload {
       return Promise.resolve();
     }
     const fromBytes = border - this.#start - this.#stash.length;
-    const sent = this.#send([...this.#stash.take(), bytes.subarray(0, fromBytes)]);
+    const sent = this.#send([...this.#stash.take(), bytes.subarray(0, fromBytes)], tally);
     this.#stash.add(bytes.subarray(fromBytes));
     this.#wake();
     return sent;
   }
 
   /** Everything up to the first await happens at once: numbers and offsets are in order. */
-  async #send(bytes: readonly Uint8Array[]): Promise<void> {
+  async #send(bytes: readonly Uint8Array[], tally?: Tally): Promise<void> {
     const { bucket, abilities } = this.#objects;
     const number = this.#next++;
     if (number > abilities.partsMax) {
@@ -179,7 +180,7 @@ export class Upload {
         ...input,
       }),
       { body: bytes, payloadSha256 },
-      { part: number },
+      { part: number, tally },
     );
     part.etag = ETag;
     part.crc = crc;

@@ -82,6 +82,8 @@ export class KillRounds {
     await host[Symbol.asyncDispose]();
     if (victim === 'engine') await this.#engine.launch();
     else await this.#idle();
+    // The engine goes on with what a dead host program asked for.
+    if (step === 'delete' && victim === 'host program') await until(() => server.keys(`lsu/${name}~7/`).length === 0);
     host = await s3Script(this.#engine);
     problems.push(...(await this.#judge(host, step, name, size, promised)));
     await host[Symbol.asyncDispose]();
