@@ -28,5 +28,5 @@ export function isCondemned(item: SweepItem, judge: Judge): boolean {
   if (verdict === 'dead') return true;
   if (item.kind === 'claim' || verdict === 'ours') return false;
   if (item.kind === 'orphan' && !judge.byHand) return false;
-  return judge.now - item.modifiedAt > judge.ownerlessAgeS;
+  return judge.now - item.modifiedAt >= judge.ownerlessAgeS;
 }
