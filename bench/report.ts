@@ -16,14 +16,30 @@ export function ratio(a: Row, b: Row): number {
   return median(a.samples.map((sample, i) => sample.rate / (b.samples[i]?.rate ?? Number.NaN)));
 }
 
-/** The floor's depth with the best median: chosen per direction and number of streams. */
+/** The floor with the best median, by https for what goes by https: chosen per direction and number of streams. */
 export function bestFloor(result: Result, like: Row): Row | undefined {
   const floors = result.rows.filter(
-    (row) => row.name.startsWith('floor') && row.direction === like.direction && row.streams === like.streams,
+    (row) =>
+      row.name.startsWith('floor') &&
+      row.name.includes('https') === like.name.includes('https') &&
+      row.direction === like.direction &&
+      row.streams === like.streams,
   );
-  return floors.sort(
-    (x, y) => median(y.samples.map(({ rate }) => rate)) - median(x.samples.map(({ rate }) => rate)),
-  )[0];
+  return fastest(floors);
+}
+
+/** The fastest of the other clients. */
+function bestPeer(result: Result, like: Row): Row | undefined {
+  const peers = result.rows.filter(
+    ({ name, direction, streams }) =>
+      !/^(floor|engine)/.test(name) && direction === like.direction && streams === like.streams,
+  );
+  return fastest(peers);
+}
+
+function fastest(rows: Row[]): Row | undefined {
+  const rate = (row: Row): number => median(row.samples.map((sample) => sample.rate));
+  return rows.sort((x, y) => rate(y) - rate(x))[0];
 }
 
 function cpu(values: (number | null)[]): string {
@@ -34,15 +50,15 @@ function cpu(values: (number | null)[]): string {
 function line(result: Result, row: Row): string {
   const rates = row.samples.map(({ rate }) => rate);
   const floor = bestFloor(result, row);
-  const plain = find(result, 'plain plug-in', row);
+  const peer = result.store === 's3' ? bestPeer(result, row) : find(result, 'plain plug-in', row);
   return [
     row.direction.padEnd(8),
     String(row.streams).padStart(3),
-    `  ${row.name.padEnd(24)}`,
+    `  ${row.name.padEnd(26)}`,
     gb(median(rates)).padStart(6),
     `±${(spread(rates) * 100).toFixed(0)} %`.padStart(7),
     (floor === undefined ? '-' : ratio(row, floor).toFixed(2)).padStart(9),
-    (plain === undefined ? '-' : ratio(row, plain).toFixed(2)).padStart(9),
+    (peer === undefined ? '-' : ratio(row, peer).toFixed(2)).padStart(9),
     cpu(row.samples.map((sample) => sample.hostCpuPerGb)).padStart(10),
     cpu(row.samples.map((sample) => sample.engineCpuPerGb)).padStart(10),
   ].join(' ');
@@ -61,7 +77,8 @@ export function printReport(result: Result): void {
     `memcpy ${gb(result.memcpyBytesPerSecond)} GB/s, CRC-64 + SHA-256 in one pass alone ${gb(result.digestBytesPerSecond)} GB/s`,
   );
   out('');
-  out('             subject                     GB/s   spread   x floor   x plain  host CPU   engine CPU (s/GB)');
+  const other = result.store === 's3' ? ' x peer' : 'x plain';
+  out(`             subject                       GB/s   spread   x floor   ${other}  host CPU   engine CPU (s/GB)`);
   for (const row of result.rows) if (row.samples.length > 0) out(line(result, row));
   out('');
   for (const row of result.rows.filter(({ name }) => name === 'engine, I/O only')) {
@@ -77,6 +94,11 @@ export function printReport(result: Result): void {
     const rate = median(row.samples.map((sample) => sample.rate));
     out(`write ${row.streams}: default / digest alone ${(rate / result.digestBytesPerSecond).toFixed(2)}`);
   }
+  for (const { name, maxMs, over30Ms } of result.stalls ?? []) {
+    out(`event loops of ${name}: longest stall ${maxMs.toFixed(0)} ms, seconds with one over 30 ms: ${over30Ms}`);
+  }
+  const guards = new Map(result.rows.map(({ name, integrity }) => [name, integrity]));
+  for (const [name, integrity] of guards) if (integrity !== undefined) out(`guarded by: ${name}: ${integrity}`);
   const one = result.rows.find(
     ({ name, direction, streams }) => name === 'floor, 1 in flight' && direction === 'write' && streams === 1,
   );

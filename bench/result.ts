@@ -15,11 +15,14 @@ export const rowSchema = z.object({
   direction: z.enum(['write', 'restore']),
   streams: z.number().int(),
   bytesPerStream: z.number().int(),
+  /** What guards the bytes on the way; rows of the file store have none. */
+  integrity: z.string().optional(),
   samples: z.array(sample),
 });
 
 export const resultSchema = z.object({
   schema: z.literal('vast-ost-bench/1'),
+  store: z.enum(['file', 's3']).default('file'),
   startedAt: z.string(),
   seconds: z.number(),
   conditions: z.object({
@@ -37,6 +40,8 @@ export const resultSchema = z.object({
   memcpyBytesPerSecond: z.number(),
   digestBytesPerSecond: z.number(),
   rows: z.array(rowSchema),
+  /** Of the S3 part: how long the net thread's event loop stood still, in ms, the worst of each second. */
+  stalls: z.array(z.object({ name: z.string(), maxMs: z.number(), over30Ms: z.number().int() })).optional(),
   small: z
     .object({ bareMs: z.array(z.number()), engineMs: z.array(z.number()), perImage: z.number().int() })
     .nullable(),

@@ -14,6 +14,8 @@ export interface Sample {
 /** What is alternated: a write, a restore of what it wrote, and its removal, so that one subject's bytes lie there. */
 export interface Subject {
   readonly name: string;
+  /** What guards its bytes on the way. */
+  readonly integrity?: string;
   write(streams: number, bytes: number): Promise<Sample>;
   restore(streams: number, bytes: number): Promise<Sample>;
   clean(streams: number): Promise<void>;
@@ -29,7 +31,8 @@ export function floor(args: (string | number)[]): Record<'bytes' | 'seconds' | '
   return JSON.parse(execFileSync(floorProgram, args.map(String), { encoding: 'utf8' }));
 }
 
-function asSample({ bytes, seconds, cpu_s }: { bytes: number; seconds: number; cpu_s: number }): Sample {
+/** Of a program that prints what it moved, how long it took and what it cost. */
+export function asSample({ bytes, seconds, cpu_s }: { bytes: number; seconds: number; cpu_s: number }): Sample {
   return { rate: bytes / seconds, hostCpuPerGb: cpu_s / (bytes / 1e9), engineCpuPerGb: null };
 }
 
@@ -132,6 +135,20 @@ export function cpuSeconds(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
 }
 
+/** A whole command of the host program, with what host program and engine spent on it. */
+export async function hostSample(engine: TestEngine, args: string[]): Promise<Sample> {
+  const before = cpuSeconds(engine.pid);
+  const { code, err, json } = await runHost([...args, '--json', '--config', engine.config]);
+  if (code !== 0) throw new Error(`${hostProgram} ${args.join(' ')}: ${json.text || err}`);
+  const { bytes = 0, seconds = 0, cpu_user_s = 0, cpu_system_s = 0 } = json as unknown as Record<string, number>;
+  const gb = bytes / 1e9;
+  return {
+    rate: bytes / seconds,
+    hostCpuPerGb: (cpu_user_s + cpu_system_s) / gb,
+    engineCpuPerGb: (cpuSeconds(engine.pid) - before) / gb,
+  };
+}
+
 export class EngineSubject implements Subject {
   readonly name: string;
   readonly engine: TestEngine;
@@ -142,28 +159,10 @@ export class EngineSubject implements Subject {
     this.engine = engine;
   }
 
-  async #run(args: string[]): Promise<{ bytes: number; cpu: number; seconds: number; engineCpu: number }> {
-    const before = cpuSeconds(this.engine.pid);
-    const { code, err, json } = await runHost([...args, '--json', '--config', this.engine.config]);
-    if (code !== 0) throw new Error(`${hostProgram} ${args.join(' ')}: ${json.text || err}`);
-    const { bytes, seconds, cpu_user_s, cpu_system_s } = json as unknown as Record<string, number>;
-    return {
-      bytes: bytes as number,
-      seconds: seconds as number,
-      cpu: (cpu_user_s as number) + (cpu_system_s as number),
-      engineCpu: cpuSeconds(this.engine.pid) - before,
-    };
-  }
-
-  async #sample(args: string[]): Promise<Sample> {
-    const { bytes, seconds, cpu, engineCpu } = await this.#run(args);
-    return { rate: bytes / seconds, hostCpuPerGb: cpu / (bytes / 1e9), engineCpuPerGb: engineCpu / (bytes / 1e9) };
-  }
-
   async write(streams: number, bytes: number): Promise<Sample> {
     if (this.#images === 0) await runHost(['create-lsu', '--lsu', 'bench', '--config', this.engine.config]);
     this.#images++;
-    return this.#sample([
+    return hostSample(this.engine, [
       'backup',
       '--lsu',
       'bench',
@@ -179,7 +178,7 @@ export class EngineSubject implements Subject {
   }
 
   restore(streams: number, _bytes: number): Promise<Sample> {
-    return this.#sample([
+    return hostSample(this.engine, [
       'restore',
       '--lsu',
       'bench',

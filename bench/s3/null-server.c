@@ -234,7 +234,8 @@ static bool get(struct connection *c, struct request *r, bool head_only) {
   if (fields > 0) from = (size_t)a;
   if (fields > 1 && b + 1 < to) to = (size_t)b + 1;
   if (from > to) return refuse(c->socket, 416, "InvalidRange");
-  int n = snprintf(headers, sizeof headers, "HTTP/1.1 %d OK\r\nETag: %s\r\nContent-Length: %zu\r\nAccept-Ranges: bytes\r\n",
+  int n = snprintf(headers, sizeof headers, "HTTP/1.1 %d OK\r\nETag: %s\r\nContent-Length: %zu\r\nAccept-Ranges: bytes\r\n"
+                   "Last-Modified: Thu, 01 Jan 2026 00:00:00 GMT\r\n",
                    fields > 0 ? 206 : 200, o.etag, to - from);
   if (fields > 0)
     n += snprintf(headers + n, sizeof headers - (size_t)n, "Content-Range: bytes %zu-%zu/%zu\r\n", from, to - 1, o.size);
