@@ -86,7 +86,7 @@ export async function s3Rows(
     }
     return { rows, stalls: files.map(readStalls), missingPeers: others.missing };
   } finally {
-    for (const engine of engines) await engine.stop();
+    for (const engine of engines) await engine[Symbol.asyncDispose]();
     scratch.remove();
     discards.stop();
     keeps.stop();
