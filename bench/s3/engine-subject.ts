@@ -49,11 +49,14 @@ export class S3EngineSubject implements Subject {
   readonly name: string;
   readonly integrity: string;
   readonly engine: TestEngine;
+  /** Its own: all engines share the two buckets. */
+  readonly #lsu: string;
   #date = 0;
   /** Streams of the image that lies on the keeping server, by its bytes per stream. */
   #kept = '';
 
   constructor(name: string, integrity: string, engine: TestEngine) {
+    this.#lsu = name.replaceAll(/[^a-zA-Z]/g, '');
     this.name = name;
     this.integrity = integrity;
     this.engine = engine;
@@ -74,7 +77,7 @@ export class S3EngineSubject implements Subject {
   }
 
   #sample(command: string, server: string, args: (string | number)[]): Promise<Sample> {
-    const all = [command, '--lsu', 'bench', '--image', 'b', '--server', `VastData:${server}`, ...args.map(String)];
+    const all = [command, '--lsu', this.#lsu, '--image', 'b', '--server', `VastData:${server}`, ...args.map(String)];
     return hostSample(this.engine, all);
   }
 
