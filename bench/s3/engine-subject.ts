@@ -66,7 +66,7 @@ export class S3EngineSubject implements Subject {
     const all = [
       ...args.map(String),
       '--lsu',
-      'bench',
+      this.#lsu,
       '--server',
       `VastData:${server}`,
       '--config',
