@@ -170,7 +170,7 @@ static bool post(struct connection *c, struct request *r) {
     if (!uploads[u]) uploads[u] = calloc(1, sizeof *uploads[u]);
     uploads[u]->used = true;
     snprintf(uploads[u]->key, sizeof uploads[u]->key, "%s", r->key);
-    snprintf(body, sizeof body, "<InitiateMultipartUploadResult><UploadId>%zu</UploadId></InitiateMultipartUploadResult>", u);
+    snprintf(body, sizeof body, "<InitiateMultipartUploadResult><Bucket>bench</Bucket><Key>o</Key><UploadId>%zu</UploadId></InitiateMultipartUploadResult>", u);
   } else if (query_value(r->query, "uploadId", id, sizeof id)) {
     const size_t u = strtoull(id, NULL, 10);
     if (u >= UPLOADS_MAX || !uploads[u] || !uploads[u]->used) {
@@ -187,7 +187,8 @@ static bool post(struct connection *c, struct request *r) {
     }
     memset(uploads[u]->parts, 0, sizeof uploads[u]->parts);
     uploads[u]->used = false;
-    snprintf(body, sizeof body, "<CompleteMultipartUploadResult><ETag>%s</ETag></CompleteMultipartUploadResult>", o->etag);
+    snprintf(body, sizeof body, "<CompleteMultipartUploadResult><Bucket>bench</Bucket><Key>o</Key><ETag>%s</ETag></CompleteMultipartUploadResult>",
+             o->etag);
   } else {
     pthread_mutex_unlock(&lock);
     return refuse(c->socket, 501, "NotImplemented");

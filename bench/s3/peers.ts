@@ -12,6 +12,9 @@ import { join } from 'node:path';
 import type { Sample, Subject } from '../subjects.ts';
 import { bucket, credentials, type NullServer } from './servers.ts';
 
+/** More than one part of any client. */
+const trialBytes = 96 << 20;
+
 interface Peer {
   readonly name: string;
   /** Exits with 0 where it is installed. */
@@ -216,19 +219,35 @@ class PeerSubject implements Subject {
   async clean(): Promise<void> {}
 }
 
-/** Those that are installed; the names of the others go to `missing`. */
-export function installedPeers(
+/** Whether it copies a small object there and back; if not, what it said. */
+async function tryOut(subject: PeerSubject): Promise<string | null> {
+  try {
+    await subject.write(1, trialBytes);
+    await subject.restore(1, trialBytes);
+    return null;
+  } catch (error) {
+    return error instanceof Error ? error.message.slice(0, 300) : String(error);
+  }
+}
+
+/** Those that are installed and work before this server; the others by name, with the reason. */
+export async function workingPeers(
   scratch: Scratch,
   discards: NullServer,
   keeps: NullServer,
-): { subjects: Subject[]; missing: string[] } {
+): Promise<{ subjects: Subject[]; missing: string[] }> {
   const subjects: Subject[] = [];
   const missing: string[] = [];
   for (const peer of peers) {
     const [command = '', ...args] = peer.probe;
-    if (spawnSync(command, args, { stdio: 'ignore' }).status === 0) {
-      subjects.push(new PeerSubject(peer, scratch, discards, keeps));
-    } else missing.push(peer.name);
+    if (spawnSync(command, args, { stdio: 'ignore' }).status !== 0) {
+      missing.push(`${peer.name} (not installed)`);
+      continue;
+    }
+    const subject = new PeerSubject(peer, scratch, discards, keeps);
+    const reason = await tryOut(subject);
+    if (reason === null) subjects.push(subject);
+    else missing.push(`${peer.name} (${reason})`);
   }
   return { subjects, missing };
 }

@@ -8,7 +8,7 @@ import type { Result, Row } from '../result.ts';
 import { type Mode, modes, type Subject } from '../subjects.ts';
 import { S3EngineSubject, startS3Engine } from './engine-subject.ts';
 import { httpsFloor, wireFloor } from './floors.ts';
-import { installedPeers, Scratch } from './peers.ts';
+import { Scratch, workingPeers } from './peers.ts';
 import { startNullServer } from './servers.ts';
 
 export interface S3Bench {
@@ -72,13 +72,15 @@ export async function s3Rows(
       files.push({ name: part.name, file: stallFile });
       own.push(new S3EngineSubject(part.name, guard(part), engine));
     }
-    const others = installedPeers(scratch, discards, keeps);
+    const others = rounds.peers
+      ? await workingPeers(scratch, discards, keeps)
+      : { subjects: [], missing: ['all (--no-peers)'] };
     const subjects = [
       wireFloor(discards, 1),
       wireFloor(discards, 6),
       ...own,
       httpsFloor(discards, keeps, 6),
-      ...(rounds.peers ? others.subjects : []),
+      ...others.subjects,
     ];
     const rows: Row[] = [];
     for (const streams of streamCounts) {
