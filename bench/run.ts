@@ -72,7 +72,7 @@ async function macro(directory: string): Promise<Pick<Result, 'rows' | 'small' |
       ...rounds,
       peers: values['no-peers'] !== true,
     });
-    if (missingPeers.length > 0) process.stdout.write(`not installed, skipped: ${missingPeers.join(', ')}\n`);
+    if (missingPeers.length > 0) process.stdout.write(`peers left out: ${missingPeers.join(', ')}\n`);
     return { rows, stalls, small: null, control: null };
   }
   const rows = await fileRows(directory, streamCounts, rounds);

@@ -91,7 +91,7 @@ static void drop(struct object *o) {
   free(o->pieces);
 }
 
-/* Under the lock. */
+/* Under the lock. Its ETag is one of parts: clients take one without a dash for the MD5. */
 static struct object *place(const char *key) {
   struct object *o = find(key);
   if (o) drop(o);
@@ -100,7 +100,7 @@ static struct object *place(const char *key) {
     o = objects[object_count++] = calloc(1, sizeof *o);
     snprintf(o->key, sizeof o->key, "%s", key);
   }
-  snprintf(o->etag, sizeof o->etag, "\"%032llx\"", (unsigned long long)etag_next++);
+  snprintf(o->etag, sizeof o->etag, "\"%032llx-1\"", (unsigned long long)etag_next++);
   return o;
 }
 
@@ -153,7 +153,7 @@ static bool put(struct connection *c, struct request *r) {
     free(p.bytes);
     return refuse(c->socket, status, status == 404 ? "NoSuchUpload" : "PreconditionFailed");
   }
-  snprintf(headers, sizeof headers, "ETag: \"%032llx\"\r\n", (unsigned long long)etag);
+  snprintf(headers, sizeof headers, "ETag: \"%032llx-1\"\r\n", (unsigned long long)etag);
   return answer(c->socket, 200, headers, "");
 }
 
