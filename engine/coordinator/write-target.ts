@@ -2,9 +2,10 @@
 import { addon } from '../../native/addon/index.ts';
 import { Failed, status } from '../core/errors.ts';
 import { op } from '../core/order.ts';
-import type { Claim, OpenFiles } from '../core/store.ts';
+import type { Claim, Labels, OpenFiles } from '../core/store.ts';
 import type { ImageDef } from '../core/wire.ts';
 import { claimVerdict, decodeClaim, encodeClaim } from '../image/claim.ts';
+import { labelsOf } from '../image/labels.ts';
 import { encodeMeta, type ImageMeta } from '../image/meta.ts';
 import { ownedToken } from '../image/owner.ts';
 import { decodeSums, encodeSumsHeader, wholeChunks } from '../image/sums.ts';
@@ -44,6 +45,11 @@ export interface WriteTarget {
 
 function claimText(ctx: Context, token: string): string {
   return encodeClaim({ ...ctx.self, token });
+}
+
+/** Files have no place for labels: they need not travel to their lanes. */
+function labelled(ctx: Context, meta: ImageMeta): { labels?: Labels } {
+  return ctx.storage.options.kind === 's3' ? { labels: labelsOf(meta) } : {};
 }
 
 /** Proc is read in a lane's time nowhere: one small read of /proc at a claim, never on a mount that may hang. */
@@ -91,6 +97,7 @@ export async function createTarget(
     meta: encodeMeta(meta, crcOf),
     claim,
     sumsHeader: header,
+    ...labelled(ctx, meta),
   });
   return target(handle, key, token, meta, files, { n: 1, text: claim }, false);
 }
@@ -212,6 +219,7 @@ async function openWon(ctx: Context, handle: number, key: ImageKey, token: strin
     sums: meta.sums !== null,
     size: meta.size,
     wholeChunks: chunks,
+    ...labelled(ctx, meta),
   });
   const made = target(handle, key, token, { ...meta, writerToken: token }, opened, claim, true, opened.partStart);
   try {

@@ -56,6 +56,8 @@ export interface Abilities {
   /** PUT with If-None-Match and If-Match is honoured. */
   readonly conditionalPut: boolean;
   readonly copyPart: boolean;
+  /** Objects may carry the labels of their image. */
+  readonly labels: boolean;
   readonly partsMax: number;
 }
 
@@ -84,6 +86,7 @@ export function abilitiesOf({ endpoints }: Passport): Abilities & { unsafe: bool
     objectCrc: endpoints.every((one) => one.crc64nvmeObject !== 'refused'),
     conditionalPut: has(endpoints, 'ifNoneMatch', 'honoured') && has(endpoints, 'ifMatch', 'honoured'),
     copyPart: has(endpoints, 'copyPart', 'works'),
+    labels: has(endpoints, 'metadata2k', 'works'),
     partsMax: has(endpoints, 'part10000', 'works') ? s3PartsMax : fewPartsMax,
   };
 }

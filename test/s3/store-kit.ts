@@ -23,6 +23,7 @@ export const aws: Abilities = {
   objectCrc: true,
   conditionalPut: true,
   copyPart: true,
+  labels: true,
   partsMax: 10_000,
 };
 

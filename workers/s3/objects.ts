@@ -8,6 +8,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { errno } from '../../engine/core/errors.ts';
 import type { Abilities } from '../../engine/core/passport.ts';
+import type { Labels } from '../../engine/core/store.ts';
 import { StoreError } from '../store.ts';
 import type { Bucket, Tally } from './bucket.ts';
 import { type Seal, seal } from './seal.ts';
@@ -32,8 +33,6 @@ export interface ListPage {
   next: string | null;
 }
 
-export type Metadata = Readonly<Record<string, string>>;
-
 const deletesAtOnce = 8;
 
 export class Objects {
@@ -51,8 +50,13 @@ export class Objects {
   }
 
   /** Replaces what is there. */
-  async put(key: string, bytes: readonly Uint8Array[], metadata: Metadata = {}, tally?: Tally): Promise<ObjectStat> {
-    return this.#put(key, bytes, { Metadata: metadata }, tally);
+  async put(key: string, bytes: readonly Uint8Array[], labels: Labels = {}, tally?: Tally): Promise<ObjectStat> {
+    return this.#put(key, bytes, this.labelled(labels), tally);
+  }
+
+  /** As the commands want it. An endpoint that refuses metadata gets none: nothing of ours needs it. */
+  labelled(labels: Labels): { Metadata?: Labels } {
+    return this.abilities.labels ? { Metadata: labels } : {};
   }
 
   /** Null: there is such an object already, other than this one. */

@@ -11,6 +11,7 @@ const unknown: Abilities = {
   objectCrc: false,
   conditionalPut: false,
   copyPart: false,
+  labels: false,
   partsMax: s3PartsMax,
 };
 

@@ -8,6 +8,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { errno } from '../../engine/core/errors.ts';
 import { partBytesMin } from '../../engine/core/parts.ts';
+import type { Labels } from '../../engine/core/store.ts';
 import { failed } from './failures.ts';
 import type { ImageKeys } from './keys.ts';
 import { isErrno, type Objects } from './objects.ts';
@@ -31,7 +32,12 @@ const gapAtResume = 32;
 const copyBytes = 1024 ** 3;
 
 /** Throws StoreError; ENODATA when bytes below `size` are gone. */
-export async function findUpload(objects: Objects, keys: ImageKeys, size: number): Promise<UploadStart> {
+export async function findUpload(
+  objects: Objects,
+  keys: ImageKeys,
+  size: number,
+  labels: Labels,
+): Promise<UploadStart> {
   const record = await readRecord(objects, keys);
   if (record === 'unreadable') failed('an unreadable record of', keys.upload, errno.EBADMSG);
   await abortOthers(objects, keys, record?.uploadId ?? null);
@@ -41,7 +47,7 @@ export async function findUpload(objects: Objects, keys: ImageKeys, size: number
   }
   if (record === null) return { ...nothingYet, tail: await tailOf(objects, keys, 0, size) };
   const listed = await listParts(objects, keys, record.uploadId);
-  if (listed === null) return fromObject(objects, keys, size);
+  if (listed === null) return fromObject(objects, keys, size, labels);
   const parts = partsBelow(listed, record.spans, size);
   const start = parts.reduce((sum, part) => sum + part.size, 0);
   const tail = start === size ? new Uint8Array(0) : await tailOf(objects, keys, start, size);
@@ -122,7 +128,7 @@ async function listParts({ bucket }: Objects, keys: ImageKeys, uploadId: string)
  * The upload was completed, and its writer died before the meta could say so: the object is the source of a new upload,
  * copied inside the storage. What lies above `size` in it is sent again.
  */
-async function fromObject(objects: Objects, keys: ImageKeys, size: number): Promise<UploadStart> {
+async function fromObject(objects: Objects, keys: ImageKeys, size: number, labels: Labels): Promise<UploadStart> {
   const { bucket, abilities } = objects;
   const there = await objects.head(keys.data);
   if (there === null || there.size < size) failed(`${size} bytes are not in`, keys.data, errno.ENODATA);
@@ -135,7 +141,7 @@ async function fromObject(objects: Objects, keys: ImageKeys, size: number): Prom
   }
   if (!abilities.copyPart) failed('an endpoint without UploadPartCopy cannot go on with', keys.data, errno.EOPNOTSUPP);
   const { UploadId = '' } = await bucket.send(
-    new CreateMultipartUploadCommand({ Bucket: bucket.name, Key: keys.data }),
+    new CreateMultipartUploadCommand({ Bucket: bucket.name, Key: keys.data, ...objects.labelled(labels) }),
   );
   const parts: Part[] = [];
   for (let offset = 0; offset < border; ) {

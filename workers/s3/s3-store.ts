@@ -196,7 +196,8 @@ export class S3Store implements AsyncStore {
     if (arg.data !== dataName) failed('open', keys.dir + arg.data, errno.ENOENT);
     const meta = await this.#objects.head(keys.meta);
     if (meta === null) failed('open', keys.meta, errno.ENOENT);
-    const from = await findUpload(this.#objects, keys, arg.size);
+    const labels = arg.labels ?? {};
+    const from = await findUpload(this.#objects, keys, arg.size, labels);
     const entries = sumsHeaderBytes + arg.wholeChunks * sumsEntryBytes;
     const sums = arg.sums
       ? arg.size === 0
@@ -205,7 +206,7 @@ export class S3Store implements AsyncStore {
       : null;
     const files = this.files.addPending({
       keys,
-      upload: new Upload(this.#objects, keys, arg.labels ?? {}, from),
+      upload: new Upload(this.#objects, keys, labels, from),
       sums,
       metaEtag: meta.etag,
       tail: from.tail.length === 0 ? null : keys.tail(arg.size),

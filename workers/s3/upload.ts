@@ -12,12 +12,13 @@ import { CompleteMultipartUploadCommand, CreateMultipartUploadCommand, UploadPar
 import { assert } from '../../engine/core/assert.ts';
 import { errno } from '../../engine/core/errors.ts';
 import { partEnd } from '../../engine/core/parts.ts';
+import type { Labels } from '../../engine/core/store.ts';
 import { addon } from '../../native/addon/index.ts';
 import { type StoreError, storeErrno } from '../store.ts';
 import type { Tally } from './bucket.ts';
 import { failed } from './failures.ts';
 import type { ImageKeys } from './keys.ts';
-import { isErrno, type Metadata, type Objects } from './objects.ts';
+import { isErrno, type Objects } from './objects.ts';
 import { crcText, lengthOf } from './seal.ts';
 import { Stash } from './stash.ts';
 import { encodeRecord, type Part, type Span } from './upload-record.ts';
@@ -48,7 +49,7 @@ export const nothingYet: UploadStart = {
 export class Upload {
   readonly keys: ImageKeys;
   readonly #objects: Objects;
-  readonly #metadata: Metadata;
+  readonly #labels: Labels;
   readonly #parts: Part[];
   readonly #spans: readonly Span[];
   readonly #stash = new Stash();
@@ -62,10 +63,10 @@ export class Upload {
   /** The image was sent as one object. */
   #whole = false;
 
-  constructor(objects: Objects, keys: ImageKeys, metadata: Metadata, from: UploadStart = nothingYet) {
+  constructor(objects: Objects, keys: ImageKeys, labels: Labels, from: UploadStart = nothingYet) {
     this.#objects = objects;
     this.keys = keys;
-    this.#metadata = metadata;
+    this.#labels = labels;
     this.#parts = [...from.parts];
     this.#spans = from.spans;
     this.#next = from.next;
@@ -118,7 +119,7 @@ export class Upload {
     if (size !== this.end) failed('size', this.keys.data, storeErrno.sizeDiffers);
     if (this.#whole) return;
     if (this.#uploadId === null) {
-      await this.#objects.put(this.keys.data, this.#stash.take(), this.#metadata);
+      await this.#objects.put(this.keys.data, this.#stash.take(), this.#labels);
       this.#start = size;
       this.#whole = true;
       return;
@@ -140,7 +141,7 @@ export class Upload {
     if (sole && this.end === 0) {
       this.#start = end;
       this.#whole = true;
-      return this.#objects.put(this.keys.data, [bytes], this.#metadata, tally).then(() => {});
+      return this.#objects.put(this.keys.data, [bytes], this.#labels, tally).then(() => {});
     }
     const border = partEnd(this.#start, end);
     if (border === this.#start) {
@@ -194,7 +195,7 @@ export class Upload {
       new CreateMultipartUploadCommand({
         Bucket: bucket.name,
         Key: this.keys.data,
-        Metadata: this.#metadata,
+        ...this.#objects.labelled(this.#labels),
         ...(withCrc ? { ChecksumAlgorithm: 'CRC64NVME', ChecksumType: 'FULL_OBJECT' } : {}),
       }),
     );
