@@ -50,7 +50,14 @@ export async function collectGarbage(name: string, options: GcOptions, io: CliIo
       exitCode.usage,
     );
   }
-  const judge = { self: readIdentity(), alive: processAlive, now: Date.now() / 1000, ownerlessAgeS: age, byHand: true };
+  const judge = {
+    self: readIdentity(),
+    alive: processAlive,
+    now: Date.now() / 1000,
+    ownerlessAgeS: age,
+    byHand: true,
+    severalMounts: false,
+  };
   const store = openStore(s3SettingsOf(serverOf(name, options)));
   const counts = { removed: 0, left: 0 };
   try {

@@ -40,7 +40,7 @@ export function statusText(report: StatusReport, now: Date): string {
         `${pool.name} lanes`,
         `${pool.busy} busy of ${pool.running}, at most ${pool.max}, ${pool.queued} queued${pool.lost > 0 ? `, ${pool.lost} LOST` : ''}`,
       ]),
-      ...report.servers.map((server) => ['storage', storageLine(server, report.mounts)]),
+      ...report.servers.flatMap((server) => storageLines(server, report.mounts)),
       ...report.mounts.flatMap((mount) => mount.warnings.map((warning) => ['warning', warning])),
       ...report.servers.flatMap(serverWarnings),
       ...(log.dropped > 0 || log.failure
@@ -55,14 +55,32 @@ export function statusText(report: StatusReport, now: Date): string {
   return parts.join('\n');
 }
 
-function storageLine({ name, store, root, ready, endpoints }: StatusServer, mounts: readonly StatusMount[]): string {
-  const mount = mounts.find(({ server }) => server === name);
+function storageLines(server: StatusServer, mounts: readonly StatusMount[]): string[][] {
+  const { name, store, root, ready, endpoints } = server;
+  const own = mounts.filter((mount) => mount.server === name);
+  if (own.length > 1) {
+    const healthy = own.filter(({ state }) => state === 'healthy').length;
+    const lines = own.map((mount) => ['mount', `${mount.root}: ${mountState(mount)}`]);
+    return [['storage', `${name}: ${healthy} of ${own.length} mounts healthy`], ...lines];
+  }
+  const [mount] = own;
   if (mount !== undefined) {
     const state = mount.mounted ? (mount.fsType ?? 'mounted') : 'NOT MOUNTED';
-    return `${name} ${root}: ${state}${stalled(mount.stalledSeconds)}`;
+    return [['storage', `${name} ${root}: ${state}${stalled(mount.stalledSeconds)}`]];
   }
   const more = endpoints.length > 1 ? ` and ${endpoints.length - 1} more` : '';
-  return `${name} ${root}${more}: ${ready ? store : 'NOT REACHED'}`;
+  return [['storage', `${name} ${root}${more}: ${ready ? store : 'NOT REACHED'}`]];
+}
+
+/** One of several. */
+function mountState({ state, fsType, lanesLost, stalledSeconds }: StatusMount): string {
+  const words = {
+    healthy: fsType || 'mounted',
+    'not mounted': 'NOT USED: see the warning',
+    'lanes lost': `NOT USED: ${lanesLost} lanes LOST`,
+    silent: 'NOT USED: does not answer',
+  };
+  return `${words[state]}${stalled(stalledSeconds)}`;
 }
 
 /** Those of mounts stand with the mounts. */

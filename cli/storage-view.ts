@@ -2,7 +2,7 @@
  * The store as it lies on storage, read without an engine: plain files, nothing held, nothing changed. What a running
  * engine changes meanwhile shows as it is at that moment; an image that vanishes between two reads is left out.
  */
-import { closeSync, openSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Config, loadConfig } from '../engine/config.ts';
 import { claimBytesMax } from '../engine/image/claim.ts';
@@ -75,11 +75,17 @@ function configuredRoot({ general, servers }: Config, chosen: string | undefined
   const name = chosen?.replace(/^VastData:/, '');
   const server = servers.find((one) => one.name === name);
   if (server?.store === 's3') throw new CliError(`VastData:${name} is a bucket: only a mounted root can be looked at`);
-  if (server !== undefined) return server.mountPoints[0] as string;
+  if (server !== undefined) return firstMounted(server.mountPoints);
   if (general.nfsMountPoint !== null) return general.nfsMountPoint;
   const known = servers.map((one) => one.name).join(', ');
   const text = name === undefined ? 'there is no default storage root' : `there is no [server:${name}]`;
   throw new CliError(`${text}: choose one with --server, of ${known}, or give --root`);
+}
+
+/** Of several mounts of one export the first that has the marker; the first of all to tell of where none has. */
+function firstMounted(paths: readonly string[]): string {
+  const [first] = paths;
+  return paths.find((path) => existsSync(join(path, markerName))) ?? (first as string);
 }
 
 export function* listLsus(root: string): Generator<LsuView> {

@@ -146,7 +146,7 @@ export const configKeys: readonly ConfigKey[] = [
     key: 'io_lanes_per_mount',
     byDefault: '0',
     ...whole(0, 64),
-    help: 'Of thread_pool_size, how many one mount may hold at a time. 0 = all.',
+    help: 'Of thread_pool_size, how many one mount may hold at a time. 0 = all; where mount_points is a list, three quarters.',
   }),
   engine({
     key: 'require_mount',

@@ -27,11 +27,6 @@ export const serversMax = 64;
 /** Mounts or endpoints that one storage server may list. */
 export const mountsMax = 16;
 export const endpointsMax = 64;
-/**
- * Mounts that this release serves. With more, what a killed engine left under way on one mount could reach an image
- * that is resumed on another: the fence of a resume holds on its own mount only.
- */
-export const mountsServedMax = 1;
 /** The least that every S3 store takes for a part that is not the last, rounded up to our step, MiB. */
 export const partMbMin = 8;
 const prefixBytesMax = 512;
@@ -69,7 +64,7 @@ export const serverKeys: readonly ServerKey[] = [
     byDefault: '',
     example: '/mnt/vast-prod',
     ...mountPoints,
-    help: 'Storage root: where the VAST cluster is mounted. A list of mounts of one export; this release serves one.',
+    help: 'Storage root: where the VAST cluster is mounted. Several mounts of one export (one per VIP) share its images.',
   },
   {
     stores: s3,

@@ -1,21 +1,15 @@
 /** The sections [server:NAME] of vast-ost.conf: one storage server each, selected by the host program's VastData:NAME. */
 import { readEntry, remedyAmong } from './config-entry.ts';
 import type { S3Endpoint } from './config-forms.ts';
-import {
-  mountsServedMax,
-  partMbMin,
-  type ServerKey,
-  type StoreName,
-  serverKeys,
-  serversMax,
-} from './config-server-keys.ts';
+import { partMbMin, type ServerKey, type StoreName, serverKeys, serversMax } from './config-server-keys.ts';
+import { mountBytesMax, mountText } from './core/mount-text.ts';
 import type { IniProblem, IniSection } from './ini.ts';
 
 export interface NfsServerConfig {
   readonly store: 'nfs';
   /** NAME of VastData:NAME; case counts. */
   readonly name: string;
-  /** Absolute paths, at least one: all are mounts of one export. This release refuses more than one. */
+  /** Absolute paths, at least one: all are mounts of one export. */
   readonly mountPoints: readonly string[];
 }
 
@@ -85,7 +79,7 @@ export function readServers(
       problems.push({ line: lineOf(section, key), text: `[${section.name}]: ${text}`, remedy });
     if (server.store === 'nfs') {
       tellSharedMounts(server, earlier, facts, tell);
-      tellManyMounts(server, tell);
+      tellLongMounts(server, tell);
     } else {
       tellSharedBucket(server, earlier, tell);
       tellOddTls(server, tell);
@@ -178,11 +172,12 @@ function tellSharedMounts(
   }
 }
 
-/** Better refused than served from one of them in silence: who writes several counts on them. */
-function tellManyMounts({ mountPoints }: NfsServerConfig, tell: Tell): void {
-  if (mountPoints.length <= mountsServedMax) return;
-  const text = `${mountPoints.length} mount_points, and this release serves ${mountsServedMax} of each storage server`;
-  tell('mount_points', text, `write one of them, such as ${mountPoints[0]}`);
+/** Of several, claims name the one that their writer uses. */
+function tellLongMounts({ mountPoints }: NfsServerConfig, tell: Tell): void {
+  const long = mountPoints.length === 1 ? undefined : mountPoints.find((path) => mountText(path) === null);
+  if (long === undefined) return;
+  const text = `${long.slice(0, 40)}… is longer than the ${mountBytesMax} bytes that one of several mount points may have`;
+  tell('mount_points', text, 'mount it at a shorter path');
 }
 
 function tellSharedBucket(server: S3ServerConfig, earlier: readonly ServerConfig[], tell: Tell): void {

@@ -155,7 +155,12 @@ export function parseConfig(content: string | Uint8Array, source: string | null,
     defaultRoot: general.nfsMountPoint,
     slotsMax,
   };
-  const config = freeze({ ...alone, servers: readServers(servers, facts, problems) });
+  const read = readServers(servers, facts, problems);
+  const ioLanesPerMount =
+    values.get('engine.io_lanes_per_mount') === 0 && read.some(hasSeveralMounts)
+      ? Math.max(1, Math.floor(performance.threadPoolSize * severalMountsShare))
+      : engine.ioLanesPerMount;
+  const config = freeze({ ...alone, engine: { ...engine, ioLanesPerMount }, servers: read });
   problems.push(...impossibleTotals(config, lines, machine));
   if (problems.length > 0) {
     throw new ConfigError(
@@ -167,6 +172,13 @@ export function parseConfig(content: string | Uint8Array, source: string | null,
 }
 
 type Lines = ReadonlyMap<string, number>;
+
+/** Of the io lanes: a mount that hangs leaves some to those that take its jobs over. */
+const severalMountsShare = 3 / 4;
+
+function hasSeveralMounts(server: ServerConfig): boolean {
+  return server.store === 'nfs' && server.mountPoints.length > 1;
+}
 
 function build(
   source: string | null,

@@ -33,6 +33,7 @@ const methods: Readonly<Record<StoreMethod, true>> = {
   takeClaim: true,
   dropClaim: true,
   reopenImage: true,
+  fenceImage: true,
   readSums: true,
   flushImage: true,
   replaceMeta: true,

@@ -1,58 +1,84 @@
 /** From the configuration to storage servers: what each has of its own, and what it shares with the others. */
 import type { NfsServerConfig, ServerConfig } from '../config-servers.ts';
-import { MountLanes } from '../lanes/mount-lanes.ts';
-import type { Context } from './context.ts';
+import type { LaneOrder, LaneResult } from '../lanes/lane-order.ts';
+import { MountLanes, type PayloadLanes } from '../lanes/mount-lanes.ts';
+import { wayFailed } from '../transfer/retry.ts';
+import type { Context, ServerContext } from './context.ts';
+import { Fences } from './fence.ts';
+import { Mounts } from './mounts.ts';
+import { OneStore } from './one-store.ts';
 import { OpenImages } from './open-images.ts';
 import { s3Parts } from './s3-server.ts';
-import { type Own, type Parts, settingsOf } from './server-parts.ts';
+import { type Own, type OwnMount, type Parts, settingsOf } from './server-parts.ts';
 import { type StorageServer, serverLabel } from './servers.ts';
 import { Storage } from './storage.ts';
 
 /** In the order of the file, the default server first. */
 export function buildServers(parts: Parts): readonly StorageServer[] {
-  const { config, shared } = parts;
+  const { config } = parts;
   const configs: readonly (ServerConfig | null)[] = [
     ...(config.general.nfsMountPoint === null ? [] : [null]),
     ...config.servers,
   ];
+  let mountNext = 0;
   return configs.map((server, number) => {
     const label = serverLabel(server?.name ?? null);
     const own =
-      server?.store === 's3' ? s3Parts(parts, server, number, label) : mountedParts(parts, server, number, label);
-    const { log } = shared;
-    const note = (level: 'info' | 'warn', text: string, more: object): void =>
-      log[level]({ server: label, ...more }, text);
-    const ctx: Context = {
-      ...shared,
-      server: number,
-      settings: own.settings,
-      io: own.io,
-      storage: new Storage(own.storage, own.steps, note),
-      open: new OpenImages(),
-    };
-    return { name: server?.name ?? null, store: own.store, config: server, ctx, pools: own.pools, mount: own.mount };
+      server?.store === 's3' ? s3Parts(parts, server, mountNext, label) : mountedParts(parts, server, mountNext, label);
+    mountNext += own.mounts.length;
+    const { shared } = parts;
+    const mounts = new Mounts();
+    const ctx = { ...shared, server: number, settings: own.settings, open: new OpenImages(), mounts };
+    for (const mount of own.mounts) {
+      const lanesLost = () => mount.pool.mountStatus(0).lost + parts.io.mountStatus(mount.number).lost;
+      mounts.add({ ctx: mountContext(ctx, mount, label), lanesLost });
+    }
+    return { name: server?.name ?? null, store: own.store, config: server, ctx, mounts, parts: own.mounts };
   });
 }
 
-/** A mounted directory; the memory store stands in for that of [general]. `null`: the default server. */
-function mountedParts(parts: Parts, server: NfsServerConfig | null, mount: number, label: string): Own {
+function mountContext(ctx: ServerContext, { path, io, storage, steps }: OwnMount, label: string): Context {
+  const note = (level: 'info' | 'warn', text: string, more: object): void =>
+    ctx.log[level]({ server: label, ...more }, text);
+  const held = new Storage(storage, steps, note);
+  return { ...ctx, io: new WatchedLanes(io, held), storage: held, mount: path, fences: new Fences() };
+}
+
+/** Payload that fails on its way says as much of its mount as a step of the store does. */
+class WatchedLanes implements PayloadLanes {
+  readonly #lanes: PayloadLanes;
+  readonly #storage: Storage;
+
+  constructor(lanes: PayloadLanes, storage: Storage) {
+    this.#lanes = lanes;
+    this.#storage = storage;
+  }
+
+  async run(order: LaneOrder, key: number): Promise<LaneResult> {
+    const result = await this.#lanes.run(order, key);
+    if (result.result < 0 && wayFailed(result.result)) this.#storage.doubt();
+    return result;
+  }
+}
+
+/** Mounted directories; the memory store stands in for that of [general]. `null`: the default server. */
+function mountedParts(parts: Parts, server: NfsServerConfig | null, first: number, label: string): Own {
   const { engine, general } = parts.config;
   const kind = server === null ? engine.store : 'file';
-  const root = (server === null ? general.nfsMountPoint : server.mountPoints[0]) ?? '';
-  const steps = parts.metaPool(kind, label);
-  return {
-    store: kind === 'memory' ? 'memory' : 'nfs',
-    pools: [steps],
-    mount,
-    settings: settingsOf(parts),
-    io: new MountLanes(parts.io, mount),
-    steps,
-    storage: {
-      root,
+  const paths = server === null ? [general.nfsMountPoint ?? ''] : server.mountPoints;
+  const store = paths.length > 1 ? new OneStore(paths) : null;
+  const mounts = paths.map((path, place) => {
+    const pool = parts.metaPool(kind, paths.length > 1 ? `${label} ${path}` : label);
+    const storage = {
+      root: path,
       requireMount: engine.requireMount,
       direct: general.useDirectIo,
       kind,
-      remedy: `mount it, or prepare a new store with: vast-ost init-store ${root}`,
-    },
-  };
+      remedy: `mount it, or prepare a new store with: vast-ost init-store ${path}`,
+      ...(store === null ? {} : { among: { store, place } }),
+    };
+    const number = first + place;
+    return { path, pool, number, steps: pool, io: new MountLanes(parts.io, number), storage };
+  });
+  return { store: kind === 'memory' ? 'memory' : 'nfs', settings: settingsOf(parts), mounts };
 }

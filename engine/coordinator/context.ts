@@ -2,6 +2,7 @@
 import type { Logger } from 'pino';
 import type { ProcessIdentity } from '../image/claim.ts';
 import type { PayloadLanes } from '../lanes/mount-lanes.ts';
+import type { ImageKey } from './image-info.ts';
 import type { Memory } from './memory.ts';
 import type { OpenImages } from './open-images.ts';
 import type { Storage } from './storage.ts';
@@ -35,13 +36,48 @@ export interface Shared {
 }
 
 /** One storage server. */
-export interface Context extends Shared {
+export interface ServerContext extends Shared {
   /** Its number in this engine, from 0. */
   readonly server: number;
   readonly settings: Settings;
+  readonly open: OpenImages;
+  readonly mounts: MountChoice;
+}
+
+/** One mount of it: what is opened there stays there. A bucket is a storage server's only one. */
+export interface Context extends ServerContext {
   readonly io: PayloadLanes;
   readonly storage: Storage;
-  readonly open: OpenImages;
+  /** Where it is; null: it is no directory. */
+  readonly mount: string | null;
+  readonly fences: MountFences;
+}
+
+/** What a mount is brought to rest by: engine/coordinator/fence.ts. */
+export interface MountFences {
+  run(ctx: Context, key: ImageKey): Promise<void>;
+}
+
+/**
+ * What may be done again on another mount where one fails. `untouched`: only a step that has changed nothing, since its
+ * mount was not there. `always`: also after a failure on the way, because it changes nothing or may be done twice.
+ */
+export type Elsewhere = 'untouched' | 'always';
+
+/** The mounts of one storage server: engine/coordinator/mounts.ts. */
+export interface MountChoice {
+  readonly all: readonly Context[];
+  /** Where the thing of this name belongs now. */
+  pick(name: string): Promise<Context>;
+  /** Runs `work` there; on the next one where that fails as `elsewhere` says. Throws Failed. */
+  run<T>(
+    name: string,
+    elsewhere: Elsewhere,
+    work: (ctx: Context) => Promise<T>,
+    without?: readonly Context[],
+  ): Promise<T>;
+  /** Looks again whether they are there; returns when one of them is, or none. */
+  look(): Promise<void>;
 }
 
 /** The chunk over which one sum is made; one truth with image/sums.ts. */

@@ -15,7 +15,7 @@ import { buildServers } from './build-servers.ts';
 import type { Shared } from './context.ts';
 import { Janitor } from './janitor.ts';
 import { Memory } from './memory.ts';
-import { StorageServers, serverLabel } from './servers.ts';
+import { poolsOf, StorageServers, serverLabel } from './servers.ts';
 import { Session, type SessionHost } from './session.ts';
 import { statusReport, statusText } from './status-report.ts';
 import { WriterTokens } from './writer-tokens.ts';
@@ -104,7 +104,7 @@ export class Engine implements LinkEvents, SessionHost {
   /** Looks at the storage, starts the clocks. The engine serves before the storage is there: calls then say so. */
   async start(): Promise<void> {
     const beat = setInterval(() => this.#beat(), (wire.stillWorkingS * 1000) / 2);
-    const look = () => this.servers.all.map(({ ctx }) => ctx.storage.probe());
+    const look = () => this.servers.all.flatMap(({ mounts }) => mounts.all.map(({ storage }) => storage.probe()));
     const probe = setInterval(() => void look(), probeMs);
     this.#timers.push(beat, probe);
     this.#warn();
@@ -214,7 +214,7 @@ export class Engine implements LinkEvents, SessionHost {
     });
     const drained = await Promise.race([quiet, late]);
     clearTimeout(timer);
-    const pools = [this.io, this.digest, ...this.servers.all.flatMap((server) => server.pools)];
+    const pools = [this.io, this.digest, ...this.servers.all.flatMap(poolsOf)];
     const stopped = await Promise.all(pools.map((pool) => pool.stop(left())));
     return drained && stopped.every(Boolean);
   }

@@ -3,20 +3,21 @@ import { Failed } from '../core/errors.ts';
 import type { SweepItem } from '../core/store.ts';
 import { isCondemned, ownerlessAgeS } from '../image/condemned.ts';
 import { parseLsuDirName } from '../image/names.ts';
-import type { Context } from './context.ts';
+import type { ServerContext } from './context.ts';
+import type { Storage } from './storage.ts';
 import type { Alive } from './write-target.ts';
 
 const entriesPerStep = 64;
 const hourMs = 3_600_000;
 
 export class Janitor {
-  readonly #ctx: Context;
+  readonly #ctx: ServerContext;
   readonly #alive: Alive;
   #timer: NodeJS.Timeout | null = null;
   #running: Promise<void> | null = null;
   #stopping = false;
 
-  constructor(ctx: Context, alive: Alive) {
+  constructor(ctx: ServerContext, alive: Alive) {
     this.#ctx = ctx;
     this.#alive = alive;
   }
@@ -47,13 +48,15 @@ export class Janitor {
   }
 
   async #round(): Promise<void> {
-    const { storage } = this.#ctx;
+    // A round stays on its mount: where that goes away, the next hour's round takes another.
+    const { storage } = await this.#ctx.mounts.pick('');
     const { list } = await storage.call('the LSU list', 'openNames', { lsu: null });
     try {
       for (;;) {
         const { names } = await storage.call('the LSU list', 'nextNames', { list, lsu: null, max: 128, meta: false });
         if (names.length === 0 || this.#stopping) return;
-        for (const { name } of names) if (parseLsuDirName(name) !== null && !this.#stopping) await this.#sweep(name);
+        for (const { name } of names)
+          if (parseLsuDirName(name) !== null && !this.#stopping) await this.#sweep(storage, name);
       }
     } finally {
       await storage.letGo('the LSU list', 'closeNames', { list });
@@ -61,20 +64,20 @@ export class Janitor {
   }
 
   /** An LSU that cannot be swept does not keep the others from it. */
-  async #sweep(lsu: string): Promise<void> {
+  async #sweep(storage: Storage, lsu: string): Promise<void> {
     const at = { list: -1 };
     try {
-      await this.#sweepFrom(lsu, at);
+      await this.#sweepFrom(storage, lsu, at);
     } catch (error) {
       if (!(error instanceof Failed)) throw error;
       this.#ctx.log.warn({ lsu, problem: error.message }, 'not swept');
     } finally {
-      if (at.list >= 0) await this.#ctx.storage.letGo(`LSU ${lsu}`, 'closeNames', { list: at.list });
+      if (at.list >= 0) await storage.letGo(`LSU ${lsu}`, 'closeNames', { list: at.list });
     }
   }
 
-  async #sweepFrom(lsu: string, at: { list: number }): Promise<void> {
-    const { storage, log } = this.#ctx;
+  async #sweepFrom(storage: Storage, lsu: string, at: { list: number }): Promise<void> {
+    const { log } = this.#ctx;
     do {
       const step = await storage.call(`LSU ${lsu}`, 'sweepList', { lsu, list: at.list, max: entriesPerStep });
       at.list = step.list;
@@ -97,6 +100,7 @@ export class Janitor {
       alive: this.#alive,
       now: Date.now() / 1000,
       ownerlessAgeS,
+      severalMounts: this.#ctx.mounts.all.length > 1,
       byHand: false,
     });
   }

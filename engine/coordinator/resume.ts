@@ -2,7 +2,7 @@
 import { Failed, status } from '../core/errors.ts';
 import { encodeBody, imageState } from '../core/wire.ts';
 import { decodeClaim } from '../image/claim.ts';
-import type { Context } from './context.ts';
+import type { ServerContext } from './context.ts';
 import { demandMove, type ImageKey, readMeta } from './image-info.ts';
 
 /**
@@ -10,13 +10,15 @@ import { demandMove, type ImageKey, readMeta } from './image-info.ts';
  * is opened for write. Throws Failed (gone) in every other case.
  */
 export async function resumedResult(
-  ctx: Context,
+  ctx: ServerContext,
   key: ImageKey,
   token: string,
   imageId: string,
 ): Promise<Buffer | null> {
-  const stat = await ctx.storage
-    .call(key.what, 'statImage', { lsu: key.lsuDir, image: key.imageDir })
+  const stat = await ctx.mounts
+    .run(key.id, 'always', ({ storage }) =>
+      storage.call(key.what, 'statImage', { lsu: key.lsuDir, image: key.imageDir }),
+    )
     .catch((error) => {
       if (error instanceof Failed && error.status === status.ENOENT) demandMove(key, 'absent', 'resume');
       throw error;

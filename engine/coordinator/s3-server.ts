@@ -18,8 +18,6 @@ export function s3Parts(parts: Parts, server: S3ServerConfig, number: number, la
   const net = parts.netPool(s3, s3.retryMs * overdueFactor + overdueSlackMs, label);
   return {
     store: 's3',
-    pools: [net],
-    mount: null,
     settings: {
       ...settingsOf(parts),
       blockBytes: server.partBytes,
@@ -27,15 +25,22 @@ export function s3Parts(parts: Parts, server: S3ServerConfig, number: number, la
       blocksInFlight: server.partsInFlight,
       sequential: true,
     },
-    steps: net,
-    io: new NetLanes(new MountLanes(net, 0), new MountLanes(parts.io, number)),
-    storage: {
-      root: `${endpoints[0]?.url}/${bucket}/${prefix}`,
-      requireMount: false,
-      direct: false,
-      kind: 's3',
-      remedy: `prepare it with: vast-ost init-store --server ${server.name}`,
-    },
+    mounts: [
+      {
+        path: null,
+        pool: net,
+        number,
+        steps: net,
+        io: new NetLanes(new MountLanes(net, 0), new MountLanes(parts.io, number)),
+        storage: {
+          root: `${endpoints[0]?.url}/${bucket}/${prefix}`,
+          requireMount: false,
+          direct: false,
+          kind: 's3',
+          remedy: `prepare it with: vast-ost init-store --server ${server.name}`,
+        },
+      },
+    ],
   };
 }
 

@@ -17,7 +17,7 @@ import { decodeLsu, encodeLsu } from '../image/lsu.ts';
 import { decodeMeta, type ImageMeta } from '../image/meta.ts';
 import { imageDirName, parseImageDirName, parseLsuDirName } from '../image/names.ts';
 import { ownedToken } from '../image/owner.ts';
-import type { Context } from './context.ts';
+import type { Context, ServerContext } from './context.ts';
 import {
   checkLsuName,
   crcOf,
@@ -37,6 +37,8 @@ import {
 import { type Alive, judgeClaims } from './write-target.ts';
 
 interface List {
+  /** Where it was opened, and stays. */
+  readonly ctx: Context;
   readonly lsuDir: string | null;
   readonly lsu: string;
   /** Of the store; −1 once closed. */
@@ -56,12 +58,12 @@ function metaOf(lsu: string, dir: string, text: string | null): ImageMeta | null
 }
 
 export class ServerCalls {
-  readonly #ctx: Context;
+  readonly #ctx: ServerContext;
   readonly #alive: Alive;
   readonly #lists = new Map<number, List>();
   #nextList = 1;
 
-  constructor(ctx: Context, alive: Alive) {
+  constructor(ctx: ServerContext, alive: Alive) {
     this.#ctx = ctx;
     this.#alive = alive;
   }
@@ -105,27 +107,30 @@ export class ServerCalls {
   }
 
   async #serverProp(server: string): Promise<Buffer> {
-    await this.#ctx.storage.probe();
-    const { storage, settings } = this.#ctx;
+    const { mounts, settings } = this.#ctx;
+    await mounts.look();
+    const mounted = mounts.all.some(({ storage }) => storage.root !== null);
     return encodeBody('serverInfo', {
       capabilities: capability.copyImage | capability.writeRandom | capability.readMetadata,
       block_bytes: wire.blockBytes,
-      mounted: storage.root === null ? 0 : 1,
+      mounted: mounted ? 1 : 0,
       server,
       engine_version: settings.engineVersion,
-      store: storage.options.kind,
+      store: mounts.all[0]?.storage.options.kind ?? 'file',
     });
   }
 
   // --- LSUs -----------------------------------------------------------------------------------------------------------
 
   async #lsuProp(lsu: string): Promise<Buffer> {
-    const { storage } = this.#ctx;
     const what = lsuWhat(lsu);
-    const { text } = await storage.call(what, 'readLsu', { lsu: checkLsuName(lsu) });
-    const space = await storage.call(what, 'capacity', {});
+    const dir = checkLsuName(lsu);
+    const { text, space } = await this.#ctx.mounts.run(dir, 'always', async ({ storage }) => ({
+      ...(await storage.call(what, 'readLsu', { lsu: dir })),
+      space: await storage.call(what, 'capacity', {}),
+    }));
     const used = space.capacity - space.free;
-    const decoded = decodeLsu(checkLsuName(lsu), text);
+    const decoded = decodeLsu(dir, text);
     const label = decoded.ok ? decoded.info.label : '';
     return encodeBody('lsuInfo', {
       capacity: space.capacity,
@@ -140,7 +145,8 @@ export class ServerCalls {
   async #createLsu(lsu: string): Promise<null> {
     const dir = checkLsuName(lsu);
     try {
-      await this.#ctx.storage.call(lsuWhat(lsu), 'makeLsu', { lsu: dir, text: encodeLsu({ lsu, label: '' }) });
+      const made = { lsu: dir, text: encodeLsu({ lsu, label: '' }) };
+      await this.#ctx.mounts.run(dir, 'untouched', ({ storage }) => storage.call(lsuWhat(lsu), 'makeLsu', made));
     } catch (error) {
       if (error instanceof Failed && error.status === status.EEXIST) {
         throw new Failed(status.EEXIST, `${lsuWhat(lsu)}: it exists already`, error.errno);
@@ -152,12 +158,13 @@ export class ServerCalls {
 
   async #labelLsu(body: FrameOf<'lsuLabel'>): Promise<null> {
     const dir = checkLsuName(body.lsu);
-    const { storage } = this.#ctx;
-    await storage.call(lsuWhat(body.lsu), 'labelLsu', {
+    const labelled = {
       lsu: dir,
       text: encodeLsu({ lsu: body.lsu, label: body.label }),
       token: ownedToken(this.#ctx.newToken(), this.#ctx.self),
-    });
+    };
+    const what = lsuWhat(body.lsu);
+    await this.#ctx.mounts.run(dir, 'untouched', ({ storage }) => storage.call(what, 'labelLsu', labelled));
     return null;
   }
 
@@ -168,9 +175,12 @@ export class ServerCalls {
       throw new Failed(status.EBUSY, `${wire.listsMax} lists are open on this server handle: close one first`);
     }
     const what = lsuDir === null ? 'the LSU list' : lsuWhat(lsu);
-    const { list } = await this.#ctx.storage.call(what, 'openNames', { lsu: lsuDir });
+    const { ctx, list } = await this.#ctx.mounts.run(lsuDir ?? '', 'always', async (mount) => ({
+      ctx: mount,
+      ...(await mount.storage.call(what, 'openNames', { lsu: lsuDir })),
+    }));
     const id = this.#nextList++;
-    this.#lists.set(id, { lsuDir, lsu, store: list, states, ended: false, failure: null });
+    this.#lists.set(id, { ctx, lsuDir, lsu, store: list, states, ended: false, failure: null });
     return encodeBody('listOpened', { list: id });
   }
 
@@ -186,7 +196,7 @@ export class ServerCalls {
     const { lsuDir: lsu, store } = list;
     try {
       const arg = { list: store, lsu, max, meta: lsu !== null };
-      const { names } = await this.#ctx.storage.call(what, 'nextNames', arg);
+      const { names } = await list.ctx.storage.call(what, 'nextNames', arg);
       list.ended = names.length === 0;
       return names;
     } catch (error) {
@@ -202,7 +212,7 @@ export class ServerCalls {
     while (names.length === 0 && !list.ended) {
       for (const { name } of await this.#names(list, 'the LSU list', wire.lsuPageMax)) {
         const parsed = parseLsuDirName(name);
-        if (parsed === 'hashed') names.push(await this.#hashedLsu(name));
+        if (parsed === 'hashed') names.push(await this.#hashedLsu(list.ctx, name));
         else if (parsed !== null) names.push(parsed.lsu);
       }
     }
@@ -213,8 +223,8 @@ export class ServerCalls {
   }
 
   /** Too long for a directory name: its own file knows it. One whose file is damaged is shown by its directory. */
-  async #hashedLsu(dir: string): Promise<string> {
-    const { text } = await this.#ctx.storage.call(`LSU ${dir}`, 'readLsu', { lsu: dir });
+  async #hashedLsu({ storage }: Context, dir: string): Promise<string> {
+    const { text } = await storage.call(`LSU ${dir}`, 'readLsu', { lsu: dir });
     const decoded = decodeLsu(dir, text);
     return decoded.ok ? decoded.info.lsu : dir;
   }
@@ -258,7 +268,7 @@ export class ServerCalls {
   }
 
   async #endList(list: List): Promise<void> {
-    await this.#ctx.storage.letGo('a list', 'closeNames', { list: list.store });
+    await list.ctx.storage.letGo('a list', 'closeNames', { list: list.store });
   }
 
   // --- images by name -------------------------------------------------------------------------------------------------
@@ -322,7 +332,8 @@ export class ServerCalls {
 
   async #stat(key: ImageKey) {
     try {
-      return await this.#ctx.storage.call(key.what, 'statImage', { lsu: key.lsuDir, image: key.imageDir });
+      const arg = { lsu: key.lsuDir, image: key.imageDir };
+      return await this.#ctx.mounts.run(key.id, 'always', ({ storage }) => storage.call(key.what, 'statImage', arg));
     } catch (error) {
       throw error instanceof Failed && error.status === status.ENOENT ? noSuchImage(key) : error;
     }
@@ -337,8 +348,9 @@ export class ServerCalls {
       demandMove(key, state, 'delete');
       // A complete image has no writer: a claim there is what its engine could not take away any more.
       if (state !== 'complete') judgeClaims(this.#ctx, key, stat.claims, this.#alive);
-      await this.#ctx.storage
-        .call(key.what, 'removeImage', { lsu: key.lsuDir, image: key.imageDir, token: this.#ctx.newToken() })
+      const removed = { lsu: key.lsuDir, image: key.imageDir, token: this.#ctx.newToken() };
+      await this.#ctx.mounts
+        .run(key.id, 'untouched', ({ storage }) => storage.call(key.what, 'removeImage', removed))
         .catch((error) => {
           throw error instanceof Failed && error.status === status.ENOENT ? noSuchImage(key) : error;
         });

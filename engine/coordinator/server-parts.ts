@@ -3,7 +3,7 @@ import type { Config } from '../config.ts';
 import type { S3Settings } from '../core/s3-settings.ts';
 import type { Pool } from '../lanes/pool.ts';
 import type { Context, Settings, Shared } from './context.ts';
-import type { StorageServer } from './servers.ts';
+import type { MountParts, StorageServer } from './servers.ts';
 import type { StorageOptions, StoreLanes } from './storage.ts';
 
 export interface Parts {
@@ -19,12 +19,19 @@ export interface Parts {
 }
 
 /** What a storage server has besides its name. */
-export type Own = Pick<StorageServer, 'store' | 'pools' | 'mount'> & {
+export interface Own {
+  store: StorageServer['store'];
   settings: Settings;
+  /** At least one. */
+  mounts: readonly OwnMount[];
+}
+
+/** A mount with its lanes; a bucket is one too. */
+export interface OwnMount extends MountParts {
   io: Context['io'];
   storage: StorageOptions;
   steps: StoreLanes;
-};
+}
 
 /** As [general], [performance], [engine] and [integrity] say. */
 export function settingsOf({ config: { general, performance, engine, integrity }, engineVersion }: Parts): Settings {

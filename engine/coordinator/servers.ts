@@ -4,7 +4,8 @@ import type { ServerConfig } from '../config-servers.ts';
 import { Failed, status } from '../core/errors.ts';
 import { displayName } from '../image/names.ts';
 import type { Pool } from '../lanes/pool.ts';
-import type { Context } from './context.ts';
+import type { ServerContext } from './context.ts';
+import type { Mounts } from './mounts.ts';
 
 const prefix = 'VastData:';
 /** Names without a section that are written to the log, each once. */
@@ -16,11 +17,24 @@ export interface StorageServer {
   readonly store: 'nfs' | 's3' | 'memory';
   /** Null: the default server, which [general] describes. */
   readonly config: ServerConfig | null;
-  readonly ctx: Context;
+  readonly ctx: ServerContext;
+  readonly mounts: Mounts;
+  /** In the order of the configuration, as `mounts` has them. */
+  readonly parts: readonly MountParts[];
+}
+
+export interface MountParts {
+  /** Where it is; null: it is no directory. */
+  readonly path: string | null;
   /** Lanes of its own. */
-  readonly pools: readonly Pool[];
-  /** Of the orders in the engine's io lanes; null: it uses none. */
-  readonly mount: number | null;
+  readonly pool: Pool;
+  /** Of the orders in the engine's io lanes. */
+  readonly number: number;
+}
+
+/** The lanes that a storage server has for itself. */
+export function poolsOf({ parts }: StorageServer): Pool[] {
+  return parts.map(({ pool }) => pool);
 }
 
 /** For people: as the host program writes it; the default server has no name of its own. */

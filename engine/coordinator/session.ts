@@ -8,7 +8,7 @@ import { FrameError } from '../core/layout.ts';
 import { encodeBody, type FrameOf, frame, imageState, openMode, type Request, wire } from '../core/wire.ts';
 import type { ImageCall } from '../image/lifecycle.ts';
 import type { Link } from '../intake/link.ts';
-import type { Context, Shared } from './context.ts';
+import type { ServerContext, Shared } from './context.ts';
 import { copyImage } from './copier.ts';
 import { type Greeter, greet } from './greeting.ts';
 import { demandMove, encodeInfo, type ImageKey, imageKey, writerToken } from './image-info.ts';
@@ -16,8 +16,8 @@ import { ImageReader, openForRead } from './reader.ts';
 import { resumedResult } from './resume.ts';
 import { ServerCalls } from './server-calls.ts';
 import type { StorageServer } from './servers.ts';
-import { startWriter } from './start-writer.ts';
-import { type Alive, createTarget, reopenTarget, type WriteTarget } from './write-target.ts';
+import { createOpened, type Opened, reopenOpened, startWriter } from './start-writer.ts';
+import type { Alive } from './write-target.ts';
 import { ImageWriter } from './writer.ts';
 
 export interface SessionHost extends Greeter {
@@ -138,7 +138,7 @@ export class Session {
     this.link.reply(request.callId, status.OK, 0, '', body);
   }
 
-  get #ctx(): Context {
+  get #ctx(): ServerContext {
     assert(this.server !== null, 'a call behind a greeting');
     return this.server.ctx;
   }
@@ -240,17 +240,7 @@ export class Session {
     const ctx = this.#ctx;
     const key = imageKey(body.lsu, body.def);
     const token = this.#holdToken(body.token);
-    return this.#startWriter(key, 'create', async () => {
-      try {
-        return await createTarget(ctx, this.link.id, key, body.def, token);
-      } catch (error) {
-        if (error instanceof Failed && error.status === status.EEXIST) demandMove(key, 'pending', 'create');
-        if (error instanceof Failed && error.status === status.ENOENT) {
-          throw new Failed(status.ENOENT, `${key.what}: there is no such LSU; create it first`, error.errno);
-        }
-        throw error;
-      }
-    });
+    return this.#startWriter(key, 'create', () => createOpened(ctx, this.link.id, key, body.def, token));
   }
 
   async #open(body: FrameOf<'imageOpen'>): Promise<Buffer> {
@@ -261,7 +251,7 @@ export class Session {
     if (body.mode === openMode.read) return this.#startReader(key);
     if (body.mode !== openMode.write) throw new Failed(status.EINVAL, `${key.what}: open mode ${body.mode} is unknown`);
     const token = this.#holdToken(body.token);
-    return this.#startWriter(key, 'openWrite', () => reopenTarget(ctx, this.link.id, key, token, alive));
+    return this.#startWriter(key, 'openWrite', () => reopenOpened(ctx, this.link.id, key, token, alive));
   }
 
   async #resume(body: FrameOf<'imageResume'>): Promise<Buffer> {
@@ -275,13 +265,16 @@ export class Session {
     if (writer?.token === token) await writer.giveWay();
     const done = await resumedResult(ctx, key, token, Buffer.from(body.image_id).toString('hex'));
     if (done !== null) return done;
-    return this.#startWriter(key, 'openWrite', () => reopenTarget(ctx, this.link.id, key, token, alive));
+    return this.#startWriter(key, 'openWrite', () => reopenOpened(ctx, this.link.id, key, token, alive));
   }
 
   async #startReader(key: ImageKey): Promise<Buffer> {
-    const ctx = this.#ctx;
-    if (ctx.open.writer(key.id) !== null) demandMove(key, 'busy', 'openRead');
-    const target = await openForRead(ctx, key);
+    const { open, mounts } = this.#ctx;
+    if (open.writer(key.id) !== null) demandMove(key, 'busy', 'openRead');
+    const { ctx, target } = await mounts.run(key.id, 'always', async (mount) => ({
+      ctx: mount,
+      target: await openForRead(mount, key),
+    }));
     this.reader = new ImageReader(ctx, this.link, target);
     return encodeBody('imageOpened', {
       image_id: Buffer.from(target.meta.imageId, 'hex'),
@@ -292,7 +285,7 @@ export class Session {
     });
   }
 
-  async #startWriter(key: ImageKey, call: ImageCall, open: () => Promise<WriteTarget>): Promise<Buffer> {
+  async #startWriter(key: ImageKey, call: ImageCall, open: () => Promise<Opened>): Promise<Buffer> {
     const ctx = this.#ctx;
     const writer = await startWriter(ctx, this.link, key, call, open);
     this.writer = writer;
@@ -385,7 +378,7 @@ export class Session {
     const token = this.#holdToken(body.token);
     if (ctx.open.writer(from.id) !== null) demandMove(from, 'busy', 'copyFrom');
     const copied = await ctx.open
-      .exclusive(to.id, () => copyImage(ctx, this.link, from, to, body.to, token))
+      .exclusive(to.id, async () => copyImage(await ctx.mounts.pick(to.id), this.link, from, to, body.to, token))
       .catch((error) => {
         if (error instanceof Failed && error.status === status.EEXIST) demandMove(to, 'pending', 'copyTo');
         throw error;

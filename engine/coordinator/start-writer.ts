@@ -3,19 +3,60 @@
  * way leaves nothing behind: no memory, no descriptor, no claim.
  */
 import { Failed, status } from '../core/errors.ts';
+import type { ImageDef } from '../core/wire.ts';
 import type { ImageCall } from '../image/lifecycle.ts';
 import type { Link } from '../intake/link.ts';
-import type { Context } from './context.ts';
+import type { Context, ServerContext } from './context.ts';
 import { demandMove, type ImageKey } from './image-info.ts';
 import { type ArenaShape, openArena } from './memory.ts';
-import { closeTarget, dropClaim, type WriteTarget } from './write-target.ts';
+import { type Alive, closeTarget, createTarget, dropClaim, reopenTarget, type WriteTarget } from './write-target.ts';
 import { ImageWriter } from './writer.ts';
 
-type Open = () => Promise<WriteTarget>;
+/** An image on the mount on which it is written. */
+export interface Opened {
+  readonly ctx: Context;
+  readonly target: WriteTarget;
+}
+type Open = () => Promise<Opened>;
+
+/** Throws Failed, with the words for a host program. A mount that is not there is found out before anything is made. */
+export async function createOpened(
+  server: ServerContext,
+  handle: number,
+  key: ImageKey,
+  def: ImageDef,
+  token: string,
+): Promise<Opened> {
+  try {
+    return await server.mounts.run(key.id, 'untouched', async (ctx) => ({
+      ctx,
+      target: await createTarget(ctx, handle, key, def, token),
+    }));
+  } catch (error) {
+    if (error instanceof Failed && error.status === status.EEXIST) demandMove(key, 'pending', 'create');
+    if (error instanceof Failed && error.status === status.ENOENT) {
+      throw new Failed(status.ENOENT, `${key.what}: there is no such LSU; create it first`, error.errno);
+    }
+    throw error;
+  }
+}
+
+export function reopenOpened(
+  server: ServerContext,
+  handle: number,
+  key: ImageKey,
+  token: string,
+  alive: Alive,
+): Promise<Opened> {
+  return server.mounts.run(key.id, 'untouched', async (ctx) => ({
+    ctx,
+    target: await reopenTarget(ctx, handle, key, token, alive),
+  }));
+}
 
 /** Throws Failed. Memory comes first: an image that has to wait for it is not held meanwhile. */
 export async function startWriter(
-  ctx: Context,
+  ctx: ServerContext,
   link: Link,
   key: ImageKey,
   call: ImageCall,
@@ -40,7 +81,7 @@ export async function startWriter(
 }
 
 async function openWriter(
-  ctx: Context,
+  server: ServerContext,
   link: Link,
   key: ImageKey,
   call: ImageCall,
@@ -48,8 +89,8 @@ async function openWriter(
   open: Open,
 ): Promise<ImageWriter> {
   demandClient(link, key);
-  if (ctx.open.writer(key.id) !== null) demandMove(key, 'busy', call);
-  const target = await open();
+  if (server.open.writer(key.id) !== null) demandMove(key, 'busy', call);
+  const { ctx, target } = await open();
   try {
     demandClient(link, key);
     const writer = new ImageWriter(ctx, link, target, openArena(shape));

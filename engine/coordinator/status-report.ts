@@ -6,8 +6,9 @@ import { layouts, wire } from '../core/wire.ts';
 import { displayName } from '../image/names.ts';
 import type { Pool, PoolStatus } from '../lanes/pool.ts';
 import type { Shared } from './context.ts';
-import { type StorageServer, type StorageServers, serverLabel } from './servers.ts';
+import { type MountParts, poolsOf, type StorageServer, type StorageServers, serverLabel } from './servers.ts';
 import type { Session } from './session.ts';
+import type { Storage } from './storage.ts';
 
 /** One line for all pools of a kind: a storage server has its own meta lanes. */
 function poolOf(name: StatusPool['name'], pools: readonly Pool[]): StatusPool {
@@ -26,8 +27,12 @@ function poolOf(name: StatusPool['name'], pools: readonly Pool[]): StatusPool {
   };
 }
 
-function serverOf({ name, store, config, ctx }: StorageServer): StatusServer {
-  const { root, problem, options } = ctx.storage;
+/** Of the first mount that is there, else of the first: the problems of others stand with the mounts. */
+function serverOf({ name, store, config, mounts }: StorageServer): StatusServer {
+  const storages = mounts.all.map(({ storage }) => storage);
+  const [first = storages[0] as Storage] = storages.filter(({ root }) => root !== null);
+  const { root, problem } = first;
+  const { options } = storages[0] as Storage;
   const s3 = config?.store === 's3' ? config : null;
   return {
     name: serverLabel(name),
@@ -41,24 +46,28 @@ function serverOf({ name, store, config, ctx }: StorageServer): StatusServer {
   };
 }
 
-function mountOf({ name, mount, ctx, pools }: StorageServer, io: Pool): StatusMount[] {
-  if (mount === null) return [];
-  const { root, problem, options } = ctx.storage;
-  const payload = io.mountStatus(mount);
-  const steps = pools.map((pool) => pool.status());
-  return [
-    {
-      server: serverLabel(name),
-      root: options.root,
-      mounted: root !== null,
-      storeId: root?.storeId ?? null,
-      fsType: root?.fsType ?? null,
-      warnings: [...(root?.warnings ?? []), ...(problem === '' ? [] : [problem])],
-      lanesBusy: payload.busy + steps.reduce((sum, { busy }) => sum + busy, 0),
-      lanesLost: payload.lost + steps.reduce((sum, { lost }) => sum + lost, 0),
-      stalledSeconds: Math.max(io.oldestSeconds(mount), ...pools.map((pool) => pool.oldestSeconds())),
-    },
-  ];
+function mountsOf({ name, mounts, parts }: StorageServer, io: Pool): StatusMount[] {
+  return mounts.all.flatMap((ctx, place) => {
+    const { path, pool, number } = parts[place] as MountParts;
+    if (path === null) return [];
+    const { root, problem, options } = ctx.storage;
+    const payload = io.mountStatus(number);
+    const steps = pool.status();
+    return [
+      {
+        server: serverLabel(name),
+        root: options.root,
+        mounted: root !== null,
+        state: mounts.stateOf(ctx),
+        storeId: root?.storeId ?? null,
+        fsType: root?.fsType ?? null,
+        warnings: [...(root?.warnings ?? []), ...(problem === '' ? [] : [problem])],
+        lanesBusy: payload.busy + steps.busy,
+        lanesLost: payload.lost + steps.lost,
+        stalledSeconds: Math.max(io.oldestSeconds(number), pool.oldestSeconds()),
+      },
+    ];
+  });
 }
 
 /** The image that is open on a connection, if any. */
@@ -102,8 +111,8 @@ export function statusReport(engine: ReportSource, log: { dropped: number; failu
   const now = shared.now();
   const jobs = [...engine.sessions.values()].flatMap((session) => jobsOf(session, now));
   const { all } = engine.servers;
-  const meta = all.flatMap(({ store, pools }) => (store === 's3' ? [] : pools));
-  const net = all.flatMap(({ store, pools }) => (store === 's3' ? pools : []));
+  const meta = all.filter(({ store }) => store !== 's3').flatMap(poolsOf);
+  const net = all.filter(({ store }) => store === 's3').flatMap(poolsOf);
   const { memory } = shared;
   return {
     engine: {
@@ -121,7 +130,7 @@ export function statusReport(engine: ReportSource, log: { dropped: number; failu
     handles: { open: jobs.length, max: config.engine.handlesMax },
     jobs,
     servers: all.map(serverOf),
-    mounts: all.flatMap((server) => mountOf(server, io)),
+    mounts: all.flatMap((server) => mountsOf(server, io)),
     pools: [
       poolOf('io', [io]),
       poolOf('meta', meta),

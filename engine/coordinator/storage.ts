@@ -7,8 +7,10 @@
 import { errnoName, Failed, status } from '../core/errors.ts';
 import type { RootInfo, Store, StoreMethod } from '../core/store.ts';
 import { StoreError, type StoreFailure, storeErrno } from '../core/store.ts';
-import { classify } from '../transfer/retry.ts';
+import { markerName } from '../image/marker.ts';
+import { classify, wayFailed } from '../transfer/retry.ts';
 import { newBackoff, pause } from './again.ts';
+import type { OneStore } from './one-store.ts';
 
 const eio = 5;
 /** Steps of a list go on where the last one ended: a second try would leave out what the first one had taken. */
@@ -24,6 +26,8 @@ export interface StorageOptions {
   kind: 'file' | 'memory' | 's3';
   /** What to do when there is no such storage; ends the text of the failure. */
   remedy: string;
+  /** One of several mounts: what all of them must show, and which of them this is. */
+  among?: { store: OneStore; place: number };
 }
 
 /** The lanes that take the steps of a store. `call` throws StoreError. */
@@ -64,6 +68,8 @@ export class Storage {
   #opening: Promise<RootInfo> | null = null;
   #probing: Promise<void> | null = null;
   #lastProblem = '';
+  #answeredAt = -Infinity;
+  #probingSince = Infinity;
 
   constructor(
     options: StorageOptions,
@@ -82,6 +88,17 @@ export class Storage {
   get problem(): string {
     return this.#lastProblem;
   }
+  /** Milliseconds since the storage answered a step in good health. */
+  get silentMs(): number {
+    return performance.now() - this.#answeredAt;
+  }
+  get isProbing(): boolean {
+    return this.#probing !== null;
+  }
+  /** Milliseconds that it has been looked at without an answer. */
+  get probingMs(): number {
+    return Math.max(0, performance.now() - this.#probingSince);
+  }
 
   /** Opens the root unless it is open. Throws Failed: not mounted. */
   ready(): Promise<RootInfo> {
@@ -95,8 +112,11 @@ export class Storage {
   /** Looks again whether the storage is there, and says when that changed. Never throws. */
   probe(): Promise<void> {
     // One at a time: on a mount that does not answer they would pile up before what others want of it.
-    this.#probing ??= this.#probe().finally(() => {
+    if (this.#probing !== null) return this.#probing;
+    this.#probingSince = performance.now();
+    this.#probing = this.#probe().finally(() => {
       this.#probing = null;
+      this.#probingSince = Infinity;
     });
     return this.#probing;
   }
@@ -121,22 +141,47 @@ export class Storage {
   ): Promise<ReturnType<Store[M]>> {
     const backoff = newBackoff();
     let reopened = false;
+    let touched = false;
     for (;;) {
-      await this.ready();
+      await this.#readyFor(touched);
       try {
-        return await this.#meta.call(method, arg);
+        const value = await this.#meta.call(method, arg);
+        this.#answeredAt = performance.now();
+        return value;
       } catch (error) {
         const { errno, syncFailed } = error instanceof StoreError ? error.failure : noFailure;
+        this.#noteAnswer(errno);
         if (errno === storeErrno.notMounted && !reopened && !once.has(method)) {
           reopened = true;
           this.#lost();
           continue;
         }
+        const before = touched;
+        if (errno !== storeErrno.notMounted && !isFirstLook(error)) touched = true;
         const again =
           !once.has(method) && errno !== 0 && classify(errno, { sync: syncFailed ?? false }).kind === 'again';
-        if (!again || !(await pause(backoff))) throw this.#failed(what, error);
+        if (!again || !(await pause(backoff))) throw this.#failed(what, error, before);
       }
     }
+  }
+
+  async #readyFor(touched: boolean): Promise<void> {
+    try {
+      await this.ready();
+    } catch (error) {
+      throw error instanceof NotMounted && touched ? new NotMounted('storage', error.why, true) : error;
+    }
+  }
+
+  /** "There is no such image" is as good an answer as any; a failure on the way is none. */
+  #noteAnswer(errno: number): void {
+    const isAnswer = errno !== 0 && errno !== storeErrno.notMounted && !wayFailed(errno);
+    this.#answeredAt = isAnswer ? performance.now() : -Infinity;
+  }
+
+  /** Something else than a step failed there: it is to be asked before it is used again. */
+  doubt(): void {
+    this.#answeredAt = -Infinity;
   }
 
   /** Closes what a step of the store opened: also while the storage is not mounted. `what` begins the text in the log. */
@@ -155,9 +200,10 @@ export class Storage {
 
   async #open(): Promise<RootInfo> {
     try {
-      const { root, requireMount, direct } = this.options;
-      const info = await this.#meta.call('openRoot', { root, requireMount, direct });
+      const { root } = this.options;
+      const info = await this.#openRoot();
       this.#root = info;
+      this.#answeredAt = performance.now();
       this.#lastProblem = '';
       this.#note('info', 'storage root open', { root, ...info });
       for (const warning of info.warnings) this.#note('warn', warning, { root });
@@ -170,18 +216,33 @@ export class Storage {
     }
   }
 
+  async #openRoot(): Promise<RootInfo> {
+    const { root, requireMount, direct, among } = this.options;
+    const arg = { root, requireMount, direct };
+    if (among === undefined) return this.#meta.call('openRoot', arg);
+    const { store, place } = among;
+    try {
+      const storeId = store.id ?? (await store.show(place, (await this.#meta.call('openRoot', arg)).storeId));
+      // From here on each lane checks it by itself, however it comes to open the root.
+      return await this.#meta.call('openRoot', { ...arg, storeId });
+    } finally {
+      store.tried(place);
+    }
+  }
+
   #lost(): void {
     if (this.#root !== null) this.#note('warn', 'the storage root lost its marker', { root: this.options.root });
     this.#root = null;
   }
 
-  #failed(what: string, error: unknown): Failed {
+  #failed(what: string, error: unknown, touched = false): Failed {
     if (!(error instanceof StoreError)) throw error;
     const { errno, step, path, syncFailed, text: own } = error.failure;
     if (errno === storeErrno.notMounted) {
       this.#lost();
-      const why = own ?? `${this.options.root}: ${path}; ${this.options.remedy}`;
-      return new Failed(status.ENOTMOUNTED, `${what}: storage not mounted: ${why}`);
+      const { root, remedy, among } = this.options;
+      const other = step === 'store' && among !== undefined ? otherStore(root, path, among.store) : null;
+      return new NotMounted(what, own ?? other ?? `${root}: ${path}; ${remedy}`, touched);
     }
     if (errno === storeErrno.sizeDiffers) {
       return new PoisonedFailure(
@@ -189,6 +250,7 @@ export class Storage {
         `${what}: ${path} does not have the size that was written; resume it`,
       );
     }
+    if (!touched && isFirstLook(error)) return new NotReached(what, step, path, errno);
     const text = own === undefined ? storageText(what, step, path, errno) : `${what}: ${own}`;
     const { status: code } = classify(errno === 0 ? -eio : errno, { sync: syncFailed ?? false });
     return syncFailed ? new PoisonedFailure(code, text, errno) : new Failed(code, text, errno);
@@ -197,3 +259,33 @@ export class Storage {
 
 /** A sync failed: what this open wrote may be lost, and nothing of it is believed any more. */
 export class PoisonedFailure extends Failed {}
+
+function otherStore(root: string, storeId: string, { id, from }: OneStore): string {
+  return (
+    `${root} shows store ${storeId}, and ${from} shows ${id}: all of mount_points must be mounts of one export; ` +
+    'correct the mount, or take the path out of mount_points'
+  );
+}
+
+/** Steps that change something look at the marker first: one that failed in that has changed nothing. */
+function isFirstLook(error: unknown): boolean {
+  return error instanceof StoreError && error.failure.path === markerName && wayFailed(error.failure.errno);
+}
+
+/** The storage did not even tell whether it is mounted; nothing was changed. */
+export class NotReached extends Failed {
+  constructor(what: string, step: string, path: string, errno: number) {
+    super(classify(errno).status, storageText(what, step, path, errno), errno);
+  }
+}
+
+export class NotMounted extends Failed {
+  readonly why: string;
+  /** Something of the step may have been done before, in an earlier try. */
+  readonly touched: boolean;
+  constructor(what: string, why: string, touched: boolean) {
+    super(status.ENOTMOUNTED, `${what}: storage not mounted: ${why}`);
+    this.why = why;
+    this.touched = touched;
+  }
+}

@@ -13,7 +13,8 @@ import { Coverage } from '../transfer/coverage.ts';
 import { Durable } from '../transfer/durable.ts';
 import { ShaFrontier } from '../transfer/sha-frontier.ts';
 import { runOrder } from './again.ts';
-import { type Context, chunkBytes, type Settings } from './context.ts';
+import { type Context, chunkBytes, type ServerContext, type Settings } from './context.ts';
+import { fenceMounts } from './fence.ts';
 import { crcOf, demandMove, type ImageKey, noSuchImage, readMeta } from './image-info.ts';
 import { ioFailure } from './storage.ts';
 
@@ -43,8 +44,9 @@ export interface WriteTarget {
   shaReached: (offset: number, state: () => Uint8Array) => void;
 }
 
-function claimText(ctx: Context, token: string): string {
-  return encodeClaim({ ...ctx.self, token });
+/** It names its mount where there are others: whoever takes over from a dead writer must know where that one wrote. */
+function claimText({ self, mount, mounts }: Context, token: string): string {
+  return encodeClaim({ ...self, token, ...(mount !== null && mounts.all.length > 1 ? { mount } : {}) });
 }
 
 /** Files have no place for labels: they need not travel to their lanes. */
@@ -154,6 +156,7 @@ export async function reopenTarget(
   const before = readMeta(key, stat.meta);
   demandMove(key, before.state, 'openWrite');
   const n = judgeClaims(ctx, key, stat.claims, alive);
+  await fenceMounts(ctx, key, stat.claims);
   const claim = { n, text: claimText(ctx, token) };
   const { won } = await ctx.storage
     .call(key.what, 'takeClaim', {
@@ -187,7 +190,7 @@ export async function dropClaim(ctx: Context, key: ImageKey, claim: Claim): Prom
 }
 
 /** The number to take; throws busy when one of the claims is not provably dead. */
-export function judgeClaims(ctx: Context, key: ImageKey, claims: readonly Claim[], alive: Alive): number {
+export function judgeClaims(ctx: ServerContext, key: ImageKey, claims: readonly Claim[], alive: Alive): number {
   let highest = 0;
   for (const { n, text } of claims) {
     highest = Math.max(highest, n);

@@ -44,9 +44,9 @@ export interface StatusServer {
   /** 'VastData:NAME'; '[general]': the default server, which every name without a section has. */
   name: string;
   store: 'nfs' | 's3' | 'memory';
-  /** The mounted directory, or the bucket's address. */
+  /** The mounted directory, the first of several, or the bucket's address. */
   root: string;
-  /** Mounted, or its bucket answers. */
+  /** Mounted, or at least one of its mounts is, or its bucket answers. */
   ready: boolean;
   /** Why it is not ready; '' while it is, or while nobody has looked yet. */
   problem: string;
@@ -62,6 +62,8 @@ export interface StatusMount {
   server: string;
   root: string;
   mounted: boolean;
+  /** New work goes there; of several mounts only to those. */
+  state: 'healthy' | 'not mounted' | 'lanes lost' | 'silent';
   storeId: string | null;
   fsType: string | null;
   warnings: string[];

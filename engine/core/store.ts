@@ -110,8 +110,11 @@ export interface SweepItem {
 }
 
 export interface Store {
-  /** Holds the root, reads its marker, checks the mount. Called first, and again after "not mounted". */
-  openRoot(arg: { root: string; requireMount: boolean; direct: boolean }): RootInfo;
+  /**
+   * Holds the root, reads its marker, checks the mount. Called first, and again after "not mounted". With `storeId`
+   * another store is "not mounted" too: step 'store', path its id.
+   */
+  openRoot(arg: { root: string; requireMount: boolean; direct: boolean; storeId?: string }): RootInfo;
   /** Writes the marker with a new store id, fsynced. EEXIST when there is one. */
   initRoot(arg: { root: string; text: string }): void;
   capacity(arg: Record<string, never>): Capacity;
@@ -174,6 +177,11 @@ export interface Store {
     size: number;
     wholeChunks: number;
   }): OpenFiles & ImageStat & { crcs: string; partStart?: number };
+  /**
+   * Of another mount than the one that reopenImage is about to use: returns when nothing is under way on it that a killed
+   * engine wrote into the image. What is written in the kernel is sent, and waited for.
+   */
+  fenceImage(arg: { lsu: string; image: string }): void;
   /** Reads `count` CRCs of `sums` from chunk `first`: base64, short at the end and at `crcsPerCall`. */
   readSums(arg: { sums: number; first: number; count: number }): { crcs: string };
 

@@ -5,6 +5,7 @@
  * what the claim says and what the kernel says about processes of this boot and this pid namespace.
  */
 import { readFileSync, readlinkSync } from 'node:fs';
+import { mountText } from '../core/mount-text.ts';
 
 export const claimFormat = 1;
 /** A claim's text is never longer. */
@@ -26,6 +27,8 @@ export interface ProcessIdentity {
 export interface ClaimContent extends ProcessIdentity {
   /** Writer token, 32 hex digits. */
   readonly token: string;
+  /** Path of the mount on which its writer works, where the storage server has several. */
+  readonly mount?: string;
 }
 
 export type ClaimVerdict =
@@ -36,9 +39,10 @@ export type ClaimVerdict =
   /** Its process lives, or nobody here can tell: another machine, another pid namespace, an unreadable claim. */
   | 'busy';
 
-const fieldNames = ['format', 'token', 'machine_id', 'boot_id', 'pid_ns', 'pid', 'start_time'];
+const fieldNames = ['format', 'token', 'machine_id', 'boot_id', 'pid_ns', 'pid', 'start_time', 'mount'];
 const tokenForm = /^[0-9a-f]{32}$/;
 const machineForm = /^[0-9a-f]{0,64}$/;
+const mountForm = /^\/[^\0]*$/;
 const bootForm = /^[0-9a-f-]{0,64}$/;
 
 /** The same content gives the same text: a claim is recognised by comparing texts. */
@@ -52,7 +56,9 @@ export function encodeClaim(claim: ClaimContent): string {
     pid: claim.pid,
     start_time: claim.startTime,
   };
-  return `${JSON.stringify(fields)}\n`;
+  const text = JSON.stringify(fields);
+  const mount = claim.mount === undefined ? null : mountText(claim.mount);
+  return mount === null ? `${text}\n` : `${text.slice(0, -1)},"mount":${mount}}\n`;
 }
 
 /** Null for anything that encodeClaim does not make: such a claim is busy, never dead. */
@@ -75,7 +81,15 @@ export function decodeClaim(text: string): ClaimContent | null {
   const startTime = countOf(fields.start_time);
   if (token === null || machineId === null || bootId === null) return null;
   if (pidNamespace === null || pid === null || startTime === null) return null;
-  return { token, machineId, bootId, pidNamespace, pid, startTime };
+  const content = { token, machineId, bootId, pidNamespace, pid, startTime };
+  if (fields.mount === undefined) return content;
+  const mount = textOf(fields.mount, mountForm);
+  return mount === null || mountText(mount) === null ? null : { ...content, mount };
+}
+
+/** Writes of this writer may be under way still, on this machine, whether it lives or not: nothing of before a boot can. */
+export function maybeUnderWay(claim: ProcessIdentity, self: ProcessIdentity): boolean {
+  return claim.bootId === self.bootId;
 }
 
 /**

@@ -1,6 +1,6 @@
 /** Who may remove what a sweep found: only what has provably no living owner, or is older than any job. */
 import type { SweepItem } from '../core/store.ts';
-import { claimVerdict, decodeClaim, type ProcessIdentity } from './claim.ts';
+import { type ClaimContent, claimVerdict, decodeClaim, maybeUnderWay, type ProcessIdentity } from './claim.ts';
 import { ownerIsDead, ownerOf } from './owner.ts';
 
 /** What says nothing of its owner is left alone for as long as any job may run, seconds. */
@@ -13,6 +13,8 @@ export interface Judge {
   readonly now: number;
   /** Age from which ownerless things go, seconds. */
   readonly ownerlessAgeS: number;
+  /** The storage server has several mounts: a claim tells whoever resumes the image where late writes may be under way. */
+  readonly severalMounts: boolean;
   /** Somebody asked for it, and may remove also what may be a damaged image. */
   readonly byHand: boolean;
 }
@@ -24,9 +26,15 @@ export interface Judge {
 export function isCondemned(item: SweepItem, judge: Judge): boolean {
   if (item.kind === 'trash') return true;
   if (ownerOf(item.token) !== null) return ownerIsDead(item.token, judge.self, judge.alive);
-  const verdict = item.claim === null ? null : claimVerdict(decodeClaim(item.claim), judge.self, judge.alive);
+  const owner = item.claim === null ? null : decodeClaim(item.claim);
+  const verdict = item.claim === null ? null : claimVerdict(owner, judge.self, judge.alive);
+  if (item.kind === 'claim' && owner !== null && tellsTheMount(owner, judge)) return false;
   if (verdict === 'dead') return true;
   if (item.kind === 'claim' || verdict === 'ours') return false;
   if (item.kind === 'orphan' && !judge.byHand) return false;
   return judge.now - item.modifiedAt >= judge.ownerlessAgeS;
+}
+
+function tellsTheMount(owner: ClaimContent, { self, severalMounts }: Judge): boolean {
+  return (severalMounts || owner.mount !== undefined) && maybeUnderWay(owner, self);
 }

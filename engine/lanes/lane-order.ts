@@ -130,6 +130,7 @@ const repeatableMethods: ReadonlySet<StoreMethod> = new Set([
   'statImage',
   'claims',
   'readSums',
+  'fenceImage',
 ]);
 
 /**

@@ -78,6 +78,17 @@ export function classify(value: number, options: { sync?: boolean } = {}): Verdi
   };
 }
 
+const wayFailures: ReadonlySet<number> = new Set([
+  ...[errno.EIO, errno.EREMOTEIO, errno.ESTALE, errno.ETIMEDOUT, errno.ETIME, errno.ENETDOWN, errno.ENETUNREACH],
+  ...[errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ECONNABORTED, errno.ECONNRESET, errno.ECONNREFUSED],
+  ...[errno.ENOTCONN, errno.EPIPE],
+]);
+
+/** Perhaps only the way to the storage failed: what may be done twice is worth a try by another one. */
+export function wayFailed(value: number): boolean {
+  return wayFailures.has(Math.abs(value));
+}
+
 export interface BackoffOptions {
   /** Most tries after the first failure. */
   tries: number;

@@ -55,6 +55,15 @@ export function claimsSuite(t: SuiteContext): void {
       expect(await rejection(takeNone)).toMatchObject({ errno: -errno.ENOENT });
     });
 
+    it('a fence changes nothing, whoever writes, and needs the image', async () => {
+      const before = await t.store.statImage(path);
+      await t.store.fenceImage(path);
+      expect(await t.store.statImage(path)).toEqual(before);
+      expect(await rejection(() => t.store.fenceImage({ lsu, image: 'none~1' }))).toMatchObject({
+        errno: -errno.ENOENT,
+      });
+    });
+
     it('are listed highest first', async () => {
       expect(await take(12, 'twelve', [first])).toBe(true);
       const { claims } = await t.store.statImage(path);

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { SweepItem } from '../../engine/core/store.ts';
 import {
   type ClaimContent,
   claimVerdict,
@@ -11,6 +12,7 @@ import {
   processStartTime,
   readIdentity,
 } from '../../engine/image/claim.ts';
+import { isCondemned } from '../../engine/image/condemned.ts';
 import { check } from '../support/property.ts';
 
 const self = { machineId: 'a1', bootId: 'b0-1', pidNamespace: 40, pid: 100, startTime: 5000 };
@@ -23,6 +25,17 @@ describe('claim text', () => {
   test('comes back, and is the same text each time', () => {
     expect(decodeClaim(encodeClaim(claim))).toEqual(claim);
     expect(encodeClaim({ ...claim })).toBe(encodeClaim(claim));
+  });
+
+  test('of one of several mounts it names that, in ASCII', () => {
+    const mounted = { ...claim, mount: '/mnt/"vast" ä' };
+    expect(decodeClaim(encodeClaim(mounted))).toEqual(mounted);
+    expect(encodeClaim(mounted)).toMatch(/^[ -~]+\n$/);
+    expect(encodeClaim({ ...claim, mount: `/${'x'.repeat(600)}` })).toBe(encodeClaim(claim));
+    for (const wrong of ['1', '"mnt"', '""', '"/a\\u0000"', `"/${'x'.repeat(600)}"`]) {
+      const text = encodeClaim({ ...claim, mount: '/m' }).replace('"/m"', wrong);
+      expect(decodeClaim(text), wrong).toBeNull();
+    }
   });
 
   test.each([
@@ -50,6 +63,29 @@ describe('claim text', () => {
       }),
       500,
     );
+  });
+});
+
+describe("a dead writer's claim", () => {
+  const item = (content: ClaimContent): SweepItem => {
+    const text = encodeClaim(content);
+    return { path: 'i~1/claim.1', kind: 'claim', token: '', claim: text, claims: [{ n: 1, text }], modifiedAt: 0 };
+  };
+  const dead = { ...claim, pid: 200 };
+  const judge = { self, alive: () => false, now: 1e9, ownerlessAgeS: 1, byHand: false, severalMounts: false };
+
+  test('is cleaned away', () => {
+    expect(isCondemned(item(dead), judge)).toBe(true);
+    expect(isCondemned(item(claim), judge)).toBe(false);
+    expect(isCondemned(item(dead), { ...judge, alive: () => true })).toBe(false);
+  });
+
+  test('is kept while it tells the mount where its writes may be under way still', () => {
+    expect(isCondemned(item({ ...dead, mount: '/a' }), judge)).toBe(false);
+    expect(isCondemned(item(dead), { ...judge, severalMounts: true })).toBe(false);
+    const before = { ...dead, bootId: 'b0-0' };
+    expect(isCondemned(item({ ...before, mount: '/a' }), judge)).toBe(true);
+    expect(isCondemned(item(before), { ...judge, severalMounts: true })).toBe(true);
   });
 });
 

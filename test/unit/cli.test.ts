@@ -127,6 +127,7 @@ describe('status', () => {
         server: 'VastData:prod',
         root: '/mnt/vast',
         mounted: true,
+        state: 'lanes lost',
         storeId: 'b'.repeat(32),
         fsType: 'nfs',
         warnings: ['rsize is 4096'],
@@ -214,6 +215,29 @@ describe('status', () => {
     const { code, text } = await run('status', '--socket', socket);
     expect(code).toBe(0);
     expect(text).toContain('VastData:cloud https://a/bucket/ and 2 more: s3\n');
+  });
+
+  test('of several mounts shows each, with what keeps it from being used', async () => {
+    const mount = report.mounts[0] as StatusReport['mounts'][0];
+    const mounts: StatusReport['mounts'] = [
+      { ...mount, root: '/mnt/a', state: 'healthy', warnings: [] },
+      { ...mount, root: '/mnt/b', warnings: [] },
+      { ...mount, root: '/mnt/c', state: 'silent', stalledSeconds: 90, warnings: [] },
+      { ...mount, root: '/mnt/d', state: 'not mounted', mounted: false, warnings: ['/mnt/d shows store x'] },
+    ];
+    await listen(honest({ ...report, jobs: [], servers: [prod], mounts }));
+    const { code, text } = await run('status', '--socket', socket);
+    expect(code).toBe(0);
+    for (const line of [
+      'VastData:prod: 1 of 4 mounts healthy',
+      '/mnt/a: nfs',
+      '/mnt/b: NOT USED: 1 lanes LOST',
+      '/mnt/c: NOT USED: does not answer, STALLED for 1 min',
+      '/mnt/d: NOT USED: see the warning',
+      '/mnt/d shows store x',
+    ]) {
+      expect(text).toContain(`${line}\n`);
+    }
   });
 
   test('fails when the storage is not mounted', async () => {

@@ -137,16 +137,28 @@ describe('each key', () => {
     for (const value of ['m', '/a,b', '/a,', '/a,/a/', '/a/../b', many(17)]) {
       expect(problemsOf(`[server:x]\nmount_points = ${value}\n`), value).toHaveLength(1);
     }
-    // A list as it should be is one more than this release serves.
-    for (const value of ['/a, /b', many(16)]) {
-      expect(problemsOf(`[server:x]\nmount_points = ${value}\n`), value).toMatchObject([
-        {
-          line: 2,
-          text: expect.stringContaining('this release serves 1'),
-          remedy: expect.stringContaining('write one'),
-        },
-      ]);
-    }
+    expect(parse('[server:x]\nmount_points = /a, /b/\n').servers).toMatchObject([{ mountPoints: ['/a', '/b'] }]);
+    expect(problemsOf(`[server:x]\nmount_points = ${many(16)}\n`)).toEqual([]);
+  });
+
+  test('of several mount points none may be longer than a claim can name', () => {
+    const long = `/${'ä'.repeat(90)}`;
+    expect(problemsOf(`[server:x]\nmount_points = ${long}\n`)).toEqual([]);
+    expect(problemsOf(`[server:x]\nmount_points = /a, ${long}\n`)).toMatchObject([
+      {
+        line: 2,
+        text: expect.stringContaining('longer than the 512 bytes'),
+        remedy: expect.stringContaining('shorter'),
+      },
+    ]);
+  });
+
+  test('several mounts leave io lanes to each other, unless their number is written', () => {
+    const lanes = (text: string): number => parse(text).engine.ioLanesPerMount;
+    expect(lanes('[server:x]\nmount_points = /a\n[server:y]\nmount_points = /b\n')).toBe(16);
+    expect(lanes('[server:x]\nmount_points = /a, /b\n')).toBe(12);
+    expect(lanes('[performance]\nthread_pool_size = 1\n[server:x]\nmount_points = /a, /b\n')).toBe(1);
+    expect(lanes('[engine]\nio_lanes_per_mount = 16\n[server:x]\nmount_points = /a, /b\n')).toBe(16);
   });
 });
 

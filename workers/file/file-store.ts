@@ -17,7 +17,7 @@ import { dropClaim, listClaims, takeClaim } from './claims.ts';
 import { createImage, removeImage } from './create.ts';
 import { appendSums, commitImage, flushImage, replaceMeta } from './durable.ts';
 import { labelLsu, makeLsu, nextNames, openNames, readLsu } from './names.ts';
-import { openImage, reopenImage, statImage, sumsFrom } from './open.ts';
+import { fenceImage, openImage, reopenImage, statImage, sumsFrom } from './open.ts';
 import { Root } from './root.ts';
 import { sweepList, sweepRemove } from './sweep.ts';
 
@@ -96,6 +96,9 @@ export class FileStore implements Store {
   }
   reopenImage(arg: Arg<'reopenImage'>): Answer<'reopenImage'> {
     return reopenImage(this.#open, arg);
+  }
+  fenceImage(arg: Arg<'fenceImage'>): void {
+    fenceImage(this.#open, arg);
   }
   readSums(arg: Arg<'readSums'>): { crcs: string } {
     return { crcs: sumsFrom(arg.sums, arg.first, arg.count) };

@@ -127,6 +127,28 @@ export function reopenImage(root: Root, arg: ReopenArg): ReturnType<Store['reope
   }
 }
 
+/** Every file that a writer fills: the same as reopenImage does on its own mount, and for the same reason. */
+export function fenceImage(root: Root, arg: Parameters<Store['fenceImage']>[0]): void {
+  const path = `${arg.lsu}/${checkName(arg.image)}`;
+  root.checkMarker();
+  const dir = root.inLsu(arg.lsu, (lsu) => openDir(lsu, arg.image, path));
+  try {
+    const names = listNames(dir, '.', imageNamesMax, path) ?? fail('open', path, -errno.ENOENT);
+    for (const name of names) if (isDataName(name) || name === sumsName) fenceFile(dir, name, `${path}/${name}`);
+  } finally {
+    addon.closeFile(dir);
+  }
+}
+
+function fenceFile(dir: number, name: string, path: string): void {
+  const file = openFile(dir, name, O_RDONLY, path);
+  try {
+    must(addon.changeMode(file, fileMode), 'chmod', path);
+  } finally {
+    addon.closeFile(file);
+  }
+}
+
 /** Base64 of the CRCs from chunk `first`: as many whole ones as there are, at most `crcsPerCall`. */
 export function sumsFrom(sums: number, first: number, count: number): string {
   const bytes = Math.min(count, crcsPerCall) * sumsEntryBytes;

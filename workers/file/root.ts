@@ -8,7 +8,7 @@ import { realpathSync } from 'node:fs';
 import { errno } from '../../engine/core/errors.ts';
 import { addon, fsField, fsFields, noDir, statField } from '../../native/addon/index.ts';
 import { checkName, markerName } from '../layout.ts';
-import { type Capacity, type RootInfo, StoreError, storeErrno } from '../store.ts';
+import { type Capacity, type RootInfo, type Store, StoreError, storeErrno } from '../store.ts';
 import {
   fail,
   isErrno,
@@ -27,6 +27,8 @@ const markerBytesMax = 4096;
 const mountInfoBytesMax = 4 * 1024 * 1024;
 /** LSUs held open per lane: more are closed again, the one that waited longest first. */
 const lsusOpenMax = 64;
+
+type RootArg = Parameters<Store['openRoot']>[0];
 
 /** What was seen of the marker, and what its file was then. */
 interface Marker {
@@ -58,11 +60,14 @@ export class Root {
   #marker: Marker;
   readonly #lsus = new Map<string, number>();
 
-  private constructor(dir: number, arg: { root: string; requireMount: boolean; direct: boolean }) {
+  private constructor(dir: number, arg: RootArg) {
     this.dir = dir;
     const mount = checkMount(dir, arg.root, arg.requireMount);
     this.#marker = readMarker(dir);
     const { storeId } = this.#marker;
+    if (arg.storeId !== undefined && arg.storeId !== storeId) {
+      throw new StoreError({ errno: storeErrno.notMounted, step: 'store', path: storeId });
+    }
     const warnings = mount === null ? [] : warningsOf(mount);
     this.direct = arg.direct && takesDirect(dir);
     if (arg.direct && !this.direct) warnings.push(`${arg.root} has no direct I/O: the page cache is used`);
@@ -76,7 +81,7 @@ export class Root {
     };
   }
 
-  static open(arg: { root: string; requireMount: boolean; direct: boolean }): Root {
+  static open(arg: RootArg): Root {
     // The root itself may be a link that an administrator made: it is followed, nothing below it is.
     const dir = addon.openFile(noDir, arg.root, O_RDONLY | O_DIRECTORY, 0);
     if (dir === -errno.ENOENT || dir === -errno.ENOTDIR) notMounted('there is no such directory');

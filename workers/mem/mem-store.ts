@@ -194,6 +194,11 @@ export class MemStore implements Store {
     return { ...files, ...statOf([data], arg.sums ? image.sums : null), crcs };
   }
 
+  /** Nobody writes behind anybody's back. */
+  fenceImage(arg: Arg<'fenceImage'>): void {
+    this.#image(arg);
+  }
+
   readSums({ sums, first, count }: Arg<'readSums'>): { crcs: string } {
     const file = this.#files.get(sums) ?? fail('read', 'image.sums', -errno.EBADF);
     const bytes = file.read(sumsHeaderBytes + first * sumsEntryBytes, Math.min(count, crcsPerCall) * sumsEntryBytes);

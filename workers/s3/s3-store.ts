@@ -216,6 +216,12 @@ export class S3Store implements AsyncStore {
     return { ...files, dataSize: arg.size, physicalBytes: arg.size, sumsSize: sums?.length ?? 0, crcs, partStart };
   }
 
+  /** A bucket has no mounts: late parts of a dead writer count for nothing, by their numbers. */
+  async fenceImage(arg: Arg<'fenceImage'>): Promise<void> {
+    const keys = this.#keys(arg);
+    if ((await this.#objects.head(keys.meta)) === null) failed('open', keys.meta, errno.ENOENT);
+  }
+
   async readSums({ sums, first, count }: Arg<'readSums'>): Promise<{ crcs: string }> {
     const file = this.files.get(sums);
     if (file?.kind === 'pendingSums') return crcsOf(this.#sums(file.pending), first, count);

@@ -34,7 +34,7 @@ static int open_any(int dir, const char *path, int flags, mode_t mode) {
     const bool there = (flags & O_CREAT) == 0 || !shim_keeps_data() || shim_inode(dir, path) != 0;
     call.result = raw(SYS_openat, dir, P(path), flags, mode, 0, 0);
     call.created = !there && call.result >= 0;
-    if (call.result >= 0) shim_track((int)call.result, true);
+    if (call.result >= 0) shim_track((int)call.result, shim_way(dir, path));
     if (call.result >= 0 && shim_keeps_data()) call.inode = shim_inode((int)call.result, "");
   }
   return (int)shim_leave(&call);
@@ -70,7 +70,7 @@ API int close(int fd) {
   if (!shim_sees(fd)) return (int)pass(SYS_close, fd, 0, 0, 0, 0, 0);
   struct call call = {.name = "close", .kind = kind_uncounted, .fd = fd};
   const bool made = shim_enter(&call);
-  shim_track(fd, false);
+  shim_track(fd, 0);
   const int64_t result = raw(SYS_close, fd, 0, 0, 0, 0, 0);
   if (made) call.result = result;
   return (int)shim_leave(&call);

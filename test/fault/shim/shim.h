@@ -5,6 +5,8 @@
  * Environment:
  *   LD_PRELOAD         build/libvast_shim.so
  *   VAST_SHIM_ROOT     storage root; calls on paths and descriptors below it are seen, no others
+ *   VAST_SHIM_ALIASES  optional: names of links to the root, beside it, separated by ':'. What is reached through one of
+ *                      them is seen as `<name>:<path below the root>`: several mounts of one tree, without rights to mount
  *   VAST_SHIM_CONTROL  control file (struct control), made by the test before the start
  *   VAST_SHIM_LOG      optional: text log, one line at the beginning and one at the end of each call
  *   VAST_SHIM_DATA     optional, with a log: receives all bytes that are written, for the power-loss checker
@@ -97,7 +99,9 @@ int64_t raw(long number, int64_t a, int64_t b, int64_t c, int64_t d, int64_t e, 
 /** Is this descriptor (or path) on the storage root, and this process the engine? */
 bool shim_sees(int fd);
 bool shim_sees_path(int dir, const char *path);
-void shim_track(int fd, bool on);
+/** By which way this is reached: 0 not on the root, 1 by its own name, more by an alias. */
+uint8_t shim_way(int dir, const char *path);
+void shim_track(int fd, uint8_t way);
 
 /** Counts, logs and decides. True: make the call and put its result into `result`; false: `result` is decided. */
 bool shim_enter(struct call *call);

@@ -99,13 +99,17 @@ export class Shim {
     this.#fd = openSync(this.control, 'r+');
   }
 
-  /** Environment of the engine. `argv`: only a process with this text in its command line takes the shim. */
-  env(root: string, argv = ''): NodeJS.ProcessEnv {
+  /**
+   * Environment of the engine. `argv`: only a process with this text in its command line takes the shim. `aliases`: links
+   * beside the root that lead to it; a path reached through link a is `a:path` to rules and in the log.
+   */
+  env(root: string, argv = '', aliases: readonly string[] = []): NodeJS.ProcessEnv {
     const env: NodeJS.ProcessEnv = {
       LD_PRELOAD: this.library,
       VAST_SHIM_ROOT: root,
       VAST_SHIM_CONTROL: this.control,
       VAST_SHIM_ARGV: argv,
+      VAST_SHIM_ALIASES: aliases.join(':'),
     };
     if (this.#logs !== 'none') env.VAST_SHIM_LOG = this.log;
     if (this.#logs === 'data') env.VAST_SHIM_DATA = this.data;

@@ -15,14 +15,18 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { tracked_max = 1 << 16, line_max = 3 * (2 * (PATH_MAX + NAME_MAX)) + 512 };
+enum { tracked_max = 1 << 16, aliases_max = 16, line_max = 3 * (2 * (PATH_MAX + NAME_MAX)) + 512 };
 
 static struct control *control;
 static bool engine;
 static char root[PATH_MAX];
 static size_t root_length;
+/* Links beside the root, by their paths. */
+static char aliases[aliases_max][PATH_MAX];
+static int alias_count;
 static int log_fd = -1;
 static int data_fd = -1;
+/* The way by which each descriptor was reached (shim_way). */
 static uint8_t tracked[tracked_max];
 /* Changes of names happen one at a time while data is logged: their order in the log is the order they happened in. */
 static pthread_mutex_t names_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -59,12 +63,29 @@ static bool is_engine_command(void) {
   return got > 0 && memmem(line, (size_t)got, wanted, strlen(wanted)) != NULL;
 }
 
+/** The root's own directory has the links. */
+static void read_aliases(void) {
+  static char names[PATH_MAX];
+  const char *given = getenv("VAST_SHIM_ALIASES");
+  if (given == NULL) return;
+  snprintf(names, sizeof names, "%s", given);
+  const int above = (int)(strrchr(root, '/') - root);
+  char *rest = NULL;
+  for (char *name = strtok_r(names, ":", &rest); name != NULL; name = strtok_r(NULL, ":", &rest)) {
+    if (alias_count == aliases_max) complain("too many aliases", given);
+    const int length = snprintf(aliases[alias_count], PATH_MAX, "%.*s/%s", above, root, name);
+    if (length <= 0 || length >= PATH_MAX) complain("too long an alias", name);
+    alias_count++;
+  }
+}
+
 __attribute__((constructor)) static void start(void) {
   const char *where = getenv("VAST_SHIM_ROOT");
   const char *path = getenv("VAST_SHIM_CONTROL");
   if (where == NULL || path == NULL || !is_engine_command()) return;
   if (realpath(where, root) == NULL) complain("no storage root", where);
   root_length = strlen(root);
+  read_aliases();
   const int64_t fd = raw4(SYS_openat, AT_FDCWD, (intptr_t)path, O_RDWR | O_CLOEXEC, 0);
   if (fd < 0) {
     errno = (int)-fd;
@@ -95,20 +116,33 @@ bool shim_sees(int fd) {
   return engine && fd >= 0 && fd < tracked_max && __atomic_load_n(&tracked[fd], __ATOMIC_RELAXED) != 0;
 }
 
-void shim_track(int fd, bool on) {
+void shim_track(int fd, uint8_t way) {
   if (!engine || fd < 0) return;
   if (fd >= tracked_max) {
-    if (on) complain("too many descriptors", root);
+    if (way != 0) complain("too many descriptors", root);
     return;
   }
-  __atomic_store_n(&tracked[fd], on, __ATOMIC_RELAXED);
+  __atomic_store_n(&tracked[fd], way, __ATOMIC_RELAXED);
 }
 
-bool shim_sees_path(int dir, const char *path) {
-  if (!engine || path == NULL) return false;
-  if (path[0] != '/') return shim_sees(dir);
-  return strncmp(path, root, root_length) == 0 && (path[root_length] == '/' || path[root_length] == 0);
+static bool is_below(const char *path, const char *top, size_t length) {
+  return strncmp(path, top, length) == 0 && (path[length] == '/' || path[length] == 0);
 }
+
+static uint8_t way_of(int dir, const char *path) {
+  if (path == NULL || path[0] != '/') {
+    return dir >= 0 && dir < tracked_max ? __atomic_load_n(&tracked[dir], __ATOMIC_RELAXED) : 0;
+  }
+  if (is_below(path, root, root_length)) return 1;
+  for (int i = 0; i < alias_count; i++) {
+    if (is_below(path, aliases[i], strlen(aliases[i]))) return (uint8_t)(2 + i);
+  }
+  return 0;
+}
+
+uint8_t shim_way(int dir, const char *path) { return engine ? way_of(dir, path) : 0; }
+
+bool shim_sees_path(int dir, const char *path) { return path != NULL && shim_way(dir, path) != 0; }
 
 /** The path below the root, as it is at this moment; "." for the root. */
 static void full_path(char *out, size_t size, int dir, const char *path) {
@@ -122,6 +156,14 @@ static void full_path(char *out, size_t size, int dir, const char *path) {
   }
   const char *first = path != NULL && path[0] == '/' ? path : base;
   const char *below = strncmp(first, root, root_length) == 0 ? first + root_length : first;
+  const uint8_t way = way_of(dir, path);
+  if (way > 1) {
+    const char *alias = aliases[way - 2];
+    const int length = snprintf(out, size, "%s:", strrchr(alias, '/') + 1);
+    if (path != NULL && path[0] == '/') below = path + strlen(alias);
+    out += length;
+    size -= (size_t)length;
+  }
   while (*below == '/') below++;
   if (path == NULL || path[0] == '/' || *path == 0) snprintf(out, size, "%s", *below != 0 ? below : ".");
   else if (strcmp(path, ".") == 0) snprintf(out, size, "%s", *below != 0 ? below : ".");
