@@ -36,6 +36,8 @@ export interface UploadStart {
   spans: readonly Span[];
   /** Bytes behind the parts. */
   tail: Uint8Array;
+  /** ETag of an object that is there already, and is not the one that this upload makes. */
+  replaces?: string;
 }
 
 export const nothingYet: UploadStart = {
@@ -46,12 +48,29 @@ export const nothingYet: UploadStart = {
   tail: new Uint8Array(0),
 };
 
+/** One for a resume's copies takes the same checksums: parts that are sent go into it too. */
+export async function beginUpload(objects: Objects, keys: ImageKeys, labels: Labels): Promise<string> {
+  const { bucket, abilities } = objects;
+  const withCrc = abilities.integrity === 'crc64nvme';
+  const { UploadId = '' } = await bucket.send(
+    new CreateMultipartUploadCommand({
+      Bucket: bucket.name,
+      Key: keys.data,
+      ...objects.labelled(labels),
+      ...(withCrc ? { ChecksumAlgorithm: 'CRC64NVME', ChecksumType: 'FULL_OBJECT' } : {}),
+    }),
+  );
+  if (UploadId === '') failed('CreateMultipartUpload', keys.data, errno.EPROTO);
+  return UploadId;
+}
+
 export class Upload {
   readonly keys: ImageKeys;
   readonly #objects: Objects;
   readonly #labels: Labels;
   readonly #parts: Part[];
   readonly #spans: readonly Span[];
+  readonly #replaces: string | null;
   readonly #stash = new Stash();
   readonly #parked = new Map<number, PromiseWithResolvers<void>>();
   readonly #underWay = new Set<Promise<unknown>>();
@@ -69,6 +88,7 @@ export class Upload {
     this.#labels = labels;
     this.#parts = [...from.parts];
     this.#spans = from.spans;
+    this.#replaces = from.replaces ?? null;
     this.#next = from.next;
     this.#uploadId = from.uploadId === null ? null : Promise.resolve(from.uploadId);
     this.#start = this.#parts.reduce((sum, { size }) => sum + size, 0);
@@ -104,13 +124,14 @@ export class Upload {
   /** Everything below `size` is kept by the endpoint when this resolves; a tail that is in no part in an object of its own. */
   async flush(size: number): Promise<void> {
     this.#check();
+    // As it stands now: what is written meanwhile belongs to a later flush.
+    const tail = size === this.end ? this.#stash.bytes : [];
     if (size === this.end) await this.#settled();
     else {
       const kept = this.#parts.findLast((part) => part.offset + part.size <= size && part.etag !== '');
       assert(kept !== undefined && kept.offset + kept.size === size, 'a flush ends at the last byte, or with a part');
     }
-    if (size !== this.end || this.#stash.length === 0) return;
-    await this.#objects.put(this.keys.tail(size), this.#stash.bytes);
+    if (tail.length > 0) await this.#objects.put(this.keys.tail(size), tail);
   }
 
   /** Makes the object. Throws StoreError. */
@@ -189,19 +210,9 @@ export class Upload {
 
   /** The record comes before the first part: from then on whoever resumes the image finds them. */
   async #create(): Promise<string> {
-    const { bucket, abilities } = this.#objects;
-    const withCrc = abilities.integrity === 'crc64nvme';
-    const { UploadId = '' } = await bucket.send(
-      new CreateMultipartUploadCommand({
-        Bucket: bucket.name,
-        Key: this.keys.data,
-        ...this.#objects.labelled(this.#labels),
-        ...(withCrc ? { ChecksumAlgorithm: 'CRC64NVME', ChecksumType: 'FULL_OBJECT' } : {}),
-      }),
-    );
-    if (UploadId === '') failed('CreateMultipartUpload', this.keys.data, errno.EPROTO);
-    await this.#objects.put(this.keys.upload, [encodeRecord({ uploadId: UploadId, spans: this.#spans })]);
-    return UploadId;
+    const uploadId = await beginUpload(this.#objects, this.keys, this.#labels);
+    await this.#objects.put(this.keys.upload, [encodeRecord({ uploadId, spans: this.#spans })]);
+    return uploadId;
   }
 
   async #complete(uploadId: string, size: number): Promise<void> {
@@ -226,10 +237,11 @@ export class Upload {
         }),
       );
     } catch (error) {
-      // An earlier try may have done it, its answer lost: then the object is there, of this size and so many parts.
+      // An earlier try may have done it, its answer lost: then the object is there, of this size and so many parts,
+      // and is not the one that was there before.
       if (!isErrno(error, errno.ENOENT)) throw error;
       const there = await this.#objects.head(this.keys.data);
-      if (there?.size !== size || !this.#isOurs(there.etag)) throw error;
+      if (there?.size !== size || there.etag === this.#replaces || !this.#isOurs(there.etag)) throw error;
     }
     const there = await this.#objects.head(this.keys.data);
     if (there?.size !== size) failed('size', this.keys.data, storeErrno.sizeDiffers);
