@@ -103,6 +103,13 @@ test('an endpoint that changed its mind shows in the difference, and in what is 
   expect(warningsOf(after)).toHaveLength(1);
 });
 
+test('a wrong one that is throttled is not taken for refused', async () => {
+  await using server = await S3Server.start({ mode: 'naive' });
+  server.faults.add({ match: { every: 3 }, action: { do: 'answer', status: 429, code: 'TooManyRequests' } });
+  server.faults.add({ match: { every: 7 }, action: { do: 'answer', status: 400, code: 'RequestTimeout' } });
+  expect((await probed(server)).endpoints).toEqual([{ endpoint: server.url, ...aws, ...naive }]);
+});
+
 test('of several endpoints the weakest counts; one that is down is left out', async () => {
   await using server = await S3Server.start({ endpoints: [{}, {}] });
   await server.endpoints[1]?.down();

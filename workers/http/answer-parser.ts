@@ -17,6 +17,8 @@ export interface Head {
 
 const headBytesMax = 64 * 1024;
 const chunkLineMax = 1024;
+/** Of an error's body that are thrown away. */
+const beyondMax = 1024 * 1024;
 const statusLine = /^HTTP\/1\.([01]) ([1-5][0-9]{2})(?: (.*))?$/;
 const headerLine = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*?)[ \t]*$/;
 const lineEnd = Buffer.from('\r\n\r\n');
@@ -46,6 +48,8 @@ export class AnswerParser {
   #direct = false;
   #collected: Buffer[] = [];
   #collectedBytes = 0;
+  /** Bytes that were not kept. */
+  #beyond = 0;
 
   constructor(options: ParserOptions) {
     this.#options = options;
@@ -57,6 +61,10 @@ export class AnswerParser {
   /** Any byte of an answer came. */
   get begun(): boolean {
     return this.#state !== 'head' || this.#pending.length > 0;
+  }
+  /** The rest of an answer is owed that nothing but a slow network can keep back: its head, or a body for `into`. */
+  get owes(): boolean {
+    return this.begun && !this.done && (this.head === null || this.#direct);
   }
   get body(): Buffer {
     return Buffer.concat(this.#collected);
@@ -181,6 +189,8 @@ export class AnswerParser {
       if (line !== '') throw new ProtocolError('a chunk is longer than it says');
       this.#state = 'chunkSize';
     } else if (this.#state === 'trailer') {
+      this.#headBytes += line.length;
+      if (this.#headBytes > headBytesMax) throw new ProtocolError('trailers are too long');
       if (line === '') this.#state = 'done';
     } else {
       const size = /^([0-9A-Fa-f]{1,12})(?:[ \t]*;.*)?$/.exec(line)?.[1];
@@ -202,7 +212,9 @@ export class AnswerParser {
     const room = collectMax - this.#collectedBytes;
     if (bytes.length > room && (this.head?.status ?? 0) < 300)
       throw new ProtocolError(`an answer of more than ${collectMax} bytes`);
-    // Of an error the beginning is enough: its status counts.
+    // Of an error the beginning is enough: its status counts. One without an end would keep its connection for ever.
+    this.#beyond += Math.max(0, bytes.length - room);
+    if (this.#beyond > Math.max(collectMax, beyondMax)) throw new ProtocolError('an error without an end');
     if (room > 0) this.#collected.push(Buffer.from(bytes.subarray(0, room)));
     this.#collectedBytes += Math.min(bytes.length, room);
   }

@@ -49,6 +49,9 @@ export interface ConnectionSettings {
   readonly tls: { readonly ca: string | undefined; readonly verify: boolean };
 }
 
+/** The least that an answer under way brings, bytes a second: bytes that trickle keep a socket's own time-out away. */
+const bytesPerSecondMin = 1024;
+
 /** Headers, and what comes with them of the body, land here first. */
 const scratchBytes = 16 * 1024;
 
@@ -58,6 +61,9 @@ interface Current {
   stage: Stage;
   sent: boolean;
   failure: HttpFailure | null;
+  /** Bytes that came since the last look, at which more of the answer was owed or not. */
+  came: number;
+  owed: boolean;
   settled: PromiseWithResolvers<Answer>;
   unlisten: () => void;
 }
@@ -122,6 +128,8 @@ export class Connection {
       stage: 'send',
       sent: false,
       failure: null,
+      came: 0,
+      owed: false,
       settled: Promise.withResolvers(),
       unlisten: () => undefined,
     };
@@ -134,10 +142,12 @@ export class Connection {
     }
     this.#socket.ref();
     this.#socket.setTimeout(this.#settings.idleMs);
+    const watch = setInterval(() => this.#demandRate(current), this.#settings.idleMs);
     this.#send(current, head);
     try {
       return await current.settled.promise;
     } finally {
+      clearInterval(watch);
       current.unlisten();
       this.#current = null;
       this.#used = true;
@@ -166,6 +176,7 @@ export class Connection {
       if (!this.#dead) void this.close();
       return false;
     }
+    current.came += count;
     try {
       if (buffer.buffer === this.#scratch.buffer) current.parser.feed(this.#scratch.subarray(0, count));
       else current.parser.filled(count);
@@ -177,6 +188,16 @@ export class Connection {
     if (current.parser.head !== null) current.stage = 'body';
     if (current.parser.done) this.#answered(current);
     return true;
+  }
+
+  /** Of a body that is collected nothing is demanded: S3 sends blanks while it puts an object together. */
+  #demandRate(current: Current): void {
+    const { idleMs } = this.#settings;
+    const { came, owed } = current;
+    current.came = 0;
+    current.owed = current.parser.owes;
+    if (owed && current.owed && came < (bytesPerSecondMin * idleMs) / 1000)
+      this.#fail('ETIMEDOUT', `only ${came} bytes in ${idleMs} ms`);
   }
 
   #listen(): void {
@@ -289,7 +310,11 @@ export class Connection {
     const current = this.#current as Current;
     // Of a server that took the request and answers nothing nobody knows what it did; a kept connection just ends.
     const stale = this.#used && !current.parser.begun && code !== 'ETIMEDOUT' && code !== 'EABORTED';
-    return new HttpFailure(current.stage, code, text, { stale, received: current.parser.received });
+    return new HttpFailure(current.stage, code, text, {
+      stale,
+      received: current.parser.received,
+      head: current.parser.head,
+    });
   }
 }
 

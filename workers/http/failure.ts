@@ -1,4 +1,5 @@
 /** How an exchange failed: where, and what may be concluded from it. */
+import type { Head } from './answer-parser.ts';
 
 export type Stage = 'connect' | 'tls' | 'send' | 'headers' | 'body';
 
@@ -10,14 +11,22 @@ export class HttpFailure extends Error {
   readonly stale: boolean;
   /** Bytes of the body that lie in the caller's memory. */
   readonly received: number;
+  /** Of the answer that broke off: what those bytes are. */
+  readonly head: Head | null;
 
-  constructor(stage: Stage, code: string, text: string, { stale = false, received = 0 } = {}) {
+  constructor(
+    stage: Stage,
+    code: string,
+    text: string,
+    { stale = false, received = 0, head = null }: { stale?: boolean; received?: number; head?: Head | null } = {},
+  ) {
     super(`${stage}: ${text} (${code})`);
     this.name = 'HttpFailure';
     this.stage = stage;
     this.code = code;
     this.stale = stale;
     this.received = received;
+    this.head = head;
   }
 }
 

@@ -10,10 +10,11 @@ import { errno } from '../../engine/core/errors.ts';
 import type { EndpointPassport, Passport } from '../../engine/core/passport.ts';
 import type { S3Settings } from '../../engine/core/s3-settings.ts';
 import { StoreError } from '../store.ts';
+import { demandAnswer, withoutBare404 } from './answers.ts';
 import { CredentialsFile } from './credentials.ts';
 import { type CommandOf, EndpointClient } from './endpoint-client.ts';
 import { type Endpoint, type EndpointStatus, Endpoints } from './endpoints.ts';
-import { failureClasses, isBug, type S3Verdict, verdictOf, WrongAnswer } from './failures.ts';
+import { failureClasses, isBug, plain, type S3Verdict, verdictOf, WrongAnswer } from './failures.ts';
 import type { Transfer } from './handler.ts';
 import { probeEndpoint } from './probe.ts';
 
@@ -57,6 +58,9 @@ const connectionsMax = 64;
 const waitersMax = 4096;
 /** Of TLS: bytes that are encrypted in one go. */
 const sliceBytes = 512 * 1024;
+
+/** Of a failure's own words, which may be an endpoint's. */
+const problemMax = 400;
 
 type Chosen = Endpoint<EndpointClient>;
 
@@ -131,7 +135,10 @@ export class Bucket {
     return this.#attempts(
       () => [command, transfer],
       told,
-      (answer) => answer,
+      (answer) => {
+        demandAnswer(command, answer as object);
+        return answer;
+      },
     );
   }
 
@@ -158,8 +165,12 @@ export class Bucket {
       }),
       { into: into.subarray(done) },
     ];
-    const moved = (bytes: number): void => {
-      done += bytes;
+    // Of a range that broke off what came is good, if it is what was asked for.
+    const moved = ({ received, headers }: S3Verdict): boolean => {
+      const begin = /^bytes (\d+)-/.exec(headers['content-range'] ?? 'bytes 0-')?.[1];
+      const isOurs = Number(begin) === offset + done && (ifMatch === undefined || headers.etag === ifMatch);
+      if (isOurs) done += received;
+      return isOurs;
     };
     let size = Number.POSITIVE_INFINITY;
     while (done < into.length && offset + done < size) {
@@ -201,12 +212,12 @@ export class Bucket {
     await Promise.all(this.#endpoints.all.map(({ client }) => client.close()));
   }
 
-  /** `make`: the request as it is to be sent now. `moved`: bytes of a failed answer that are good all the same. */
+  /** `make`: the request as it is to be sent now. `moved`: takes the bytes of a failed answer; false: they are not good. */
   async #attempts<Output, Result>(
     make: () => [CommandOf<Output>, Transfer],
     told: Told,
     take: (answer: Output) => Result,
-    moved: (bytes: number) => void = () => {},
+    moved: (verdict: S3Verdict) => boolean = () => false,
   ): Promise<Result> {
     const since = this.#hooks.now();
     const budgetMs = told.budgetMs ?? this.#retryMs;
@@ -227,21 +238,20 @@ export class Bucket {
           this.#endpoints.failed(endpoint, false, '');
           throw error;
         }
-        verdict = verdictOf(error);
+        verdict = withoutBare404(command, verdictOf(error));
         failure = error;
         const own = failureClasses[verdict.name].endpoint && !verdict.stale;
-        this.#endpoints.failed(endpoint, own, error instanceof Error ? error.message : String(error));
+        this.#endpoints.failed(endpoint, own, problemOf(error));
       }
-      if (verdict.received > 0) {
-        moved(verdict.received);
-        inARow = 0;
-      }
+      if (verdict.received > 0 && moved(verdict)) inARow = 0;
       const { kind } = failureClasses[verdict.name];
       if (kind === 'elsewhere') refusedBy.add(endpoint);
       const waitMs = this.#waitMs(verdict, endpoint, ++inARow);
       const elsewhere = kind === 'elsewhere' && refusedBy.size < this.#endpoints.all.length;
       const within = this.#hooks.now() - since + waitMs < budgetMs;
-      if (!(elsewhere || (kind === 'again' && within))) {
+      // Where only a kept connection had ended nothing was tried yet.
+      const free = verdict.stale && inARow <= connectionsMax;
+      if (!(elsewhere || free || (kind === 'again' && within))) {
         throw this.#failed(command, endpoint, verdict, failure, told, tries, this.#hooks.now() - since);
       }
       this.#retries++;
@@ -284,11 +294,14 @@ export class Bucket {
     often = '',
   ): StoreError {
     const { kind, errno: number, remedy } = failureClasses[name];
-    const problem = error instanceof Error ? error.message : String(error);
-    const answer = status === 0 ? problem : `HTTP ${status}${requestId === '' ? '' : `, request id ${requestId}`}`;
+    const answer = status === 0 ? problemOf(error) : `HTTP ${status}${requestId === '' ? '' : `, request id ${requestId}`}`;
     const text = `${step} of ${path} failed${often}: ${code} (${answer}); ${remedy}`;
     return new StoreError({ errno: kind === 'again' ? -errno.EIO : -number, step, path, text });
   }
+}
+
+function problemOf(error: unknown): string {
+  return plain(error instanceof Error ? error.message : String(error), problemMax);
 }
 
 function isExists(error: unknown): error is StoreError {

@@ -2,7 +2,8 @@
  * The credentials file of a bucket: as AWS writes it, section [default]. It is looked at with every request and read when
  * it has changed, so that keys are rotated without a restart. What is in it reaches no text, log or process but this one.
  */
-import { readFile, stat } from 'node:fs/promises';
+import { constants, type Stats } from 'node:fs';
+import { open, stat } from 'node:fs/promises';
 
 export interface Credentials {
   accessKeyId: string;
@@ -23,10 +24,14 @@ export class CredentialsError extends Error {
 const fileBytesMax = 64 * 1024;
 const othersMask = 0o077;
 
+/** A file that is being written anew is empty for a moment: what was read before counts for so long, milliseconds. */
+const graceMs = 10_000;
+
 export class CredentialsFile {
   readonly #path: string;
   #seen = '';
   #known: Omit<Credentials, 'expiration'> | null = null;
+  #goodUntil = 0;
 
   constructor(path: string) {
     this.#path = path;
@@ -34,22 +39,43 @@ export class CredentialsFile {
 
   /** Throws CredentialsError. */
   async read(): Promise<Credentials> {
-    const found = await stat(this.#path).catch((error: NodeJS.ErrnoException) => {
-      throw new CredentialsError(`credentials_file ${this.#path} cannot be read: ${error.code ?? 'unknown'}`);
-    });
-    const seen = [found.ino, found.mtimeMs, found.size].join();
-    if (this.#known === null || seen !== this.#seen) {
+    try {
+      if (this.#known === null || seenOf(await stat(this.#path)) !== this.#seen) await this.#readAnew();
+      this.#goodUntil = performance.now() + graceMs;
+    } catch (error) {
+      const told = error instanceof CredentialsError ? error : this.#unreadable(error);
+      if (this.#known === null || performance.now() > this.#goodUntil) throw told;
+    }
+    return { ...(this.#known as Omit<Credentials, 'expiration'>), expiration: new Date() };
+  }
+
+  /** What is judged is what is read: the file that the name stands for may become another one in between. */
+  async #readAnew(): Promise<void> {
+    const file = await open(this.#path, constants.O_RDONLY | constants.O_NONBLOCK);
+    try {
+      const found = await file.stat();
       const uid = process.geteuid?.() ?? 0;
+      if (!found.isFile()) throw new CredentialsError(`${this.#path} is no file`);
       if ((found.mode & othersMask) !== 0) throw new CredentialsError(`${this.#path} is open to others: chmod 600 it`);
       if (found.uid !== uid && found.uid !== 0) {
         throw new CredentialsError(`${this.#path} belongs to user ${found.uid}: it must be user ${uid} or root`);
       }
       if (found.size > fileBytesMax) throw new CredentialsError(`${this.#path} is no credentials file: too long`);
-      this.#known = parseCredentials(await readFile(this.#path, 'utf8'), this.#path);
-      this.#seen = seen;
+      this.#known = parseCredentials(await file.readFile('utf8'), this.#path);
+      this.#seen = seenOf(found);
+    } finally {
+      await file.close();
     }
-    return { ...this.#known, expiration: new Date() };
   }
+
+  #unreadable(error: unknown): CredentialsError {
+    const { code = 'unknown' } = error as NodeJS.ErrnoException;
+    return new CredentialsError(`credentials_file ${this.#path} cannot be read: ${code}`);
+  }
+}
+
+function seenOf({ ino, mtimeMs, ctimeMs, size }: Stats): string {
+  return [ino, mtimeMs, ctimeMs, size].join();
 }
 
 /** Throws CredentialsError. */

@@ -136,7 +136,13 @@ export const failureClasses = {
     ['tls'],
     "the endpoint's certificate is not trusted: set ca_file, or check the name in endpoints",
   ),
-  badAnswer: is('again', errno.EPROTO, true, ['EPROTOCOL', 'WrongRange', 'ShortBody'], 'is there an S3 endpoint?'),
+  badAnswer: is(
+    'again',
+    errno.EPROTO,
+    true,
+    ['EPROTOCOL', 'WrongRange', 'ShortBody', 'NotS3'],
+    'is there an S3 endpoint?',
+  ),
   replaced: is('failed', errno.EBADMSG, false, ['WrongETag'], 'somebody replaced the object while it was read'),
   other: is('failed', errno.EPROTO, false, [], 'see the storage'),
 } as const satisfies Record<string, FailureClass>;
@@ -160,8 +166,10 @@ export interface S3Verdict {
   waitMs: number;
   /** A kept connection ended before an answer began: that says nothing of the endpoint. */
   stale: boolean;
-  /** Bytes of a body that lie where they belong. */
+  /** Bytes of a body that broke off, in the caller's memory. */
   received: number;
+  /** Of the answer whose body that was: what those bytes are. */
+  headers: Readonly<Record<string, string>>;
 }
 
 /** What the SDK throws: its service exceptions carry the answer, wrapped transport failures their cause. */
@@ -176,7 +184,7 @@ interface SdkError {
 
 /** An answer that is no failure to S3, and one to us. */
 export class WrongAnswer extends Error {
-  readonly sign: 'WrongRange' | 'ShortBody' | 'WrongETag';
+  readonly sign: 'WrongRange' | 'ShortBody' | 'WrongETag' | 'NotS3';
   readonly requestId: string;
   constructor(sign: WrongAnswer['sign'], text: string, requestId: string) {
     super(text);
@@ -186,30 +194,42 @@ export class WrongAnswer extends Error {
 }
 
 const retryAfterMaxS = 60;
-const nothing = { status: 0, requestId: '', waitMs: 0, stale: false, received: 0 };
+const nothing = { status: 0, requestId: '', waitMs: 0, stale: false, received: 0, headers: {} };
 /** Failures of a handshake that say nothing of a certificate. */
 const transportCodes: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ECONNREFUSED', 'EPROTO']);
 
+const requestIdMax = 128;
+const codeMax = 64;
+
+/** What came from outside, as a log and a terminal may have it. */
+export function plain(text: string, max: number): string {
+  return text.slice(0, max).replace(/[^\x20-\x7e]/g, '?');
+}
+
+function wordOf(code: string): string {
+  return code.length <= codeMax && /^[\w.-]+$/.test(code) ? code : 'Unknown';
+}
+
 export function verdictOf(error: unknown): S3Verdict {
   if (error instanceof WrongAnswer) {
-    const { sign, requestId } = error;
-    return { ...nothing, name: bySign.get(sign) ?? 'other', code: sign, requestId };
+    const { sign } = error;
+    return { ...nothing, name: bySign.get(sign) ?? 'other', code: sign, requestId: plain(error.requestId, requestIdMax) };
   }
   const failure = error instanceof HttpFailure ? error : (error as SdkError)?.cause;
   if (failure instanceof HttpFailure) {
-    const { code, stage, stale, received } = failure;
+    const { code, stage, stale, received, head } = failure;
     const sign = stage === 'tls' && !transportCodes.has(code) ? 'tls' : code;
-    return { ...nothing, name: bySign.get(sign) ?? 'reset', code, stale, received };
+    return { ...nothing, name: bySign.get(sign) ?? 'reset', code, stale, received, headers: head?.headers ?? {} };
   }
   const sdk = error as SdkError;
   const status = sdk?.$metadata?.httpStatusCode ?? 0;
-  const code = sdk?.Code ?? sdk?.name ?? 'Unknown';
+  const code = wordOf(sdk?.Code ?? sdk?.name ?? '');
   // 200 with an error inside is an error of the server's that may pass.
   const byStatus =
     status === 200 ? 'serverError' : (bySign.get(String(status)) ?? (status >= 500 ? 'serverError' : 'other'));
   const seconds = Number(sdk?.$response?.headers?.['retry-after'] ?? 0);
   const waitMs = Number.isFinite(seconds) && seconds > 0 ? Math.min(seconds, retryAfterMaxS) * 1000 : 0;
-  const requestId = sdk?.$metadata?.requestId ?? '';
+  const requestId = plain(sdk?.$metadata?.requestId ?? '', requestIdMax);
   return { ...nothing, name: bySign.get(code) ?? byStatus, code, status, requestId, waitMs };
 }
 

@@ -4,7 +4,7 @@ import { answerBytesGood, entryBytes, metaText } from '../meta-text.ts';
 import { metaBytesMax, type Store } from '../store.ts';
 import { failed } from './failures.ts';
 import type { ImageKeys } from './keys.ts';
-import type { Objects } from './objects.ts';
+import { emptyPagesMax, type Objects } from './objects.ts';
 
 type Names = ReturnType<Store['nextNames']>;
 
@@ -47,7 +47,10 @@ export class NameLists {
     metaOf: ((name: string) => ImageKeys) | null,
   ): Promise<Names> {
     const open = this.#lists.get(list) ?? failed('ListObjectsV2', '', errno.EBADF);
-    while (open.waiting.length === 0 && !open.ended) await fill(objects, open);
+    for (let pages = 0; open.waiting.length === 0 && !open.ended; pages++) {
+      if (pages > emptyPagesMax) failed('ListObjectsV2', open.prefix, errno.EOVERFLOW);
+      await fill(objects, open);
+    }
     const names: Names['names'] = [];
     let bytes = 0;
     while (names.length < max && bytes < answerBytesGood && open.waiting.length > 0) {

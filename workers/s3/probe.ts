@@ -1,5 +1,6 @@
 /** Asks one endpoint what it really does, with some thirty small requests below a key of its own, and cleans up. */
 import { createHash, randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
@@ -13,7 +14,7 @@ import {
 import type { Check, EndpointPassport } from '../../engine/core/passport.ts';
 import { addon } from '../../native/addon/index.ts';
 import type { EndpointClient } from './endpoint-client.ts';
-import { failureClasses, isBug, verdictOf } from './failures.ts';
+import { type FailureClassName, failureClasses, isBug, verdictOf } from './failures.ts';
 import { crcText } from './seal.ts';
 
 export interface ProbeTarget {
@@ -41,6 +42,14 @@ const crc = {
   wrong: { ChecksumCRC64NVME: crcText(crcOf(other)) },
 };
 const md5 = { right: { ContentMD5: md5Of(bytes) }, wrong: { ContentMD5: md5Of(other) } };
+
+const triesMax = 4;
+const waitMs = 50;
+
+/** It says nothing of the request: the same one may fare otherwise. A checksum that was refused does. */
+function passes(name: FailureClassName): boolean {
+  return failureClasses[name].kind === 'again' && name !== 'changedOnTheWay' && name !== 'conflict';
+}
 
 /** Throws what a request failed with that says nothing of the endpoint's abilities: no network, no rights. */
 export async function probeEndpoint(client: EndpointClient, target: ProbeTarget): Promise<EndpointPassport> {
@@ -104,20 +113,33 @@ class Probe {
 
   /** A refusal is what the endpoint says of the request; anything else ends the probe. */
   async #works(request: () => Promise<unknown>): Promise<boolean> {
-    for (let tries = 0; ; tries++) {
+    try {
+      await this.#asked(request);
+      return true;
+    } catch (error) {
+      if (isBug(error)) throw error;
+      const { name, status } = verdictOf(error);
+      if (passes(name)) throw error;
+      const about = status === 400 || status === 412 || status === 409 || status === 501 || status === 405;
+      if (about || (status > 400 && status < 500 && failureClasses[name].errno !== failureClasses.denied.errno))
+        return false;
+      // A signature over other bytes than came.
+      if (name === 'badSignature') return false;
+      throw error;
+    }
+  }
+
+  /** Asked again when it failed for a reason that passes: a wrong one that was throttled was not looked at. */
+  async #asked(request: () => Promise<unknown>): Promise<void> {
+    for (let tries = 1; ; tries++) {
       try {
         await request();
-        return true;
+        return;
       } catch (error) {
-        if (isBug(error)) throw error;
-        const { name, status, stale } = verdictOf(error);
-        if (stale && tries < 3) continue;
-        const about = status === 400 || status === 412 || status === 409 || status === 501 || status === 405;
-        if (about || (status > 400 && status < 500 && failureClasses[name].errno !== failureClasses.denied.errno))
-          return false;
-        // A signature over other bytes than came.
-        if (name === 'badSignature') return false;
-        throw error;
+        if (isBug(error) || tries === triesMax) throw error;
+        const { name, stale } = verdictOf(error);
+        if (!passes(name)) throw error;
+        if (!stale) await sleep(tries * waitMs);
       }
     }
   }
@@ -130,7 +152,7 @@ class Probe {
 
   async #condition(input: object, key: string): Promise<EndpointPassport['ifMatch']> {
     try {
-      await this.#put(key, { input, payloadSha256: sha256Of(bytes) });
+      await this.#asked(() => this.#put(key, { input, payloadSha256: sha256Of(bytes) }));
       return 'ignored';
     } catch (error) {
       if (isBug(error)) throw error;
