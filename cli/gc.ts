@@ -1,9 +1,11 @@
 /** `vast-ost gc`: removes from a bucket what no image owns: uploads, objects and claims that dead owners left. */
 
+import { randomBytes } from 'node:crypto';
 import type { SweepItem } from '../engine/core/store.ts';
 import { processAlive, readIdentity } from '../engine/image/claim.ts';
 import { isCondemned, type Judge } from '../engine/image/condemned.ts';
 import { parseLsuDirName } from '../engine/image/names.ts';
+import { ownedToken } from '../engine/image/owner.ts';
 import { s3SettingsOf } from '../engine/s3-settings-of.ts';
 import { openStore } from '../workers/s3/open-store.ts';
 import type { S3Store } from '../workers/s3/s3-store.ts';
@@ -24,6 +26,7 @@ const itemsPerStep = 64;
 
 const words: Readonly<Record<SweepItem['kind'], string>> = {
   trash: 'a removal that was cut short',
+  removal: 'a removal that was cut short',
   create: 'an image that was never there',
   orphan: 'objects of an image that lost its meta',
   metaTemporary: 'a temporary',
@@ -64,8 +67,8 @@ export async function collectGarbage(name: string, options: GcOptions, io: CliIo
     await store.openRoot({ root: '', requireMount: false, direct: false });
     for await (const lsu of lsusOf(store)) {
       for await (const found of sweep(store, lsu, judge, options.dryRun === true)) {
-        if (found.action === 'left: its owner may live') counts.left++;
-        else counts.removed++;
+        if (found.action === 'removed' || found.action === 'would remove') counts.removed++;
+        else if (found.action === 'left: its owner may live') counts.left++;
         await io.out(options.json ? `${JSON.stringify(found)}\n` : `${lineOf(found)}\n`);
       }
     }
@@ -80,7 +83,8 @@ export async function collectGarbage(name: string, options: GcOptions, io: CliIo
 }
 
 function lineOf({ action, lsu, path, kind }: Found): string {
-  return `${action}: ${lsu}/${path} (${words[kind]})`;
+  // An upload's id is the endpoint's word.
+  return `${action}: ${lsu}/${path.replace(/[^\x20-\x7e]/g, '?')} (${words[kind]})`;
 }
 
 function summary({ removed, left }: { removed: number; left: number }, dryRun: boolean): string {
@@ -103,6 +107,7 @@ async function* lsusOf(store: S3Store): AsyncGenerator<string> {
 }
 
 async function* sweep(store: S3Store, lsu: string, judge: Judge, dryRun: boolean): AsyncGenerator<Found> {
+  const token = ownedToken(randomBytes(16).toString('hex'), judge.self);
   let list = -1;
   do {
     const step = await store.sweepList({ lsu, list, max: itemsPerStep });
@@ -118,7 +123,7 @@ async function* sweep(store: S3Store, lsu: string, judge: Judge, dryRun: boolean
         yield { lsu, path, kind, action: 'would remove' };
         continue;
       }
-      const { removed } = await store.sweepRemove({ lsu, items: [{ path, claim }], max: 1 });
+      const { removed } = await store.sweepRemove({ lsu, items: [{ path, claim }], max: 1, token });
       yield { lsu, path, kind, action: removed.length > 0 ? 'removed' : 'changed meanwhile' };
     }
   } while (list >= 0);

@@ -71,8 +71,9 @@ export async function copyImage(
 /** A copy that failed leaves nothing: nobody could resume it. */
 async function abandon(ctx: Context, target: WriteTarget): Promise<void> {
   const { key } = target;
+  const token = ownedToken(ctx.newToken(), ctx.self);
   await ctx.storage
-    .call(key.what, 'removeImage', { lsu: key.lsuDir, image: key.imageDir, token: ctx.newToken() })
+    .call(key.what, 'removeImage', { lsu: key.lsuDir, image: key.imageDir, token })
     .catch(async (error) => {
       ctx.log.warn({ image: key.id, problem: String(error) }, 'an unfinished copy stays behind, pending');
       await dropClaim(ctx, key, target.claim);

@@ -3,6 +3,7 @@ import { Failed } from '../core/errors.ts';
 import type { SweepItem } from '../core/store.ts';
 import { isCondemned, ownerlessAgeS } from '../image/condemned.ts';
 import { parseLsuDirName } from '../image/names.ts';
+import { ownedToken } from '../image/owner.ts';
 import type { ServerContext } from './context.ts';
 import type { Storage } from './storage.ts';
 import type { Alive } from './write-target.ts';
@@ -78,6 +79,7 @@ export class Janitor {
 
   async #sweepFrom(storage: Storage, lsu: string, at: { list: number }): Promise<void> {
     const { log } = this.#ctx;
+    const token = ownedToken(this.#ctx.newToken(), this.#ctx.self);
     do {
       const step = await storage.call(`LSU ${lsu}`, 'sweepList', { lsu, list: at.list, max: entriesPerStep });
       at.list = step.list;
@@ -85,7 +87,12 @@ export class Janitor {
         .filter((item) => this.#condemned(item))
         .map((item) => ({ path: item.path, claim: item.claim }));
       while (items.length > 0 && !this.#stopping) {
-        const { removed, left } = await storage.call(`LSU ${lsu}`, 'sweepRemove', { lsu, items, max: entriesPerStep });
+        const { removed, left } = await storage.call(`LSU ${lsu}`, 'sweepRemove', {
+          lsu,
+          items,
+          max: entriesPerStep,
+          token,
+        });
         if (removed.length > 0) log.info({ lsu, removed }, 'left over, removed');
         if (left === 0 || removed.length === 0) break;
         const gone = new Set(removed);

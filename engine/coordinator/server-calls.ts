@@ -348,7 +348,8 @@ export class ServerCalls {
       demandMove(key, state, 'delete');
       // A complete image has no writer: a claim there is what its engine could not take away any more.
       if (state !== 'complete') judgeClaims(this.#ctx, key, stat.claims, this.#alive);
-      const removed = { lsu: key.lsuDir, image: key.imageDir, token: this.#ctx.newToken() };
+      const token = ownedToken(this.#ctx.newToken(), this.#ctx.self);
+      const removed = { lsu: key.lsuDir, image: key.imageDir, token };
       await this.#ctx.mounts
         .run(key.id, 'untouched', ({ storage }) => storage.call(key.what, 'removeImage', removed))
         .catch((error) => {

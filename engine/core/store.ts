@@ -87,6 +87,8 @@ export interface SweepItem {
   path: string;
   kind:
     | 'trash'
+    /** Of a bucket: an image that is being removed; `claim` is the text of its tombstone. */
+    | 'removal'
     /** An image without its meta: being made. */
     | 'create'
     /** Of a bucket: objects of an image that lost its meta; nothing tells how. */
@@ -99,7 +101,7 @@ export interface SweepItem {
     | 'remains'
     /** Of a bucket: a multipart upload that no image knows. */
     | 'upload';
-  /** The token that its name carries; '' for trash and claims. */
+  /** The token that its name, or a tombstone, carries; '' for trash and claims. */
   token: string;
   /** The claim that tells its owner: its own text, or claim.1 of an unfinished create. Null: it does not say. */
   claim: string | null;
@@ -208,9 +210,9 @@ export interface Store {
   /**
    * Removes what sweepList found and the coordinator condemned, at most `max` entries; what changed since is left.
    * `removed`: paths that are gone, for '.trash' also each of its entries, so that a step that got on shows it; `left`:
-   * how many of `items` are there still.
+   * how many of `items` are there still. `token`: whose these removals are.
    */
-  sweepRemove(arg: { lsu: string; items: { path: string; claim: string | null }[]; max: number }): {
+  sweepRemove(arg: { lsu: string; items: { path: string; claim: string | null }[]; max: number; token: string }): {
     removed: string[];
     left: number;
   };

@@ -3,6 +3,9 @@ import type { SweepItem } from '../core/store.ts';
 import { type ClaimContent, claimVerdict, decodeClaim, maybeUnderWay, type ProcessIdentity } from './claim.ts';
 import { ownerIsDead, ownerOf } from './owner.ts';
 
+/** Of a removal whose owner is on another machine: no removal takes so long, seconds. */
+const removalAgeS = 3600;
+
 /** What says nothing of its owner is left alone for as long as any job may run, seconds. */
 export const ownerlessAgeS = 7 * 24 * 3600;
 
@@ -25,6 +28,10 @@ export interface Judge {
  */
 export function isCondemned(item: SweepItem, judge: Judge): boolean {
   if (item.kind === 'trash') return true;
+  if (item.kind === 'removal') {
+    const age = Math.min(removalAgeS, judge.ownerlessAgeS);
+    return ownerIsDead(item.token, judge.self, judge.alive) || judge.now - item.modifiedAt >= age;
+  }
   if (ownerOf(item.token) !== null) return ownerIsDead(item.token, judge.self, judge.alive);
   const owner = item.claim === null ? null : decodeClaim(item.claim);
   const verdict = item.claim === null ? null : claimVerdict(owner, judge.self, judge.alive);

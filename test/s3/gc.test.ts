@@ -6,6 +6,7 @@ import { CreateMultipartUploadCommand } from '@aws-sdk/client-s3';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { encodeClaim, processStartTime, readIdentity } from '../../engine/image/claim.ts';
 import { encodeMarker, newMarker } from '../../engine/image/marker.ts';
+import { ownedToken } from '../../engine/image/owner.ts';
 import { encodeRecord } from '../../workers/s3/upload-record.ts';
 import { runVastOst } from '../support/cli.ts';
 import { configText, testDirectory } from '../support/engine.ts';
@@ -39,6 +40,8 @@ afterEach(async () => {
 function claimOf(pid: number, startTime: number): Buffer {
   return Buffer.from(encodeClaim({ ...identity, pid, startTime, token: '0'.repeat(32) }));
 }
+const tombstone = (pid: number, startTime: number): string =>
+  JSON.stringify({ token: ownedToken('0'.repeat(32), { ...identity, pid, startTime }) });
 const deadClaim = (): Buffer => claimOf(deadPid, 1);
 const livingClaim = (): Buffer => claimOf(process.ppid, Number(processStartTime(process.ppid)));
 
@@ -59,7 +62,7 @@ const gc = (...args: string[]) => runVastOst('gc', 'cloud', '--config', config, 
 
 test('what dead writers left goes: objects, uploads, claims; a second time there is nothing', async () => {
   plant('unmade~1', { 'claim.1': deadClaim() });
-  plant('deleted~1', { '.deleted': '{}', 'image.data': 'data' });
+  plant('deleted~1', { '.deleted': tombstone(deadPid, 1), 'image.data': 'data' });
   plant('pending~1', { 'image.meta': '{"state":"pending"}', 'claim.2': deadClaim() });
   plant('complete~1', {
     'image.meta': '{"state":"complete"}',
@@ -108,6 +111,7 @@ test('what a living writer has is left, and so is what its image knows', async (
     'claim.1': livingClaim(),
   });
   plant('begun~1', { 'claim.1': livingClaim() });
+  plant('going~1', { '.deleted': tombstone(process.ppid, Number(processStartTime(process.ppid))), 'image.data': 'x' });
   // Nobody writes it any more, but it can be gone on with.
   const pendingId = await begin(`${lsu}resumable~1/image.data`);
   plant('resumable~1', {

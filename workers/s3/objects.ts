@@ -11,6 +11,7 @@ import type { Abilities } from '../../engine/core/passport.ts';
 import type { Labels } from '../../engine/core/store.ts';
 import { StoreError } from '../store.ts';
 import type { Bucket, Tally } from './bucket.ts';
+import { failed } from './failures.ts';
 import { type Seal, seal } from './seal.ts';
 
 export interface ObjectStat {
@@ -21,6 +22,7 @@ export interface ObjectStat {
 export interface Listed {
   key: string;
   size: number;
+  etag: string;
   /** Seconds since 1970 by the endpoint's clock. */
   modifiedAt: number;
 }
@@ -34,6 +36,8 @@ export interface ListPage {
 }
 
 const deletesAtOnce = 8;
+/** Pages of a list, one after the other, in which nothing is. */
+export const emptyPagesMax = 1000;
 
 export class Objects {
   readonly bucket: Bucket;
@@ -109,7 +113,7 @@ export class Objects {
     await Promise.all(Array.from({ length: Math.min(deletesAtOnce, left.length) }, one));
   }
 
-  /** One page. `max` ≤ 1000. */
+  /** One page. `max` ≤ 1000. Throws StoreError for one that is not of this prefix, or leads nowhere. */
   async list(
     prefix: string,
     { delimiter, token, max = 1000 }: { delimiter?: string; token?: string | null; max?: number } = {},
@@ -123,13 +127,19 @@ export class Objects {
         MaxKeys: max,
       }),
     );
-    const objects = (page.Contents ?? []).map(({ Key = '', Size = 0, LastModified }) => ({
+    const objects = (page.Contents ?? []).map(({ Key = '', Size = 0, ETag = '', LastModified }) => ({
       key: Key,
       size: Size,
+      etag: ETag,
       modifiedAt: (LastModified?.getTime() ?? 0) / 1000,
     }));
     const prefixes = (page.CommonPrefixes ?? []).map(({ Prefix = '' }) => Prefix);
-    const next = page.IsTruncated === true ? (page.NextContinuationToken ?? null) : null;
+    const next = page.IsTruncated === true ? (page.NextContinuationToken ?? '') : null;
+    // A key from elsewhere would be read, or removed, as one of ours; a list cut short would hide some of them.
+    const isOfPrefix = [...objects.map(({ key }) => key), ...prefixes].every((key) => key.startsWith(prefix));
+    if (!isOfPrefix) failed('an answer with keys from elsewhere: ListObjectsV2', prefix, errno.EPROTO);
+    if (next === '' || (next !== null && next === token))
+      failed('an answer that goes on without saying where: ListObjectsV2', prefix, errno.EPROTO);
     return { objects, prefixes, next };
   }
 
@@ -137,11 +147,13 @@ export class Objects {
   async listAll(prefix: string, max: number): Promise<Listed[]> {
     const all: Listed[] = [];
     let token: string | null = null;
+    let empty = 0;
     do {
       const page: ListPage = await this.list(prefix, { token });
       all.push(...page.objects);
       token = page.next;
-      if (all.length > max) throw new StoreError({ errno: -errno.EOVERFLOW, step: 'ListObjectsV2', path: prefix });
+      empty = page.objects.length === 0 ? empty + 1 : 0;
+      if (all.length > max || empty > emptyPagesMax) throw new StoreError({ errno: -errno.EOVERFLOW, step: 'ListObjectsV2', path: prefix });
     } while (token !== null);
     return all;
   }

@@ -22,7 +22,7 @@ import { ImageKeys, isSweepPath } from './keys.ts';
 import { metaAt, NameLists } from './names.ts';
 import type { Objects } from './objects.ts';
 import { OpenImages, type Pending } from './open-images.ts';
-import { removeAll } from './remove.ts';
+import { isOfProcess, removeAll, tombstoneOf } from './remove.ts';
 import { findUpload } from './resume.ts';
 import { SumsPieces } from './sums-pieces.ts';
 import { Sweeps, sweepOne } from './sweep.ts';
@@ -105,7 +105,7 @@ export class S3Store implements AsyncStore {
     const keys = this.#keys(arg);
     await this.#root.demandLsu(arg.lsu);
     const path = `${arg.lsu}/${arg.image}`;
-    await this.#makeRoom(keys, path);
+    await this.#makeRoom(keys, path, arg.token);
     const claim = Buffer.from(arg.claim);
     const taken = await this.#objects.putNew(keys.claim(1), claim);
     if (taken === null) failed('exists', path, errno.EEXIST);
@@ -237,9 +237,9 @@ export class S3Store implements AsyncStore {
     const pending = this.#pending(arg);
     const { upload, keys } = pending;
     if (arg.sumsAt >= 0) this.#sums(pending).replace(arg.sumsAt, Buffer.from(arg.crcs, 'base64'));
+    const tail = arg.size === upload.end && arg.size > upload.start ? keys.tail(arg.size) : null;
     await Promise.all([upload.flush(arg.size), pending.sums?.flush()]);
     await this.#putMeta(pending, arg.meta);
-    const tail = arg.size === upload.end && arg.size > upload.start ? keys.tail(arg.size) : null;
     const before = pending.tail;
     pending.tail = tail;
     // The durable size that it belonged to is promised no more; one that stays behind goes with the commit.
@@ -283,7 +283,7 @@ export class S3Store implements AsyncStore {
     checkToken(arg.token);
     this.#root.check();
     const keys = this.#keys(arg);
-    if ((await removeAll(this.#objects, keys)) === 0) failed('open', keys.dir, errno.ENOENT);
+    if ((await removeAll(this.#objects, keys, { token: arg.token })) === 0) failed('open', keys.dir, errno.ENOENT);
   }
 
   async sweepList({ lsu, list }: Arg<'sweepList'>): Promise<Answer<'sweepList'>> {
@@ -292,11 +292,11 @@ export class S3Store implements AsyncStore {
     return this.#sweeps.step(this.#objects, this.#prefix, checkName(lsu), list);
   }
 
-  async sweepRemove({ lsu, items, max }: Arg<'sweepRemove'>): Promise<Answer<'sweepRemove'>> {
+  async sweepRemove({ lsu, items, max, token }: Arg<'sweepRemove'>): Promise<Answer<'sweepRemove'>> {
     const removed: string[] = [];
     for (const item of items.slice(0, max)) {
       if (!isSweepPath(item.path)) checkSweepPath(item.path);
-      if (await sweepOne(this.#objects, this.#prefix, lsu, item)) removed.push(item.path);
+      if (await sweepOne(this.#objects, this.#prefix, lsu, item, checkToken(token))) removed.push(item.path);
     }
     return { removed, left: items.length - removed.length };
   }
@@ -319,11 +319,15 @@ export class S3Store implements AsyncStore {
     return new ImageKeys(this.#prefix, lsu, image);
   }
 
-  /** No image of this name is there; what a removal left that was cut short goes first. */
-  async #makeRoom(keys: ImageKeys, path: string): Promise<void> {
+  /** No image of this name is there; what a removal of this engine left that was cut short goes first. */
+  async #makeRoom(keys: ImageKeys, path: string, token: string): Promise<void> {
     const { objects } = await this.#objects.list(keys.dir);
-    if (objects.some(({ key }) => key === keys.deleted)) await removeAll(this.#objects, keys);
-    else if (objects.length > 0) failed('exists', path, errno.EEXIST);
+    if (objects.length === 0) return;
+    const tombstone = objects.some(({ key }) => key === keys.deleted) ? await tombstoneOf(this.#objects, keys) : null;
+    if (tombstone === null) failed('exists', path, errno.EEXIST);
+    if (!isOfProcess(tombstone, token))
+      failed('the image of this name is being removed by another engine; try again: create', path, errno.EBUSY);
+    await removeAll(this.#objects, keys, { token });
   }
 
   /** Without its meta: an image that lost it, or none at all. */

@@ -9,8 +9,8 @@ import { dropClaim, readClaims } from './claims.ts';
 import { failed } from './failures.ts';
 import { ImageKeys, remainsName, uploadPathPrefix } from './keys.ts';
 import { metaAt } from './names.ts';
-import type { Listed, Objects } from './objects.ts';
-import { removeAll } from './remove.ts';
+import { isErrno, type Listed, type Objects } from './objects.ts';
+import { type Remover, removeAll, removerOf, tombstoneOf } from './remove.ts';
 import { abortOthers, abortUnrecorded, abortUpload, isRecorded } from './resume.ts';
 import { listUploads, type UploadMarker } from './uploads.ts';
 
@@ -129,9 +129,15 @@ async function leftOf(
   if (!found.some(({ key }) => key === keys.meta)) {
     // Whose this is nobody knows.
     if (!found.every(({ key }) => keys.isOfImage(key))) return [];
-    const kind = found.some(({ key }) => key === keys.deleted) ? 'trash' : claims.length > 0 ? 'create' : 'orphan';
-    const claim = kind === 'create' ? (claims.at(-1)?.text ?? null) : null;
-    return [{ path: `${image}/`, kind, token: '', claim, claims, modifiedAt }];
+    const path = `${image}/`;
+    const tombstone = found.find(({ key }) => key === keys.deleted);
+    if (tombstone !== undefined) {
+      const claim = (await tombstoneOf(objects, keys)) ?? '';
+      const token = removerOf(claim);
+      return [{ path, kind: 'removal', token, claim, claims: [], modifiedAt: tombstone.modifiedAt }];
+    }
+    const kind = claims.length > 0 ? 'create' : 'orphan';
+    return [{ path, kind, token: '', claim: claims.at(-1)?.text ?? null, claims, modifiedAt }];
   }
   const items: SweepItem[] = [];
   if (found.some(({ key }) => keys.isPendingOnly(key)) && (await isComplete(objects, keys))) {
@@ -151,16 +157,18 @@ export async function sweepOne(
   prefix: string,
   lsu: string,
   { path, claim }: { path: string; claim: string | null },
+  token: string,
 ): Promise<boolean> {
   const slash = path.indexOf('/');
   const [image, name] = [path.slice(0, slash), path.slice(slash + 1)];
   const keys = new ImageKeys(prefix, lsu, image);
   const n = keys.claimOf(keys.dir + name);
   if (n > 0) return removeClaim(objects, keys, n, claim);
-  if (name === '' && (await removeMetaless(objects, keys, (found) => found.includes(keys.deleted)))) return true;
+  const tombstone = name === '' ? await tombstoneOf(objects, keys) : null;
+  if (tombstone !== null) return tombstone === claim && removeMetaless(objects, keys, { token, over: tombstone });
   const claims = await readClaims(objects, keys);
   if (!(claim === null ? claims.length === 0 : claims.some(({ text }) => text === claim))) return false;
-  if (name === '') return removeMetaless(objects, keys);
+  if (name === '') return removeMetaless(objects, keys, { token });
   if (name === remainsName) return removeRemains(objects, keys, claims);
   if (name.startsWith(uploadPathPrefix)) {
     const uploadId = name.slice(uploadPathPrefix.length);
@@ -179,14 +187,18 @@ async function removeClaim(objects: Objects, keys: ImageKeys, n: number, claim: 
   return dropClaim(objects, keys, n, claim);
 }
 
-async function removeMetaless(
-  objects: Objects,
-  keys: ImageKeys,
-  demand: (found: readonly string[]) => boolean = () => true,
-): Promise<boolean> {
+/** False: it is no such thing any more, or somebody else was there first. */
+async function removeMetaless(objects: Objects, keys: ImageKeys, remover: Remover): Promise<boolean> {
   const isMetaless = (found: readonly string[]): boolean =>
-    !found.includes(keys.meta) && found.every((key) => keys.isOfImage(key)) && demand(found);
-  return (await removeAll(objects, keys, isMetaless)) > 0;
+    !found.includes(keys.meta) && found.every((key) => keys.isOfImage(key));
+  // Lists of some endpoints lag behind: what is asked for by its name is there or is not.
+  if ((await objects.head(keys.meta)) !== null) return false;
+  try {
+    return (await removeAll(objects, keys, remover, isMetaless)) > 0;
+  } catch (error) {
+    if (isErrno(error, errno.EBUSY)) return false;
+    throw error;
+  }
 }
 
 /** The claims last: as long as they are there, it is known who left the rest. */
