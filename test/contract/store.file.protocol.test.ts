@@ -182,7 +182,7 @@ describe('what a killed engine leaves', () => {
     const items = (await sweepAll(store))
       .filter(({ kind }) => kind !== 'claim')
       .map(({ path: where, claim }) => ({ path: where, claim }));
-    const { removed, left } = store.sweepRemove({ lsu, items, max: 100 });
+    const { removed, left } = store.sweepRemove({ lsu, items, max: 100, token: 't' });
     expect([removed.sort(), left]).toEqual([items.map((item) => item.path).sort(), 0]);
     expect((await found()).map(({ where }) => where)).toEqual([`${image}/claim.1`]);
     expect(readdirSync(at()).sort()).toEqual(['.lsu', '.snapshot', image].sort());
@@ -192,7 +192,7 @@ describe('what a killed engine leaves', () => {
   it('stays where its owner changed since', () => {
     file('claim of somebody else', '.new-dead', 'claim.1');
     const items = [{ path: '.new-dead', claim: 'claim of dead' }];
-    expect(store.sweepRemove({ lsu, items, max: 100 })).toEqual({ removed: [], left: 1 });
+    expect(store.sweepRemove({ lsu, items, max: 100, token: 't' })).toEqual({ removed: [], left: 1 });
     expect(existsSync(at('.new-dead', 'image.data'))).toBe(true);
   });
 
@@ -202,11 +202,11 @@ describe('what a killed engine leaves', () => {
       store.removeImage({ lsu, image: `old-${i}~1`, token: `r${i}` });
     }
     const items = [{ path: '.trash', claim: null }];
-    const first = store.sweepRemove({ lsu, items, max: 12 });
+    const first = store.sweepRemove({ lsu, items, max: 12, token: 't' });
     expect(first.left).toBe(1);
     expect(first.removed.length).toBeGreaterThan(0);
     expect(readdirSync(at('.trash')).length).toBe(10 - first.removed.length);
-    for (let i = 0; i < 20 && store.sweepRemove({ lsu, items, max: 12 }).left > 0; i++);
+    for (let i = 0; i < 20 && store.sweepRemove({ lsu, items, max: 12, token: 't' }).left > 0; i++);
     expect(readdirSync(at('.trash'))).toEqual([]);
     expect((await found()).some(({ kind }) => kind === 'trash')).toBe(false);
   });
@@ -215,7 +215,7 @@ describe('what a killed engine leaves', () => {
     close(store, create(store, 'odd~1', 'odd'));
     mkdirSync(at('odd~1', 'sub'));
     store.removeImage({ lsu, image: 'odd~1', token: 'r' });
-    expect(store.sweepRemove({ lsu, items: [{ path: '.trash', claim: null }], max: 100 })).toEqual({
+    expect(store.sweepRemove({ lsu, items: [{ path: '.trash', claim: null }], max: 100, token: 't' })).toEqual({
       removed: [],
       left: 1,
     });

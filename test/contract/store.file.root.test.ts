@@ -80,7 +80,7 @@ describe('storage that is not mounted', () => {
       () => store.takeClaim({ ...path, n: 2, claim: 'c', token: 'c', over: [{ n: 1, text: claimText('token-1') }] }),
       () => store.reopenImage({ ...path, data: 'image.data', sums: true, size: 0, wholeChunks: 0 }),
       () => store.replaceMeta({ ...path, dir: files.dir, token: 'token-1', meta: '{}' }),
-      () => store.sweepRemove({ lsu, items: [{ path: '.trash', claim: null }], max: 1 }),
+      () => store.sweepRemove({ lsu, items: [{ path: '.trash', claim: null }], max: 1, token: 't' }),
     ]) {
       expect(failureOf(call)).toMatchObject(notMounted);
     }

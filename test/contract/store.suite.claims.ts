@@ -86,7 +86,7 @@ export function claimsSuite(t: SuiteContext): void {
         { at: '.trash', kind: 'trash', claim: null, claims: [] },
         { at: `${image}/claim.1`, kind: 'claim', claim: own.text, claims: [own] },
       ]);
-      const { removed, left } = await t.store.sweepRemove({ lsu, items, max: 100 });
+      const { removed, left } = await t.store.sweepRemove({ lsu, items, max: 100, token: 't' });
       expect([removed.includes('.trash'), removed.includes(`${image}/claim.1`), left]).toEqual([true, true, 0]);
       expect(await sweepAll(t.store)).toEqual([]);
       expect(await t.store.statImage(path)).toMatchObject({ meta: '{"meta":"token-1"}', claims: [] });
@@ -95,7 +95,7 @@ export function claimsSuite(t: SuiteContext): void {
     it('leaves a claim that changed since', async () => {
       await close(t.store, await create(t.store));
       const items = [{ path: `${image}/claim.1`, claim: claimText('who was before') }];
-      expect(await t.store.sweepRemove({ lsu, items, max: 10 })).toEqual({ removed: [], left: 1 });
+      expect(await t.store.sweepRemove({ lsu, items, max: 10, token: 't' })).toEqual({ removed: [], left: 1 });
       expect((await t.store.claims(path)).claims).toHaveLength(1);
     });
 
@@ -113,7 +113,7 @@ export function claimsSuite(t: SuiteContext): void {
     ])('never removes %j', async (at) => {
       await t.complete(image, pattern(4096, 1));
       expect(
-        await rejection(() => t.store.sweepRemove({ lsu, items: [{ path: at, claim: null }], max: 10 })),
+        await rejection(() => t.store.sweepRemove({ lsu, items: [{ path: at, claim: null }], max: 10, token: 't' })),
       ).toMatchObject({
         errno: -errno.EINVAL,
       });
@@ -122,7 +122,7 @@ export function claimsSuite(t: SuiteContext): void {
 
     it('of what is gone is done', async () => {
       expect(
-        await t.store.sweepRemove({ lsu, items: [{ path: 'none~1/claim.1', claim: null }], max: 10 }),
+        await t.store.sweepRemove({ lsu, items: [{ path: 'none~1/claim.1', claim: null }], max: 10, token: 't' }),
       ).toMatchObject({
         left: 0,
       });

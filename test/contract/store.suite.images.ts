@@ -307,7 +307,7 @@ export function imagesSuite(t: SuiteContext): void {
       await t.complete(image, bytes);
       const reader = await t.store.openImage({ ...path, data: ['image.data'], sums: true });
       await t.store.removeImage({ ...path, token: 'r1' });
-      await t.store.sweepRemove({ lsu, items: [{ path: '.trash', claim: null }], max: 100 });
+      await t.store.sweepRemove({ lsu, items: [{ path: '.trash', claim: null }], max: 100, token: 't' });
       expect((await t.payload.read(reader.data, bytes.length, 0)).equals(bytes)).toBe(true);
       await close(t.store, reader);
     });

@@ -16,7 +16,11 @@ const key = 'lsu/image~7/image.data';
 async function withObject(work: (server: S3Server, bucket: Bucket, etag: string) => Promise<void>): Promise<void> {
   await using server = await S3Server.start();
   server.plant(key, object);
-  const bucket = new Bucket(settingsOf(server), { now: () => performance.now(), wait: async () => {}, random: () => 0 });
+  const bucket = new Bucket(settingsOf(server), {
+    now: () => performance.now(),
+    wait: async () => {},
+    random: () => 0,
+  });
   try {
     const { etag } = (await bucket.get(key, object.length)) ?? { etag: '' };
     await work(server, bucket, etag);
@@ -34,7 +38,9 @@ const brokenOff: [what: string, head: (etag: string) => Record<string, string>][
 
 test.each(brokenOff)('a body that breaks off leaves no byte of %s', async (_, head) => {
   await withObject(async (server, bucket, etag) => {
-    const lines = Object.entries({ 'content-length': '20000', ...head(etag) }).map(([name, text]) => `${name}: ${text}`);
+    const lines = Object.entries({ 'content-length': '20000', ...head(etag) }).map(
+      ([name, text]) => `${name}: ${text}`,
+    );
     const text = `HTTP/1.1 206 Partial Content\r\n${lines.join('\r\n')}\r\n\r\n${'x'.repeat(5000)}`;
     server.faults.add({ match: { op: 'GetObject', count: 1 }, action: { do: 'raw', text } });
     const into = Buffer.alloc(20_000);
@@ -77,7 +83,10 @@ test.each([
     const upload = new Upload(new Objects(bucket, aws), new ImageKeys('', 'lsu', 'image~7'), {});
     const bytes = randomBytes(6 << 20);
     await upload.write(0, bytes, false);
-    server.faults.add({ match: { op: 'CompleteMultipartUpload', count: 1 }, action: { do: 'answer', status: 200, body } });
+    server.faults.add({
+      match: { op: 'CompleteMultipartUpload', count: 1 },
+      action: { do: 'answer', status: 200, body },
+    });
     await upload.complete(bytes.length);
     expect(server.bytes(key).equals(bytes)).toBe(true);
   });
@@ -97,7 +106,10 @@ const list = (inside: string): string =>
   `<?xml version="1.0"?><ListBucketResult><Name>test-bucket</Name>${inside}</ListBucketResult>`;
 const lists: [what: string, inside: string][] = [
   ['a key from elsewhere', '<IsTruncated>false</IsTruncated><Contents><Key>other/object</Key></Contents>'],
-  ['a directory from elsewhere', '<IsTruncated>false</IsTruncated><CommonPrefixes><Prefix>lsu</Prefix></CommonPrefixes>'],
+  [
+    'a directory from elsewhere',
+    '<IsTruncated>false</IsTruncated><CommonPrefixes><Prefix>lsu</Prefix></CommonPrefixes>',
+  ],
   ['more, but not where', '<IsTruncated>true</IsTruncated><Contents><Key>lsu/image~7/x</Key></Contents>'],
   ['the same page again', '<IsTruncated>true</IsTruncated><NextContinuationToken>t</NextContinuationToken>'],
 ];
@@ -107,7 +119,7 @@ test.each(lists)('a list with %s is none, and nothing is removed by it', async (
     server.plant('other/object', object);
     const objects = new Objects(bucket, aws);
     server.faults.add({ match: { op: 'ListObjectsV2' }, action: { do: 'answer', status: 200, body: list(inside) } });
-    await expect(removeAll(objects, new ImageKeys('', 'lsu', 'image~7'))).rejects.toMatchObject({
+    await expect(removeAll(objects, new ImageKeys('', 'lsu', 'image~7'), { token: 't' })).rejects.toMatchObject({
       failure: { step: expect.stringContaining('an answer') },
     });
     expect(server.keys()).toEqual([key, 'other/object']);
@@ -117,7 +129,12 @@ test.each(lists)('a list with %s is none, and nothing is removed by it', async (
 test('what an endpoint says of itself reaches no log as it is', async () => {
   await withObject(async (server, bucket) => {
     const code = `${'x'.repeat(5000)}\u001b[31m`;
-    const action = { do: 'answer', status: 400, code, headers: { 'x-amz-request-id': `\u009b31m${'y'.repeat(5000)}` } } as const;
+    const action = {
+      do: 'answer',
+      status: 400,
+      code,
+      headers: { 'x-amz-request-id': `\u009b31m${'y'.repeat(5000)}` },
+    } as const;
     server.faults.add({ match: { op: 'GetObject', count: 1 }, action });
     const failure = await bucket.get(key, 1).catch((error: StoreError) => error.failure);
     const { text = '' } = failure as StoreFailure;

@@ -42,7 +42,10 @@ const busy = (error: unknown): boolean => isErrno(error, errno.EBUSY);
 test('while one engine removes an image another makes none of its name, nor removes it too', async () => {
   const [a, b] = stores as [S3Store, S3Store];
   await complete(a, here, 'old');
-  const held = server.faults.add({ match: { op: 'DeleteObject', key: '*/image.data', count: 1 }, action: { do: 'stall', at: 'read' } });
+  const held = server.faults.add({
+    match: { op: 'DeleteObject', key: '*/image.data', count: 1 },
+    action: { do: 'stall', at: 'read' },
+  });
   const removal = a.removeImage({ ...path, token: here });
   await held.stalled();
   expect(busy(await complete(b, there, 'new').catch((error) => error))).toBe(true);
@@ -57,7 +60,10 @@ test('while one engine removes an image another makes none of its name, nor remo
 test('a removal that comes late takes nothing of the image that was made meanwhile', async () => {
   const [a, b] = stores as [S3Store, S3Store];
   await complete(a, here, 'old');
-  const held = server.faults.add({ match: { op: 'PutObject', key: '*/.deleted', count: 1 }, action: { do: 'stall', at: 'read' } });
+  const held = server.faults.add({
+    match: { op: 'PutObject', key: '*/.deleted', count: 1 },
+    action: { do: 'stall', at: 'read' },
+  });
   const late = a.removeImage({ ...path, token: here }).catch((error) => error);
   await held.stalled();
   await b.removeImage({ ...path, token: there });

@@ -42,7 +42,7 @@ class Image {
     this.#files = await this.#kit.store.reopenImage({ ...this.#at, ...how });
   }
   async write(bytes: Uint8Array, offset: number): Promise<void> {
-    await this.#kit.payload.write(this.#files.data, bytes, offset);
+    await this.#kit.payload?.write(this.#files.data, bytes, offset);
   }
   async flush(size: number): Promise<void> {
     await this.#kit.store.flushImage({ ...this.#step, meta: meta(size), size });
@@ -131,7 +131,9 @@ test('the object that a resume replaces is not taken for its own', async () => {
     match: { op: 'CompleteMultipartUpload', count: 1 },
     action: { do: 'answer', status: 404, code: 'NoSuchUpload' },
   });
-  await expect(image.commit(16 * mib)).rejects.toMatchObject({ failure: { text: expect.stringContaining('NoSuchUpload') } });
+  await expect(image.commit(16 * mib)).rejects.toMatchObject({
+    failure: { text: expect.stringContaining('NoSuchUpload') },
+  });
   await image.drop();
 });
 

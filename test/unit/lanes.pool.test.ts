@@ -245,7 +245,7 @@ describe('the store in meta lanes', () => {
     expect(await meta.call('statImage', { lsu, image: 'image~3' })).toMatchObject({ dataSize: 4096 });
     for (let i = 0; i < 20; i++) await meta.call('removeImage', { lsu, image: `image~${i}`, token: 'r' });
     await meta.call('closeFiles', { files: files.map(({ data }) => data) });
-    await meta.call('sweepRemove', { lsu, items: [{ path: '.trash', claim: null }], max: 100 });
+    await meta.call('sweepRemove', { lsu, items: [{ path: '.trash', claim: null }], max: 100, token: 't' });
   });
 });
 

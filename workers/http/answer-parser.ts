@@ -7,13 +7,7 @@
  * next bytes belong, and `filled` says how many came there.
  */
 import { ProtocolError } from './failure.ts';
-
-export interface Head {
-  status: number;
-  reason: string;
-  /** Names in lower case; of several equal ones, joined by ', '. */
-  headers: Record<string, string>;
-}
+import type { Head } from './head.ts';
 
 const headBytesMax = 64 * 1024;
 const chunkLineMax = 1024;

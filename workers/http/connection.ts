@@ -6,8 +6,9 @@
  */
 import { isIP, type Socket, connect as tcpConnect } from 'node:net';
 import { type ConnectionOptions, connect as tlsConnect } from 'node:tls';
-import { AnswerParser, type Head } from './answer-parser.ts';
+import { AnswerParser } from './answer-parser.ts';
 import { HttpFailure, ProtocolError, type Stage } from './failure.ts';
+import type { Head } from './head.ts';
 import { rotatingLookup } from './lookup.ts';
 
 export interface Endpoint {

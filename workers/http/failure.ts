@@ -1,5 +1,5 @@
 /** How an exchange failed: where, and what may be concluded from it. */
-import type { Head } from './answer-parser.ts';
+import type { Head } from './head.ts';
 
 export type Stage = 'connect' | 'tls' | 'send' | 'headers' | 'body';
 

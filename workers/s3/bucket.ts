@@ -294,7 +294,8 @@ export class Bucket {
     often = '',
   ): StoreError {
     const { kind, errno: number, remedy } = failureClasses[name];
-    const answer = status === 0 ? problemOf(error) : `HTTP ${status}${requestId === '' ? '' : `, request id ${requestId}`}`;
+    const answer =
+      status === 0 ? problemOf(error) : `HTTP ${status}${requestId === '' ? '' : `, request id ${requestId}`}`;
     const text = `${step} of ${path} failed${often}: ${code} (${answer}); ${remedy}`;
     return new StoreError({ errno: kind === 'again' ? -errno.EIO : -number, step, path, text });
   }

@@ -213,7 +213,12 @@ function wordOf(code: string): string {
 export function verdictOf(error: unknown): S3Verdict {
   if (error instanceof WrongAnswer) {
     const { sign } = error;
-    return { ...nothing, name: bySign.get(sign) ?? 'other', code: sign, requestId: plain(error.requestId, requestIdMax) };
+    return {
+      ...nothing,
+      name: bySign.get(sign) ?? 'other',
+      code: sign,
+      requestId: plain(error.requestId, requestIdMax),
+    };
   }
   const failure = error instanceof HttpFailure ? error : (error as SdkError)?.cause;
   if (failure instanceof HttpFailure) {

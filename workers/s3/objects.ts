@@ -153,7 +153,8 @@ export class Objects {
       all.push(...page.objects);
       token = page.next;
       empty = page.objects.length === 0 ? empty + 1 : 0;
-      if (all.length > max || empty > emptyPagesMax) throw new StoreError({ errno: -errno.EOVERFLOW, step: 'ListObjectsV2', path: prefix });
+      if (all.length > max || empty > emptyPagesMax)
+        throw new StoreError({ errno: -errno.EOVERFLOW, step: 'ListObjectsV2', path: prefix });
     } while (token !== null);
     return all;
   }
