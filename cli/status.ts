@@ -56,12 +56,11 @@ export function statusText(report: StatusReport, now: Date): string {
 }
 
 function storageLines(server: StatusServer, mounts: readonly StatusMount[]): string[][] {
-  const { name, store, root, ready, endpoints } = server;
+  const { name, store, root, ready, endpoints, mountPoints, healthyMounts } = server;
   const own = mounts.filter((mount) => mount.server === name);
-  if (own.length > 1) {
-    const healthy = own.filter(({ state }) => state === 'healthy').length;
+  if (mountPoints > 1) {
     const lines = own.map((mount) => ['mount', `${mount.root}: ${mountState(mount)}`]);
-    return [['storage', `${name}: ${healthy} of ${own.length} mounts healthy`], ...lines];
+    return [['storage', `${name}: ${healthyMounts} of ${mountPoints} mounts healthy`], ...lines];
   }
   const [mount] = own;
   if (mount !== undefined) {

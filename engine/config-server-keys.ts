@@ -26,6 +26,8 @@ export interface ServerKey extends KeyForm {
 export const serversMax = 64;
 /** Mounts or endpoints that one storage server may list. */
 export const mountsMax = 16;
+/** Of all storage servers together: each has lanes of its own. */
+export const engineMountsMax = 128;
 export const endpointsMax = 64;
 /** The least that every S3 store takes for a part that is not the last, rounded up to our step, MiB. */
 export const partMbMin = 8;

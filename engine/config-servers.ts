@@ -1,7 +1,14 @@
 /** The sections [server:NAME] of vast-ost.conf: one storage server each, selected by the host program's VastData:NAME. */
 import { readEntry, remedyAmong } from './config-entry.ts';
 import type { S3Endpoint } from './config-forms.ts';
-import { partMbMin, type ServerKey, type StoreName, serverKeys, serversMax } from './config-server-keys.ts';
+import {
+  engineMountsMax,
+  partMbMin,
+  type ServerKey,
+  type StoreName,
+  serverKeys,
+  serversMax,
+} from './config-server-keys.ts';
 import { mountBytesMax, mountText } from './core/mount-text.ts';
 import type { IniProblem, IniSection } from './ini.ts';
 
@@ -80,6 +87,7 @@ export function readServers(
     if (server.store === 'nfs') {
       tellSharedMounts(server, earlier, facts, tell);
       tellLongMounts(server, tell);
+      tellTooManyMounts(server, earlier, facts, tell);
     } else {
       tellSharedBucket(server, earlier, tell);
       tellOddTls(server, tell);
@@ -178,6 +186,20 @@ function tellLongMounts({ mountPoints }: NfsServerConfig, tell: Tell): void {
   if (long === undefined) return;
   const text = `${long.slice(0, 40)}… is longer than the ${mountBytesMax} bytes that one of several mount points may have`;
   tell('mount_points', text, 'mount it at a shorter path');
+}
+
+/** Told once, by the storage server that is one too many. */
+function tellTooManyMounts(
+  { mountPoints }: NfsServerConfig,
+  earlier: readonly ServerConfig[],
+  { defaultRoot }: ServerFacts,
+  tell: Tell,
+): void {
+  const others = earlier.reduce((sum, one) => sum + (one.store === 'nfs' ? one.mountPoints.length : 0), 0);
+  const before = others + (defaultRoot === null ? 0 : 1);
+  if (before > engineMountsMax || before + mountPoints.length <= engineMountsMax) return;
+  const text = `${before + mountPoints.length} mounts are more than the ${engineMountsMax} that an engine has`;
+  tell('mount_points', text, 'list fewer for each storage server, or serve some from another media server');
 }
 
 function tellSharedBucket(server: S3ServerConfig, earlier: readonly ServerConfig[], tell: Tell): void {

@@ -15,6 +15,7 @@ import { encodeFrame, type FrameOf, frame, imageState } from '../core/wire.ts';
 import type { ImageMeta } from '../image/meta.ts';
 import type { Link } from '../intake/link.ts';
 import { type ReadAction, ReadPlan } from '../transfer/read-plan.ts';
+import { wayFailed } from '../transfer/retry.ts';
 import { Account } from './account.ts';
 import { runOrder } from './again.ts';
 import { type Context, chunkBytes } from './context.ts';
@@ -64,10 +65,16 @@ export async function closeRead(ctx: Context, target: { key: ImageKey; files: Op
   await ctx.storage.letGo(target.key.what, 'closeFiles', { files });
 }
 
+interface Outcome {
+  /** Bytes that came and are what was written. */
+  good: number;
+  failure: Failed | null;
+}
+
 export class ImageReader {
-  readonly target: ReadTarget;
+  target: ReadTarget;
   readonly account: Account;
-  readonly #ctx: Context;
+  #ctx: Context;
   readonly #link: Link;
   #arena: Arena | null = null;
   #next: Arena | null = null;
@@ -79,6 +86,9 @@ export class ImageReader {
   #tasks = 0;
   #verifying = 0;
   #idleWaiters: (() => void)[] = [];
+  /** Mounts that failed under this image, with what is open there. */
+  readonly #left: { ctx: Context; target: ReadTarget }[] = [];
+  #moving: Promise<boolean> | null = null;
   #closed = false;
 
   constructor(ctx: Context, link: Link, target: ReadTarget) {
@@ -152,6 +162,7 @@ export class ImageReader {
     this.#closed = true;
     this.#plan?.stop();
     if (this.#tasks > 0) await new Promise<void>((resolve) => this.#idleWaiters.push(resolve));
+    for (const { ctx, target } of this.#left) await closeRead(ctx, target);
     await closeRead(this.#ctx, this.target);
   }
 
@@ -217,7 +228,7 @@ export class ImageReader {
   async #fill(slot: number, offset: number, length: number): Promise<void> {
     this.#tasks++;
     try {
-      const outcome = await this.#readAndVerify(slot, offset, length).catch((error: unknown) => {
+      const outcome = await this.#readSomewhere(slot, offset, length).catch((error: unknown) => {
         if (error instanceof Failed) return { good: 0, failure: error };
         this.#ctx.bug(`read of ${this.target.key.id}`, error);
         return { good: 0, failure: new Failed(status.EINTERNAL, 'internal error while reading; see the engine log') };
@@ -234,11 +245,47 @@ export class ImageReader {
     }
   }
 
-  async #readAndVerify(
-    slot: number,
-    offset: number,
-    length: number,
-  ): Promise<{ good: number; failure: Failed | null }> {
+  /** Where the way to the storage fails, by the next mount that has the image. */
+  async #readSomewhere(slot: number, offset: number, length: number): Promise<Outcome> {
+    for (;;) {
+      const from = this.#ctx;
+      const outcome = await this.#readAndVerify(slot, offset, length);
+      if (outcome.failure === null || !wayFailed(outcome.failure.errno) || this.#closed) return outcome;
+      if (this.#ctx !== from) continue;
+      this.#moving ??= this.#move().finally(() => {
+        this.#moving = null;
+      });
+      if (!(await this.#moving)) return outcome;
+    }
+  }
+
+  /** False: no other mount has it. Each is tried once. */
+  async #move(): Promise<boolean> {
+    const { key, meta } = this.target;
+    const failed = [...this.#left.map(({ ctx }) => ctx), this.#ctx];
+    if (failed.length === this.#ctx.mounts.all.length) return false;
+    try {
+      const open = async (ctx: Context) => ({ ctx, target: await openForRead(ctx, key) });
+      const moved = await this.#ctx.mounts.run(key.id, 'always', open, failed);
+      if (moved.target.meta.imageId !== meta.imageId) {
+        await closeRead(moved.ctx, moved.target);
+        return false;
+      }
+      this.#ctx.log.warn(
+        { job: this.#link.job, image: key.id, from: this.#ctx.mount, to: moved.ctx.mount },
+        'a mount failed: the image is read through another one',
+      );
+      this.#left.push({ ctx: this.#ctx, target: this.target });
+      this.#ctx = moved.ctx;
+      this.target = moved.target;
+      return true;
+    } catch (error) {
+      if (error instanceof Failed) return false;
+      throw error;
+    }
+  }
+
+  async #readAndVerify(slot: number, offset: number, length: number): Promise<Outcome> {
     const arena = this.#arena;
     if (arena === null) throw new BugError('a fill needs an arena');
     const { files, key, meta } = this.target;

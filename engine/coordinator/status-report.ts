@@ -41,6 +41,8 @@ function serverOf({ name, store, config, mounts }: StorageServer): StatusServer 
     ready: root !== null,
     problem,
     storeId: root?.storeId ?? null,
+    mountPoints: mounts.all.filter(({ mount }) => mount !== null).length,
+    healthyMounts: mounts.all.filter((ctx) => ctx.mount !== null && mounts.stateOf(ctx) === 'healthy').length,
     endpoints: s3?.endpoints.map(({ url }) => url) ?? [],
     tlsVerify: s3?.tlsVerify ?? true,
   };
@@ -143,7 +145,10 @@ export function statusReport(engine: ReportSource, log: { dropped: number; failu
 
 const textBytesMax = wire.frameMax - layouts.reply.size;
 
-/** As JSON that fits a frame: with very many jobs those are left off that do best. `handles.open` counts all. */
+/**
+ * As JSON that fits a frame: with very many jobs those are left off that do best, and of very many mounts those that do
+ * well. `handles.open` counts all, and each server its mounts.
+ */
 export function statusText(report: StatusReport): string {
   const jobs = [...report.jobs].sort((a, b) => b.stalledSeconds - a.stalledSeconds);
   const fits = (text: string): boolean => Buffer.byteLength(text) <= textBytesMax;
@@ -154,6 +159,11 @@ export function statusText(report: StatusReport): string {
   }
   // Very many storage servers with much to say: each keeps the beginning of it.
   for (let max = 512; !fits(text) && max >= 16; max /= 2) text = JSON.stringify({ ...brief(report, max), jobs });
+  const mounts = report.mounts.toSorted((a, b) => Number(a.state === 'healthy') - Number(b.state === 'healthy'));
+  while (!fits(text) && mounts.length > 0) {
+    mounts.length = Math.floor(mounts.length * 0.9);
+    text = JSON.stringify({ ...brief({ ...report, mounts }, 16), jobs });
+  }
   return text;
 }
 

@@ -51,6 +51,9 @@ export interface StatusServer {
   /** Why it is not ready; '' while it is, or while nobody has looked yet. */
   problem: string;
   storeId: string | null;
+  /** 0: it is none of mounts. New work goes to the healthy ones. */
+  mountPoints: number;
+  healthyMounts: number;
   /** Of S3: all of them. */
   endpoints: string[];
   /** False: certificates are not checked, by the configuration. */

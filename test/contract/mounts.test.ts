@@ -127,6 +127,30 @@ test('a mount that fails: its open job fails plainly, new ones use the other', a
   await settled(engine, from);
 });
 
+test('a reader under way goes on through another mount when its own fails, and where none is left it is told', async () => {
+  await using mounts = await MountsEngine.start({ config: { performance: { read_ahead_mb: 0 } } });
+  const { engine, shim } = mounts;
+  const from = baseline(engine);
+  const image = mounts.imageOf('a', ['b']);
+  {
+    await using host = await engine.script();
+    await host.ok('create_lsu v lsu');
+    await host.ok(`create_image v i lsu ${image} 7`);
+    await host.ok(`write i 0 ${8 * mib} 3`);
+    await host.ok('close i 1');
+    await host.ok(`open_image v r lsu ${image} 7 read`);
+    expect(await host.ok(`read r 0 ${2 * mib} expect=3`)).toMatchObject({ match: true });
+    shim.arm(0, { action: 'fail', argument: errno.EIO, count: 0, path: 'a:*' });
+    expect(await host.ok(`read r ${2 * mib} ${6 * mib} expect=3`)).toMatchObject({ got: 6 * mib, match: true });
+    expect(waysOf(mounts, 'read', image)).toEqual(['a', 'b']);
+    shim.arm(1, { action: 'fail', argument: errno.EIO, count: 0, path: 'b:*' });
+    const last = await host.call(`read r 0 ${mib}`);
+    expect(last).toMatchObject({ name: 'STS_ESYSTEM', text: expect.stringContaining('EIO') });
+    await host.ok('close r 1');
+  }
+  await settled(engine, from);
+});
+
 test('a mount of another store, or of none, is never used, and told with both ids and paths', async () => {
   const ids = { a: '0'.repeat(32), b: '1'.repeat(32) };
   await using mounts = await MountsEngine.start({

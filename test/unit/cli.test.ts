@@ -118,6 +118,8 @@ describe('status', () => {
         ready: true,
         problem: '',
         storeId: 'b'.repeat(32),
+        mountPoints: 1,
+        healthyMounts: 0,
         endpoints: [],
         tlsVerify: true,
       },
@@ -225,7 +227,7 @@ describe('status', () => {
       { ...mount, root: '/mnt/c', state: 'silent', stalledSeconds: 90, warnings: [] },
       { ...mount, root: '/mnt/d', state: 'not mounted', mounted: false, warnings: ['/mnt/d shows store x'] },
     ];
-    await listen(honest({ ...report, jobs: [], servers: [prod], mounts }));
+    await listen(honest({ ...report, jobs: [], servers: [{ ...prod, mountPoints: 4, healthyMounts: 1 }], mounts }));
     const { code, text } = await run('status', '--socket', socket);
     expect(code).toBe(0);
     for (const line of [

@@ -153,6 +153,17 @@ describe('each key', () => {
     ]);
   });
 
+  test('all storage servers together have no more mounts than an engine has', () => {
+    const section = (name: number, count: number) =>
+      `[server:s${name}]\nmount_points = ${Array.from({ length: count }, (_, i) => `/m${name}/${i}`).join(',')}\n`;
+    const full = Array.from({ length: 8 }, (_, i) => section(i, 16)).join('');
+    expect(problemsOf(full)).toEqual([]);
+    expect(problemsOf(full + section(8, 1) + section(9, 1))).toMatchObject([
+      { line: 18, text: expect.stringContaining('[server:s8]: 129 mounts are more than the 128') },
+    ]);
+    expect(problemsOf(`[general]\nnfs_mount_point = /m\n${full}`)).toHaveLength(1);
+  });
+
   test('several mounts leave io lanes to each other, unless their number is written', () => {
     const lanes = (text: string): number => parse(text).engine.ioLanesPerMount;
     expect(lanes('[server:x]\nmount_points = /a\n[server:y]\nmount_points = /b\n')).toBe(16);
