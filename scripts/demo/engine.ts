@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { keepRunning } from './running.ts';
 
 const readyMs = 60_000;
 const stopMs = 60_000;
@@ -16,7 +17,8 @@ export interface EngineFiles {
   log: string;
 }
 
-export function writeConfig({ config, root, socket, log }: EngineFiles): void {
+/** `more`: sections behind those of the demo's own storage root. */
+export function writeConfig({ config, root, socket, log }: EngineFiles, more: string): void {
   const text = `# Written by the demo. A storage root on this disk: require_mount is off, on a media server it stays on.
 [general]
 nfs_mount_point = ${root}
@@ -28,7 +30,7 @@ log_file = ${log}
 socket = ${socket}
 max_memory_mb = 1024
 require_mount = false
-`;
+${more === '' ? '' : `\n${more}`}`;
   writeFileSync(config, text);
 }
 
@@ -36,9 +38,11 @@ export class Engine {
   private readonly child: ChildProcess;
   private readonly exit: Promise<string>;
   private readonly said: string[] = [];
+  private readonly forget: () => void;
 
   private constructor(main: string, config: string) {
     this.child = spawn(process.execPath, [main, '--config', config], { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.forget = keepRunning(() => this.stop());
     this.exit = new Promise((resolve) => {
       this.child.once('error', (error) => resolve(error.message));
       this.child.once('exit', (code, signal) => resolve(signal === null ? `code ${code}` : `signal ${signal}`));
@@ -64,8 +68,7 @@ export class Engine {
     const well = await Promise.race([ready, late, engine.exit.then(() => false)]);
     clearTimeout(timer);
     if (well) return engine;
-    engine.child.kill('SIGKILL');
-    throw new Error(`the engine did not start (${await engine.exit}):\n${engine.words()}`);
+    throw new Error(`the engine did not start (${await engine.kill()}):\n${engine.words()}`);
   }
 
   get pid(): number {
@@ -86,19 +89,29 @@ export class Engine {
 
   /** Ends it as an operator would; returns how it ended. */
   async stop(): Promise<string> {
+    this.forget();
     this.child.kill('SIGTERM');
     const timer = setTimeout(() => this.child.kill('SIGKILL'), stopMs);
     const how = await this.exit;
     clearTimeout(timer);
     return how;
   }
+
+  /** kill -9. */
+  kill(): Promise<string> {
+    this.forget();
+    this.child.kill('SIGKILL');
+    return this.exit;
+  }
 }
 
 /** True when the process ended with code 0; its words otherwise. */
 export async function runOnce(command: string, args: string[]): Promise<{ ok: boolean; text: string }> {
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const forget = keepRunning(() => child.kill('SIGKILL'));
   let text = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (text += chunk.toString()));
   const [code] = (await once(child, 'close')) as [number | null];
+  forget();
   return { ok: code === 0, text };
 }

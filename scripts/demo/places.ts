@@ -7,10 +7,12 @@ export interface Places {
   engineMain: string;
   cliMain: string;
   hostProgram: string;
+  /** An S3 endpoint of the checkout's own; null: a package carries none. */
+  testEndpoint: string | null;
   /** A big tree of files that is always there, for the demo. */
   ownTree: string;
   /** How a reader starts the programs, as he would type it. */
-  typed: { engine: string; cli: string; host: string };
+  typed: { engine: string; cli: string; host: string; testEndpoint: string; demo: string };
 }
 
 export function places(): Places {
@@ -21,19 +23,34 @@ export function places(): Places {
       engineMain: join(top, 'engine/main.js'),
       cliMain: join(top, 'cli/main.js'),
       hostProgram: join(bin, 'vast-ost-host'),
+      testEndpoint: null,
       ownTree: packageTop,
-      typed: { engine: join(bin, 'vast-ostd'), cli: join(bin, 'vast-ost'), host: join(bin, 'vast-ost-host') },
+      typed: {
+        engine: join(bin, 'vast-ostd'),
+        cli: join(bin, 'vast-ost'),
+        host: join(bin, 'vast-ost-host'),
+        testEndpoint: '',
+        demo: join(bin, 'demo'),
+      },
     };
   }
   const [engineMain, cliMain] = ['engine/main.ts', 'cli/main.ts'].map((file) => join(top, file));
   const hostProgram = join(top, 'native/host/build/vast-ost-host');
+  const testEndpoint = join(top, 'test/s3/server/main.ts');
   const run = `node ${join(top, 'scripts/run.mjs')}`;
   return {
     engineMain,
     cliMain,
     hostProgram,
+    testEndpoint,
     ownTree: join(top, 'node_modules'),
-    typed: { engine: `${run} ${engineMain}`, cli: `${run} ${cliMain}`, host: hostProgram },
+    typed: {
+      engine: `${run} ${engineMain}`,
+      cli: `${run} ${cliMain}`,
+      host: hostProgram,
+      testEndpoint: `${run} ${testEndpoint}`,
+      demo: 'npm run demo --',
+    },
   };
 }
 

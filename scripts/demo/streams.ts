@@ -1,6 +1,7 @@
 /** Several host programs at once, one process per image as bptm is one process per job, with live progress. */
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
+import { keepRunning } from './running.ts';
 import { Progress } from './table.ts';
 
 export interface Job {
@@ -44,6 +45,7 @@ async function runJob(program: string, running: Running, env: NodeJS.ProcessEnv)
   const { job } = running;
   const input = job.input === null ? null : openSync(job.input, 'r');
   const child = spawn(program, [...job.args, '--json'], { stdio: [input ?? 'ignore', 'pipe', 'pipe'], env });
+  const forget = keepRunning(() => child.kill('SIGKILL'));
   if (input !== null) closeSync(input);
   running.pid = child.pid ?? 0;
   let [out, err] = ['', ''];
@@ -53,6 +55,7 @@ async function runJob(program: string, running: Running, env: NodeJS.ProcessEnv)
     child.once('error', (error) => resolve(error.message));
     child.once('close', (status, signal) => resolve(status ?? signal));
   });
+  forget();
   running.done = code === 0;
   if (code !== 0) throw new Error(`${job.name}: ${program} ${job.args[0]} ended with ${code}: ${err || out}`);
   return JSON.parse(out.trim().split('\n').at(-1) as string) as JobResult;
