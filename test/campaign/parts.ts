@@ -18,8 +18,12 @@ export interface Part {
 
 const programs = 5000;
 const programsPerPart = 250;
+/** Each of them before two kinds of endpoints. */
+const s3Programs = 1000;
 const randomKills = 100;
 const flips = 1000;
+const s3Flips = 200;
+const s3Listed = 100_000;
 const s3KillsPerStep = 200;
 /** Of each parser. */
 const fuzzCpuSeconds = 300;
@@ -30,12 +34,11 @@ function vitest(name: string, count: string, files: string[], env: NodeJS.Proces
 }
 
 /** Programs in several parts: what has passed is not run again after a break. */
-function modelParts(seed: number): Part[] {
-  return Array.from({ length: programs / programsPerPart }, (_, i) => {
+function programParts(name: string, variable: string, all: number, files: string[], seed: number): Part[] {
+  return Array.from({ length: all / programsPerPart }, (_, i) => {
     const from = seed + i * programsPerPart;
-    const env = { VAST_OST_PROGRAMS: String(programsPerPart), VAST_OST_SEED: String(from) };
-    const count = `${programsPerPart} from seed ${from}`;
-    return vitest(`model ${i + 1}`, count, ['test/model'], env, 60);
+    const env = { [variable]: String(programsPerPart), VAST_OST_SEED: String(from) };
+    return vitest(`${name} ${i + 1}`, `${programsPerPart} from seed ${from}`, files, env, 60);
   });
 }
 
@@ -86,6 +89,20 @@ export function campaignParts(seed: number): Part[] {
     vitest('power loss, engine', `all states and syncs, seed ${seed}`, ['test/campaign/power-loss'], env, 60),
     vitest('bit flips', `${flips}, seed ${seed}`, ['test/fault/flips'], { ...env, VAST_OST_FLIPS: String(flips) }, 30),
     vitest(
+      'bit flips, bucket',
+      `${s3Flips}, with and without checksums of the endpoint, seed ${seed}`,
+      ['test/s3/flips'],
+      { ...env, VAST_OST_S3_FLIPS: String(s3Flips) },
+      30,
+    ),
+    vitest(
+      'listing, bucket',
+      `${s3Listed} images; its log has the figures`,
+      ['test/s3/listing'],
+      { ...env, VAST_OST_S3_LISTED: String(s3Listed) },
+      30,
+    ),
+    vitest(
       'load',
       '64 streams of 160 MB; 15000 small images',
       ['test/load', '--no-file-parallelism'],
@@ -93,6 +110,7 @@ export function campaignParts(seed: number): Part[] {
       60,
     ),
     ...fuzzParts(seed),
-    ...modelParts(seed),
+    ...programParts('model', 'VAST_OST_PROGRAMS', programs, ['test/model'], seed),
+    ...programParts('model, bucket', 'VAST_OST_S3_PROGRAMS', s3Programs, ['test/s3/random-programs'], seed),
   ];
 }

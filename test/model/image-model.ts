@@ -5,6 +5,36 @@
 export const cellBytes = 512;
 export const chunkCells = (1 << 20) / cellBytes;
 
+/** Where stores rightly differ. Each is said in docs/, and everything else is the same for all. */
+export interface StoreTraits {
+  /** In order: a write that does not begin where the image ends is refused, and nothing of the handle is taken after it. */
+  readonly writes: 'anywhere' | 'in order';
+  /** A long image becomes durable on its way, whenever that suits the engine; its metadata only by flush and close. */
+  readonly durableOnItsWay: boolean;
+  /**
+   * What a read of an image that was deleted since it was opened may say instead of the right bytes. None: who has an
+   * image open reads on.
+   */
+  readonly deletedSays: readonly string[];
+  readonly imageCellsMax: number;
+}
+
+export const fileTraits: StoreTraits = {
+  writes: 'anywhere',
+  durableOnItsWay: false,
+  deletedSays: [],
+  imageCellsMax: 5 * chunkCells,
+};
+
+/** Long enough for parts, and for becoming durable between them. */
+export const bucketTraits: StoreTraits = {
+  writes: 'in order',
+  durableOnItsWay: true,
+  // It is gone; or another of the same name is there.
+  deletedSays: ['STS_ENOENT', 'STS_ESYSTEM'],
+  imageCellsMax: 28 * chunkCells,
+};
+
 export interface ModelImage {
   state: 'pending' | 'complete';
   /** What survives: complete, all of it; pending, what the last flush or close made durable. */
@@ -23,16 +53,33 @@ export interface ModelWriter {
   metadata: number[];
   /** What the reopened image allows its first write: at or below. Infinity once there was one. */
   firstLimit: number;
+  /**
+   * A write out of order. It fails late: told by some call from it on, at the latest by flush or complete close; and once
+   * told, by every call that writes.
+   */
+  refused: 'no' | 'not yet told' | 'told';
 }
 
-export type Outcome = 'STS_EOK' | 'STS_EINVAL' | 'STS_ENOENT' | 'STS_EBUSY' | 'STS_EEXIST' | 'STS_ESTATE';
+export type Outcome =
+  | 'STS_ENOTSUP'
+  | 'STS_EOK'
+  | 'STS_EINVAL'
+  | 'STS_ENOENT'
+  | 'STS_EBUSY'
+  | 'STS_EEXIST'
+  | 'STS_ESTATE';
 
 export class ModelStore {
   readonly images = new Map<string, ModelImage>();
+  readonly traits: StoreTraits;
+
+  constructor(traits: StoreTraits) {
+    this.traits = traits;
+  }
 
   create(key: string): Outcome {
     if (this.images.has(key)) return 'STS_EEXIST';
-    const writer = { cells: [], metadata: [], firstLimit: Number.POSITIVE_INFINITY };
+    const writer: ModelWriter = { cells: [], metadata: [], firstLimit: Number.POSITIVE_INFINITY, refused: 'no' };
     this.images.set(key, { state: 'pending', durable: [], lowest: 0, metadata: [], writer });
     return 'STS_EOK';
   }
@@ -42,7 +89,8 @@ export class ModelStore {
     if (image === undefined) return 'STS_ENOENT';
     if (image.writer !== null) return 'STS_EBUSY';
     if (image.state === 'complete') return 'STS_ESTATE';
-    image.writer = { cells: [...image.durable], metadata: [...image.metadata], firstLimit: image.durable.length };
+    const { durable, metadata } = image;
+    image.writer = { cells: [...durable], metadata: [...metadata], firstLimit: durable.length, refused: 'no' };
     image.lowest = image.durable.length;
     return 'STS_EOK';
   }
@@ -53,21 +101,42 @@ export class ModelStore {
     return image.state === 'complete' ? 'STS_EOK' : 'STS_ESTATE';
   }
 
-  write(image: ModelImage, at: number, count: number, seed: number): void {
+  /** What the call may say. */
+  write(image: ModelImage, at: number, count: number, seed: number): readonly Outcome[] {
     const { writer } = image;
     if (writer === null) throw new Error('no writer');
+    if (this.traits.writes === 'in order' && at !== writer.cells.length && writer.refused === 'no') {
+      writer.refused = 'not yet told';
+    }
+    if (writer.refused !== 'no') return this.late(writer);
     while (writer.cells.length < at) writer.cells.push(0);
     for (let i = 0; i < count; i++) writer.cells[at + i] = seed;
     writer.firstLimit = Number.POSITIVE_INFINITY;
     if (at < image.durable.length) {
       image.lowest = Math.min(image.lowest, Math.floor(at / chunkCells) * chunkCells);
     }
+    return ['STS_EOK'];
+  }
+
+  /** What a call that writes may say. */
+  late({ refused }: ModelWriter): readonly Outcome[] {
+    if (refused === 'no') return ['STS_EOK'];
+    return refused === 'told' ? ['STS_ENOTSUP'] : ['STS_EOK', 'STS_ENOTSUP'];
+  }
+
+  /** What the call said. */
+  told(image: ModelImage, outcome: string): void {
+    if (outcome === 'STS_ENOTSUP' && image.writer !== null) image.writer.refused = 'told';
   }
 
   /** EINVAL: there is a hole. */
   flush(image: ModelImage): Outcome {
     const { writer } = image;
     if (writer === null) throw new Error('no writer');
+    if (writer.refused !== 'no') {
+      writer.refused = 'told';
+      return 'STS_ENOTSUP';
+    }
     if (writer.cells.includes(0)) return 'STS_EINVAL';
     image.durable = [...writer.cells];
     image.lowest = image.durable.length;
@@ -75,16 +144,25 @@ export class ModelStore {
     return 'STS_EOK';
   }
 
-  close(image: ModelImage, complete: boolean): Outcome {
-    const result = this.flush(image);
-    image.writer = null;
-    if (result === 'STS_EOK' && complete) image.state = 'complete';
-    return result;
+  /** Unless all of it became durable the writer stays, until abandoned() is told what did. */
+  close(image: ModelImage, complete: boolean): { outcome: Outcome; durable: boolean } {
+    const outcome = this.flush(image);
+    const durable = outcome === 'STS_EOK';
+    if (durable) image.writer = null;
+    if (durable && complete) image.state = 'complete';
+    // What was refused was said before, or is not asked for any more.
+    return { outcome: outcome === 'STS_ENOTSUP' && !complete ? 'STS_EOK' : outcome, durable };
   }
 
-  /** The writer vanished: `durable` cells are what the engine says is left. False: it may not say so. */
+  /** The writer has ended: `durable` cells are what the engine says is left. False: it may not say so. */
   abandoned(image: ModelImage, durable: number): boolean {
+    const cells = image.writer?.cells ?? [];
     image.writer = null;
+    if (this.traits.durableOnItsWay && durable > image.durable.length && durable <= cells.length) {
+      image.durable = cells.slice(0, durable);
+      image.lowest = durable;
+      return true;
+    }
     const allowed =
       durable === image.durable.length ||
       durable === image.lowest ||

@@ -1,7 +1,15 @@
 /** Random programs of all calls, through the real plug-in, held against the model after every call. */
 import { expect } from 'vitest';
 import type { Answer, HostScript } from '../support/host-program.ts';
-import { cellBytes, chunkCells, expectation, type ModelImage, ModelStore } from './image-model.ts';
+import {
+  cellBytes,
+  chunkCells,
+  expectation,
+  type ModelImage,
+  ModelStore,
+  type ModelWriter,
+  type StoreTraits,
+} from './image-model.ts';
 
 /** mulberry32: small, and the same everywhere. */
 export function random(seed: number): () => number {
@@ -15,8 +23,8 @@ export function random(seed: number): () => number {
   };
 }
 
-const imageCellsMax = 5 * chunkCells;
 const keysMax = 4;
+const stepsPerKill = 60;
 
 interface Handle {
   name: string;
@@ -27,34 +35,43 @@ interface Handle {
   metadata: number[];
 }
 
+/** Who makes the calls, in what kind of store. */
+export interface Caller {
+  host: HostScript;
+  readonly traits: StoreTraits;
+  /** Kills the engine, starts it again and connects anew. Not given: it is never killed. */
+  readonly restart?: () => Promise<HostScript>;
+}
+
 export class Program {
-  readonly #host: HostScript;
+  readonly #caller: Caller;
   readonly #lsu: string;
   readonly #next: () => number;
-  readonly #model = new ModelStore();
+  readonly #model: ModelStore;
   readonly #handles: Handle[] = [];
   #names = 0;
   #seeds = 0;
   readonly trace: string[] = [];
 
-  constructor(host: HostScript, lsu: string, seed: number) {
-    this.#host = host;
+  constructor(caller: Caller, lsu: string, seed: number) {
+    this.#caller = caller;
+    this.#model = new ModelStore(caller.traits);
     this.#lsu = lsu;
     this.#next = random(seed);
   }
 
   /** Runs `steps` calls, then closes all and compares the whole store. Throws with the trace of calls. */
   async run(steps: number): Promise<void> {
-    await this.#host.ok(`create_lsu v ${this.#lsu}`);
+    await this.#caller.host.ok(`create_lsu v ${this.#lsu}`);
     for (let i = 0; i < steps; i++) await this.#step();
     for (const handle of [...this.#handles]) await this.#close(handle);
     await this.#compareAll();
   }
 
-  async #call(line: string, status: string): Promise<Answer> {
+  async #call(line: string, ...statuses: readonly string[]): Promise<Answer> {
     this.trace.push(line);
-    const answer = await this.#host.call(line);
-    expect(answer.name, `${line}: ${answer.text}\n${this.trace.join('\n')}`).toBe(status);
+    const answer = await this.#caller.host.call(line);
+    expect(statuses, `${line}: ${answer.text}\n${this.trace.join('\n')}`).toContain(answer.name);
     return answer;
   }
 
@@ -72,6 +89,7 @@ export class Program {
   }
 
   async #step(): Promise<void> {
+    if (this.#caller.restart !== undefined && this.#below(stepsPerKill) === 0) return this.#kill();
     const writer = this.#pick('write');
     const reader = this.#pick('read');
     const dice = this.#below(100);
@@ -126,22 +144,35 @@ export class Program {
 
   /** Mostly in order, sometimes over what is there, sometimes beyond the end; ragged sizes, block and chunk borders. */
   async #write(handle: Handle): Promise<void> {
-    const writer = handle.image.writer;
-    if (writer === null) throw new Error('no writer');
-    const end = writer.cells.length;
+    const writer = writerOf(handle);
+    const { imageCellsMax } = this.#model.traits;
+    const at = this.#place(writer);
+    if (at >= imageCellsMax) return;
+    const most = Math.ceil(imageCellsMax / 2);
+    const sizes = [1, 1 + this.#below(16), 8 * (1 + this.#below(64)), chunkCells, 1 + this.#below(most)];
+    const count = Math.min(sizes[this.#below(sizes.length)] as number, imageCellsMax - at);
+    this.#seeds = (this.#seeds % 60_000) + 1;
+    const allowed = this.#model.write(handle.image, at, count, this.#seeds);
+    const answer = await this.#call(
+      `write ${handle.name} ${at * cellBytes} ${count * cellBytes} ${this.#seeds}`,
+      ...allowed,
+    );
+    this.#model.told(handle.image, answer.name);
+  }
+
+  #place({ cells, firstLimit }: ModelWriter): number {
+    const end = cells.length;
+    const { writes, imageCellsMax } = this.#model.traits;
+    // Where every other place is refused most writes go on.
+    if (writes === 'in order' && this.#below(20) > 0) return end;
     const style = this.#below(10);
-    const hole = writer.cells.indexOf(0);
+    const hole = cells.indexOf(0);
     let at = end;
     if (style === 7) at = this.#below(end + 1);
     else if (style === 8) at = end + this.#below(2 * chunkCells);
     else if (style === 9) at = Math.floor(this.#below(end + 1) / chunkCells) * chunkCells;
     else if (hole >= 0 && style < 4) at = hole;
-    at = Math.min(at, imageCellsMax - 1, writer.firstLimit);
-    const sizes = [1, 1 + this.#below(16), 8 * (1 + this.#below(64)), chunkCells, 1 + this.#below(3 * chunkCells)];
-    const count = Math.min(sizes[this.#below(sizes.length)] as number, imageCellsMax - at);
-    this.#seeds = (this.#seeds % 60_000) + 1;
-    await this.#call(`write ${handle.name} ${at * cellBytes} ${count * cellBytes} ${this.#seeds}`, 'STS_EOK');
-    this.#model.write(handle.image, at, count, this.#seeds);
+    return Math.min(at, imageCellsMax - 1, firstLimit);
   }
 
   async #flush(handle: Handle): Promise<void> {
@@ -149,12 +180,13 @@ export class Program {
   }
 
   async #metadata(handle: Handle): Promise<void> {
-    const writer = handle.image.writer;
-    if (writer === null) throw new Error('no writer');
+    const writer = writerOf(handle);
     const at = this.#below(writer.metadata.length + 1);
     const bytes = Array.from({ length: 1 + this.#below(40) }, () => this.#below(256));
-    await this.#call(`meta_write_bytes ${handle.name} ${at} hex:${Buffer.from(bytes).toString('hex')}`, 'STS_EOK');
-    for (const [i, byte] of bytes.entries()) writer.metadata[at + i] = byte;
+    const line = `meta_write_bytes ${handle.name} ${at} hex:${Buffer.from(bytes).toString('hex')}`;
+    const written = await this.#call(line, ...this.#model.late(writer));
+    this.#model.told(handle.image, written.name);
+    if (written.status === 0) for (const [i, byte] of bytes.entries()) writer.metadata[at + i] = byte;
     const answer = await this.#call(`meta_read ${handle.name} 0 65536`, 'STS_EOK');
     expect(answer.hex).toBe(Buffer.from(writer.metadata).toString('hex'));
   }
@@ -166,7 +198,10 @@ export class Program {
     const length = 1 + this.#below(this.#below(2) === 0 ? 5000 : size + 5000);
     const got = Math.max(0, Math.min(length, size - offset));
     const expected = got > 0 ? ` expect=${expectation(cells, offset, length)}` : '';
-    const answer = await this.#call(`read ${handle.name} ${offset} ${length}${expected}`, 'STS_EOK');
+    const isThere = this.#model.images.get(handle.key) === handle.image;
+    const gone = isThere ? [] : this.#model.traits.deletedSays;
+    const answer = await this.#call(`read ${handle.name} ${offset} ${length}${expected}`, 'STS_EOK', ...gone);
+    if (answer.status !== 0) return;
     expect(answer, this.trace.join('\n')).toMatchObject({ got, ...(got > 0 ? { match: true } : {}) });
   }
 
@@ -178,12 +213,15 @@ export class Program {
     }
     const complete = this.#below(3) > 0;
     const before = handle.image.durable.length;
-    const status = this.#model.close(handle.image, complete);
-    await this.#call(`close ${handle.name} ${complete ? 1 : 0}`, status);
-    if (status !== 'STS_EOK') await this.#afterFailedClose(handle, before);
+    const { outcome, durable } = this.#model.close(handle.image, complete);
+    await this.#call(`close ${handle.name} ${complete ? 1 : 0}`, outcome);
+    if (!durable) await this.#afterFailedClose(handle, before);
   }
 
-  /** A close over a hole leaves the last durable state, or less where a write below it had begun. */
+  /**
+   * A close over a hole leaves the last durable state, or less where a write below it had begun; one after a write that
+   * was refused leaves that state, or what became durable since.
+   */
   async #afterFailedClose(handle: Handle, before: number): Promise<void> {
     const answer = await this.#call(`prop_byname v ${this.#lsu} ${handle.key} 1`, 'STS_EOK');
     const durable = Number(answer.durable) / cellBytes;
@@ -191,6 +229,16 @@ export class Program {
       this.#model.abandoned(handle.image, durable),
       `durable ${durable} of ${before}\n${this.trace.join('\n')}`,
     ).toBe(true);
+  }
+
+  /** The engine dies, with every handle: of each image that was written what was durable is left. */
+  async #kill(): Promise<void> {
+    if (this.#caller.restart === undefined) throw new Error('nobody restarts the engine');
+    this.trace.push('kill -9 of the engine');
+    this.#caller.host = await this.#caller.restart();
+    for (const handle of this.#handles.splice(0)) {
+      if (handle.cells === null) await this.#afterFailedClose(handle, handle.image.durable.length);
+    }
   }
 
   async #property(key: string): Promise<void> {
@@ -215,7 +263,7 @@ export class Program {
     for (const [key, image] of this.#model.images) {
       if (image.state === 'pending') {
         await this.#call(`open_image v w ${this.#lsu} ${key} 1 2`, this.#model.openWrite(key));
-        await this.#call('close w 1', this.#model.close(image, true));
+        await this.#call('close w 1', this.#model.close(image, true).outcome);
       }
       await this.#call(`open_image v r ${this.#lsu} ${key} 1 1`, 'STS_EOK');
       const size = image.durable.length * cellBytes;
@@ -227,5 +275,26 @@ export class Program {
       await this.#call('close r 0', 'STS_EOK');
       await this.#call(`delete v ${this.#lsu} ${key} 1`, this.#model.delete(key));
     }
+  }
+}
+
+function writerOf({ image }: Handle): ModelWriter {
+  if (image.writer === null) throw new Error('no writer');
+  return image.writer;
+}
+
+const stepsMax = 40;
+
+/** Programs of the seeds from `seed` on, each in an LSU of its own; of VAST_OST_PROGRAM alone, where it is given. */
+export async function runPrograms(caller: Caller, programs: number, seed: number): Promise<void> {
+  const only = process.env.VAST_OST_PROGRAM;
+  const seeds = only ? [Number(only)] : Array.from({ length: programs }, (_, i) => seed + i);
+  for (const [i, own] of seeds.entries()) {
+    const program = new Program(caller, `l${i}`, own);
+    await program.run(stepsMax).catch((error: Error) => {
+      throw new Error(`program ${own}: ${error.message}\nagain: VAST_OST_PROGRAM=${own}\n${program.trace.join('\n')}`, {
+        cause: error,
+      });
+    });
   }
 }

@@ -5,11 +5,10 @@
 import { describe, expect, test } from 'vitest';
 import { TestEngine } from '../support/engine.ts';
 import { seed } from '../support/seed.ts';
-import { Program } from './random-program.ts';
+import { fileTraits } from './image-model.ts';
+import { runPrograms } from './random-program.ts';
 
 const programs = Number(process.env.VAST_OST_PROGRAMS ?? 20);
-const stepsMax = 40;
-const only = process.env.VAST_OST_PROGRAM;
 
 const engines = {
   'file, sums and checksum': { engine: { store: 'file' } },
@@ -26,16 +25,7 @@ describe.each(Object.entries(engines))('%s', (_, config) => {
   test(`${programs} programs agree with the model`, { timeout: 60_000 + programs * 2000 }, async () => {
     await using engine = await TestEngine.start({ config });
     await using host = await engine.script();
-    const seeds = only ? [Number(only)] : Array.from({ length: programs }, (_, i) => seed + i);
-    for (const [i, own] of seeds.entries()) {
-      const program = new Program(host, `l${i}`, own);
-      await program.run(stepsMax).catch((error: Error) => {
-        throw new Error(
-          `program ${own}: ${error.message}\nagain: VAST_OST_PROGRAM=${own}\n${program.trace.join('\n')}`,
-          { cause: error },
-        );
-      });
-    }
+    await runPrograms({ host, traits: fileTraits }, programs, seed);
     expect(engine.bugs()).toEqual([]);
     await host.end();
     await expect.poll(async () => (await engine.status()).handles.open).toBe(0);

@@ -1,9 +1,8 @@
 /** Images whose bits are flipped on storage, read again through the plug-in. */
-import { closeSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { imageDirName, lsuDirName } from '../../../engine/image/names.ts';
 import { sumsHeaderBytes } from '../../../engine/image/sums.ts';
-import type { TestEngine } from '../../support/engine.ts';
 import type { HostScript } from '../../support/host-program.ts';
 import { chunk } from '../kill/expected-image.ts';
 import type { Random } from '../kill/load.ts';
@@ -34,29 +33,53 @@ export async function makeImages(host: HostScript): Promise<void> {
 }
 
 export interface Flip {
-  file: 'image.data' | 'image.sums';
+  file: 'image.data' | 'image.sums' | 'image.meta';
   byte: number;
   bit: number;
 }
 
+/** Where the images' bytes lie, reached past engine and plug-in. */
+export interface Stored {
+  /** `image`: its directory, below the storage root. */
+  size(image: string, file: Flip['file']): number;
+  /** Does it, or takes it back: the same. */
+  flip(image: string, flip: Flip): void;
+}
+
+/** Below the storage root; of a bucket, the begin of its keys. */
+export function imagePath(name: string): string {
+  return join(lsuDirName(lsu), imageDirName(name, date));
+}
+
 export function directoryOf(store: string, name: string): string {
-  return join(store, lsuDirName(lsu), imageDirName(name, date));
+  return join(store, imagePath(name));
 }
 
-/** Does it, or takes it back: the same. */
-export function flip(store: string, name: string, { file, byte, bit }: Flip): void {
-  const fd = openSync(join(directoryOf(store, name), file), 'r+');
-  const one = Buffer.alloc(1);
-  if (readSync(fd, one, 0, 1, byte) !== 1) throw new Error(`${file} of ${name} has no byte ${byte}`);
-  one[0] = (one[0] ?? 0) ^ (1 << bit);
-  writeSync(fd, one, 0, 1, byte);
-  closeSync(fd);
+export class StoredFiles implements Stored {
+  readonly #root: string;
+
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  size(image: string, file: Flip['file']): number {
+    return statSync(join(this.#root, image, file)).size;
+  }
+
+  flip(image: string, { file, byte, bit }: Flip): void {
+    const fd = openSync(join(this.#root, image, file), 'r+');
+    const one = Buffer.alloc(1);
+    if (readSync(fd, one, 0, 1, byte) !== 1) throw new Error(`${file} of ${image} has no byte ${byte}`);
+    one[0] = (one[0] ?? 0) ^ (1 << bit);
+    writeSync(fd, one, 0, 1, byte);
+    closeSync(fd);
+  }
 }
 
-export function drawFlip(image: FlipImage, store: string, next: Random): Flip {
-  const file = next() < 0.6 ? 'image.data' : 'image.sums';
-  const bytes = file === 'image.data' ? image.size : readFileSync(join(directoryOf(store, image.name), file)).length;
-  return { file, byte: Math.floor(next() * bytes), bit: Math.floor(next() * 8) };
+/** Somewhere from byte `from` on. */
+export function drawFlip(image: FlipImage, file: Flip['file'], stored: Stored, next: Random, from = 0): Flip {
+  const bytes = stored.size(imagePath(image.name), file) - from;
+  return { file, byte: from + Math.floor(next() * bytes), bit: Math.floor(next() * 8) };
 }
 
 /**
@@ -93,11 +116,16 @@ function drawReads(image: FlipImage, bad: number, next: Random): Range[] {
   return reads;
 }
 
-/** Flips, reads, takes the flip back. Returns what is wrong. */
-export async function tryFlip(engine: TestEngine, host: HostScript, image: FlipImage, next: Random): Promise<string[]> {
-  const drawn = drawFlip(image, engine.store, next);
+/** Flips in data or sums, reads, takes the flip back. Returns what is wrong; `found`: reads had to fail, and one did. */
+export async function tryFlip(
+  stored: Stored,
+  host: HostScript,
+  image: FlipImage,
+  drawn: Flip,
+  next: Random,
+): Promise<{ found: boolean; problems: string[] }> {
   const bad = badChunk(image, drawn);
-  flip(engine.store, image.name, drawn);
+  stored.flip(imagePath(image.name), drawn);
   const problems: string[] = [];
   let failures = 0;
   await host.ok(`open_image v r ${lsu} ${image.name} ${date} 1`);
@@ -107,9 +135,60 @@ export async function tryFlip(engine: TestEngine, host: HostScript, image: FlipI
     problems.push(...found.problems);
   }
   await host.ok('close r 0');
-  flip(engine.store, image.name, drawn);
+  problems.push(...(await readOthers(host, image, next)));
+  stored.flip(imagePath(image.name), drawn);
   if (bad >= 0 && failures === 0) problems.push('no read failed');
-  return problems.map((text) => `${image.name}: bit ${drawn.bit} of byte ${drawn.byte} of ${drawn.file}: ${text}`);
+  return { found: failures > 0, problems: problems.map((text) => `${describe(image, drawn)}: ${text}`) };
+}
+
+/** Flips a bit of the meta: neither way of opening takes it, and the text names image and field. */
+export async function tryMetaFlip(
+  stored: Stored,
+  host: HostScript,
+  image: FlipImage,
+  drawn: Flip,
+  next: Random,
+): Promise<string[]> {
+  stored.flip(imagePath(image.name), drawn);
+  const wrong = (await refusalsOf(host, image)).filter((text) => !namedRefusal(image).test(text));
+  wrong.push(...(await readOthers(host, image, next)));
+  stored.flip(imagePath(image.name), drawn);
+  return wrong.map((text) => `${describe(image, drawn)}: ${text}`);
+}
+
+/** Opens the image for reading and for writing; the texts of both refusals. */
+export async function refusalsOf(host: HostScript, image: FlipImage): Promise<string[]> {
+  const texts: string[] = [];
+  for (const mode of [1, 2]) {
+    const answer = await host.call(`open_image v r ${lsu} ${image.name} ${date} ${mode}`);
+    texts.push(`${answer.name}: ${answer.text}`);
+    if (answer.status === 0) await host.ok('close r 0');
+  }
+  return texts;
+}
+
+/** Status, the image's name, and the field, or 'json' where the text is none. */
+export function namedRefusal(image: FlipImage): RegExp {
+  return new RegExp(`^STS_EDAMAGED: .*${image.name}.*image\\.meta is damaged: .+: `);
+}
+
+/** A range of each other image: what is wrong with them. */
+async function readOthers(host: HostScript, image: FlipImage, next: Random): Promise<string[]> {
+  const problems: string[] = [];
+  for (const other of images) {
+    if (other === image) continue;
+    const offset = Math.floor(next() * other.size);
+    await host.ok(`open_image v o ${lsu} ${other.name} ${date} 1`);
+    const answer = await host.call(`read o ${offset} ${chunk} expect=${other.seed}`);
+    await host.ok('close o 0');
+    const good = answer.status === 0 && answer.match === true && answer.got === Math.min(chunk, other.size - offset);
+    if (!good) problems.push(`${other.name} at ${offset}: ${JSON.stringify(answer)}`);
+  }
+  return problems;
+}
+
+function describe(image: FlipImage, { file, byte, bit }: Flip): string {
+  return `${image.name}: bit ${bit} of byte ${byte} of ${file}`;
 }
 
 async function readOver(
