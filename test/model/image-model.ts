@@ -146,12 +146,13 @@ export class ModelStore {
 
   /** Unless all of it became durable the writer stays, until abandoned() is told what did. */
   close(image: ModelImage, complete: boolean): { outcome: Outcome; durable: boolean } {
+    const wasTold = image.writer?.refused === 'told';
     const outcome = this.flush(image);
     const durable = outcome === 'STS_EOK';
     if (durable) image.writer = null;
     if (durable && complete) image.state = 'complete';
-    // What was refused was said before, or is not asked for any more.
-    return { outcome: outcome === 'STS_ENOTSUP' && !complete ? 'STS_EOK' : outcome, durable };
+    // A refusal is told once, and again only to a host program that takes the image for complete.
+    return { outcome: wasTold && !complete ? 'STS_EOK' : outcome, durable };
   }
 
   /** The writer has ended: `durable` cells are what the engine says is left. False: it may not say so. */
