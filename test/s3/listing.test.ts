@@ -16,9 +16,9 @@ import { s3Script, startS3Engine } from './engine-kit.ts';
 import { S3Server } from './server/server.ts';
 import { settingsOf, storeOver } from './store-kit.ts';
 
-const images = Number(process.env.VAST_OST_S3_LISTED ?? 2000);
+const images = Number(process.env.VAST_OST_S3_LISTED ?? 1500);
 /** Lists of so many come first: heaps of engine and host program have then met all that a list needs. */
-const warmUp = 500;
+const warmUp = 300;
 const date = 1_705_314_600;
 const growthMax = 30e6;
 /** Between two looks at the memory. */
