@@ -15,6 +15,8 @@ import type { OneStore } from './one-store.ts';
 const eio = 5;
 /** Steps of a list go on where the last one ended: a second try would leave out what the first one had taken. */
 const once: ReadonlySet<StoreMethod> = new Set(['nextNames', 'sweepList']);
+/** At the root itself. */
+const lookSteps: ReadonlySet<string> = new Set(['open', 'stat', 'realpath']);
 /** Stands for whatever is no failure of the store's: a bug, never tried again. */
 const noFailure: StoreFailure = { errno: 0, step: '', path: '' };
 
@@ -267,9 +269,11 @@ function otherStore(root: string, storeId: string, { id, from }: OneStore): stri
   );
 }
 
-/** Steps that change something look at the marker first: one that failed in that has changed nothing. */
+/** Steps that change something look at root and marker first: one that failed in that has changed nothing. */
 function isFirstLook(error: unknown): boolean {
-  return error instanceof StoreError && error.failure.path === markerName && wayFailed(error.failure.errno);
+  if (!(error instanceof StoreError) || !wayFailed(error.failure.errno)) return false;
+  const { path, step } = error.failure;
+  return path === markerName || (path === '' && lookSteps.has(step));
 }
 
 /** The storage did not even tell whether it is mounted; nothing was changed. */

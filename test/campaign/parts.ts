@@ -25,6 +25,7 @@ const flips = 1000;
 const s3Flips = 200;
 const s3Listed = 100_000;
 const s3KillsPerStep = 200;
+const mountJobs = 200;
 /** Of each parser. */
 const fuzzCpuSeconds = 300;
 
@@ -84,6 +85,13 @@ export function campaignParts(seed: number): Part[] {
       ['test/s3/kills'],
       { ...env, VAST_OST_S3_KILLS: String(s3KillsPerStep) },
       60,
+    ),
+    vitest(
+      'mounts',
+      `one fails under ${mountJobs} jobs of each worker, seed ${seed}`,
+      ['test/contract/mounts'],
+      { ...env, VAST_OST_MOUNT_JOBS: String(mountJobs) },
+      20,
     ),
     vitest('power loss, store', `all states, seed ${seed}`, ['test/fault/power-loss'], env, 30),
     vitest('power loss, engine', `all states and syncs, seed ${seed}`, ['test/campaign/power-loss'], env, 60),

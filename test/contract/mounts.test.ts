@@ -3,12 +3,15 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, 
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { encodeMarker } from '../../engine/image/marker.ts';
+import { randomOf } from '../fault/power-loss/choices.ts';
 import { baseline, settled, until } from '../support/engine-state.ts';
 import type { HostScript } from '../support/host-program.ts';
+import { seed } from '../support/seed.ts';
 import { errno } from './faults-kit.ts';
 import { MountsEngine } from './mounts-kit.ts';
 
 const mib = 1 << 20;
+const jobsEach = Number(process.env.VAST_OST_MOUNT_JOBS ?? 12);
 
 async function writeImage(host: HostScript, image: string, seed = 3): Promise<void> {
   await host.ok(`create_image v i lsu ${image} 7`);
@@ -22,11 +25,15 @@ async function expectImage(host: HostScript, image: string, seed = 3): Promise<v
   await host.ok('close r 1');
 }
 
-/** Names of the links through which calls of this name went to files of the image. */
+/** Paths of all calls of this name, each with the name of the link that led to it in front. */
+function pathsOf(mounts: MountsEngine, call: string): string[] {
+  return mounts.shim.readLog().flatMap((line) => (line.kind === 'begin' && line.name === call ? [line.path] : []));
+}
+
+/** Names of the links through which calls of this name went to files of the image; '': of any. */
 function waysOf(mounts: MountsEngine, call: string, image: string): string[] {
-  const lines = mounts.shim.readLog().filter((line) => line.kind === 'begin' && line.name === call);
-  const paths = lines.flatMap((line) => (line.kind === 'begin' ? [line.path] : []));
-  return [...new Set(paths.filter((path) => path.includes(`${image}~7`)).map((path) => path.split(':')[0] as string))];
+  const paths = pathsOf(mounts, call).filter((path) => path.includes(`${image}~7/`));
+  return [...new Set(paths.map((path) => path.split(':')[0] as string))].sort();
 }
 
 test('each image has its mount, all of them are one store, and its writer stays there', async () => {
@@ -126,6 +133,52 @@ test('a mount that fails: its open job fails plainly, new ones use the other', a
   }
   await settled(engine, from);
 });
+
+test('a mount that fails under load: what began behind that works, what was acknowledged is there', async () => {
+  await using mounts = await MountsEngine.start({ names: ['a', 'b', 'c'] });
+  const { engine, shim } = mounts;
+  const from = baseline(engine);
+  const random = randomOf(seed);
+  const broken = ['a', 'b', 'c'][Math.floor(random() * 3)] as string;
+  const breakAt = Math.floor((random() * jobsEach) / 2);
+  const jobs: { image: string; armed: boolean; failure: string | null }[] = [];
+  let armed = false;
+  const work = async (number: number): Promise<void> => {
+    await using host = await engine.script();
+    for (let i = 0; i < jobsEach; i++) {
+      const image = `s${seed}w${number}i${i}`;
+      const job = { image, armed, failure: null as string | null };
+      jobs.push(job);
+      for (const call of [`create_image v i lsu ${image} 7`, `write i 0 ${mib} ${i + 1}`, 'flush i', 'close i 1']) {
+        const answer = await host.call(call);
+        if (answer.status === 0) continue;
+        job.failure = answer.text as string;
+        // A close frees the handle whatever it answers.
+        if (!/^(create|close)/.test(call)) await host.call('close i 0');
+        break;
+      }
+      // At one job of the first worker, between two of its calls: others are anywhere.
+      if (number === 0 && i === breakAt) {
+        shim.arm(0, { action: 'fail', argument: errno.EIO, count: 0, path: `${broken}:*` });
+        armed = true;
+      }
+    }
+  };
+  {
+    await using host = await engine.script();
+    await host.ok('create_lsu v lsu');
+    await Promise.all(Array.from({ length: 4 }, (_, number) => work(number)));
+    expect(armed).toBe(true);
+    shim.disarm(0);
+    expect(jobs.filter((job) => job.armed && job.failure !== null)).toEqual([]);
+    for (const { image, failure } of jobs) {
+      if (failure === null) await expectImage(host, image, Number(image.split('i')[1]) + 1);
+      else expect(failure).toContain(`image ${image} (7)`);
+    }
+    expect(waysOf(mounts, 'write', '')).toEqual(['a', 'b', 'c']);
+  }
+  await settled(engine, from, /claim|meta/);
+}, 600_000);
 
 test('a reader under way goes on through another mount when its own fails, and where none is left it is told', async () => {
   await using mounts = await MountsEngine.start({ config: { performance: { read_ahead_mb: 0 } } });
@@ -246,8 +299,7 @@ test('a resume on another mount waits for late writes on the one where the write
 
 /** Files of the image whose late writes somebody waited for, by mount, in the order of the first time. */
 function fenced(mounts: MountsEngine, image: string): string[] {
-  const lines = mounts.shim.readLog().filter((line) => line.kind === 'begin' && line.name === 'chmod');
-  const paths = lines.flatMap((line) => (line.kind === 'begin' ? [line.path] : []));
+  const paths = pathsOf(mounts, 'chmod');
   return [...new Set(paths)].map((path) => path.replace(`lsu/${image}~7/`, '')).sort();
 }
 

@@ -109,6 +109,15 @@ describe('looking at a store', () => {
     writeFileSync(config, servers);
     const ls = (...args: string[]) => run('ls', '--config', config, ...args);
     for (const name of ['a', 'VastData:a']) expect((await ls('--server', name)).text).toContain('whole');
+    // Of several mounts the first that shows the store.
+    writeFileSync(config, servers.replace(root, `${join(dir, 'nowhere')}, ${dir}, ${root}`));
+    expect((await ls('--server', 'a')).text).toContain('whole');
+    writeFileSync(config, servers.replace(root, `${join(dir, 'nowhere')}, ${dir}`));
+    expect(await ls('--server', 'a')).toMatchObject({
+      code: 1,
+      errors: expect.stringContaining('nowhere is no storage'),
+    });
+    writeFileSync(config, servers);
     expect(await ls()).toMatchObject({ code: 1, errors: expect.stringContaining('--server, of a, b') });
     expect(await ls('--server', 'c')).toMatchObject({ code: 1, errors: expect.stringContaining('[server:c]') });
     expect(await ls('--server', 'b')).toMatchObject({ code: 1, errors: expect.stringContaining('is a bucket') });
