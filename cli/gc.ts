@@ -8,6 +8,7 @@ import { parseLsuDirName } from '../engine/image/names.ts';
 import { ownedToken } from '../engine/image/owner.ts';
 import { s3SettingsOf } from '../engine/s3-settings-of.ts';
 import { openStore } from '../workers/s3/open-store.ts';
+import { probeRemains } from '../workers/s3/probe-remains.ts';
 import type { S3Store } from '../workers/s3/s3-store.ts';
 import { StoreError } from '../workers/store.ts';
 import { CliError, type CliIo, exitCode, parseAge } from './io.ts';
@@ -24,7 +25,9 @@ export interface GcOptions {
 const defaultAge = '1d';
 const itemsPerStep = 64;
 
-const words: Readonly<Record<SweepItem['kind'], string>> = {
+type Kind = SweepItem['kind'] | 'probe';
+
+const words: Readonly<Record<Kind, string>> = {
   trash: 'a removal that was cut short',
   removal: 'a removal that was cut short',
   create: 'an image that was never there',
@@ -35,12 +38,14 @@ const words: Readonly<Record<SweepItem['kind'], string>> = {
   claim: 'the claim of a dead writer',
   remains: 'what a complete image does not need',
   upload: 'an upload that no image knows',
+  probe: 'a question to an endpoint',
 };
 
 interface Found {
+  /** '': above all LSUs. */
   readonly lsu: string;
   readonly path: string;
-  readonly kind: SweepItem['kind'];
+  readonly kind: Kind;
   readonly action: 'removed' | 'would remove' | 'changed meanwhile' | 'left: its owner may live';
 }
 
@@ -65,12 +70,10 @@ export async function collectGarbage(name: string, options: GcOptions, io: CliIo
   const counts = { removed: 0, left: 0 };
   try {
     await store.openRoot({ root: '', requireMount: false, direct: false });
-    for await (const lsu of lsusOf(store)) {
-      for await (const found of sweep(store, lsu, judge, options.dryRun === true)) {
-        if (found.action === 'removed' || found.action === 'would remove') counts.removed++;
-        else if (found.action === 'left: its owner may live') counts.left++;
-        await io.out(options.json ? `${JSON.stringify(found)}\n` : `${lineOf(found)}\n`);
-      }
+    for await (const found of all(store, judge, options.dryRun === true)) {
+      if (found.action === 'removed' || found.action === 'would remove') counts.removed++;
+      else if (found.action === 'left: its owner may live') counts.left++;
+      await io.out(options.json ? `${JSON.stringify(found)}\n` : `${lineOf(found)}\n`);
     }
   } catch (error) {
     if (error instanceof StoreError) throw new CliError(error.failure.text ?? error.message);
@@ -84,7 +87,7 @@ export async function collectGarbage(name: string, options: GcOptions, io: CliIo
 
 function lineOf({ action, lsu, path, kind }: Found): string {
   // An upload's id is the endpoint's word.
-  return `${action}: ${lsu}/${path.replace(/[^\x20-\x7e]/g, '?')} (${words[kind]})`;
+  return `${action}: ${lsu === '' ? '' : `${lsu}/`}${path.replace(/[^\x20-\x7e]/g, '?')} (${words[kind]})`;
 }
 
 function summary({ removed, left }: { removed: number; left: number }, dryRun: boolean): string {
@@ -103,6 +106,16 @@ async function* lsusOf(store: S3Store): AsyncGenerator<string> {
     }
   } finally {
     await store.closeNames({ list });
+  }
+}
+
+async function* all(store: S3Store, judge: Judge, dryRun: boolean): AsyncGenerator<Found> {
+  for await (const lsu of lsusOf(store)) yield* sweep(store, lsu, judge, dryRun);
+  for await (const { path, modifiedAt, remove } of probeRemains(store.objects)) {
+    // Some engine may be asking at this moment.
+    if (judge.now - modifiedAt < judge.ownerlessAgeS) continue;
+    if (!dryRun) await remove();
+    yield { lsu: '', path, kind: 'probe', action: dryRun ? 'would remove' : 'removed' };
   }
 }
 

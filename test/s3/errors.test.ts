@@ -254,6 +254,19 @@ test('a retry budget of nothing tries once', async () => {
   );
 });
 
+test('a kept connection that just ended costs no try, and needs no budget', async () => {
+  await withBucket(
+    async ({ server, bucket }) => {
+      await put(bucket);
+      const fault = server.faults.add({ match: { op: 'PutObject', count: 1 }, action: { do: 'reset', at: 'start' } });
+      await put(bucket);
+      expect(fault.hits).toBe(1);
+    },
+    {},
+    () => ({ retryMs: 0 }),
+  );
+});
+
 test('refused: nobody listens', async () => {
   await withBucket(async ({ server, bucket }) => {
     await server.endpoints[0]?.down();

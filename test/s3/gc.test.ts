@@ -102,6 +102,15 @@ test('what says nothing of its owner waits for its age', async () => {
   expect([server.has(`${lsu}lost~1/image.data`), server.uploads().length]).toEqual([false, 0]);
 });
 
+test('what a probe left that was cut short goes by its age', async () => {
+  server.plant(`${prefix}.vast-ost-probe/0123/first`, Buffer.from('x'));
+  await begin(`${prefix}.vast-ost-probe/0123/plain`);
+  expect((await gc()).text).toBe('nothing is left over\n');
+  expect((await gc('--older-than', '0s')).text).toContain('2 removed');
+  expect(server.keys(`${prefix}.vast-ost-probe/`)).toEqual([]);
+  expect(server.uploads()).toEqual([]);
+});
+
 test('what a living writer has is left, and so is what its image knows', async () => {
   const uploadId = await begin(`${lsu}running~1/image.data`);
   plant('running~1', {

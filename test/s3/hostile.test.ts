@@ -1,8 +1,9 @@
 /** Answers that break HTTP's or S3's promises: no byte and no name of them is believed. */
 import { randomBytes } from 'node:crypto';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { Bucket } from '../../workers/s3/bucket.ts';
 import { ImageKeys } from '../../workers/s3/keys.ts';
+import { NameLists } from '../../workers/s3/names.ts';
 import { Objects } from '../../workers/s3/objects.ts';
 import { removeAll } from '../../workers/s3/remove.ts';
 import { Upload } from '../../workers/s3/upload.ts';
@@ -123,6 +124,32 @@ test.each(lists)('a list with %s is none, and nothing is removed by it', async (
       failure: { step: expect.stringContaining('an answer') },
     });
     expect(server.keys()).toEqual([key, 'other/object']);
+  });
+});
+
+test('directories that others have beside ours are no names, and keep ours from no list', async () => {
+  await withObject(async (server, bucket) => {
+    for (const name of ['a name with blanks', 'é', `${'x'.repeat(300)}`, '.hidden'])
+      server.plant(`lsu/${name}/x`, object);
+    const lists = new NameLists();
+    const open = lists.open('lsu/');
+    const metaOf = (name: string): ImageKeys => new ImageKeys('', 'lsu', name);
+    const { names } = await lists.take(new Objects(bucket, aws), open, 100, metaOf);
+    expect(names.map(({ name }) => name)).toEqual(['image~7']);
+  });
+});
+
+test("what the environment tells the SDK's other users is nothing to us", async () => {
+  await withObject(async (server) => {
+    const names = ['AWS_USE_FIPS_ENDPOINT', 'AWS_USE_DUALSTACK_ENDPOINT'];
+    for (const name of names) vi.stubEnv(name, 'true');
+    const bucket = new Bucket(settingsOf(server));
+    try {
+      expect((await bucket.get(key, object.length))?.bytes.equals(object)).toBe(true);
+    } finally {
+      vi.unstubAllEnvs();
+      await bucket.close();
+    }
   });
 });
 

@@ -204,6 +204,19 @@ describe.each(['http', 'https'] as const)('%s', (protocol) => {
     expect(await failureOf(hasty.request(get()))).toMatchObject({ stage: 'body', code: 'ETIMEDOUT' });
   });
 
+  test('an answer that trickles ends as silence does, in its head and in a body', async () => {
+    const head = 'HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n';
+    for (const start of [head, `${head}\r\n`]) {
+      responder.answer = (_, socket) => {
+        socket.write(start);
+        const timer = setInterval(() => socket.write('x'), 20);
+        socket.on('close', () => clearInterval(timer));
+      };
+      const failure = await failureOf(clientWith({ idleMs: 200 }).request(get({ into: new Uint8Array(1000) })));
+      expect(failure).toMatchObject({ code: 'ETIMEDOUT', message: expect.stringMatching(/only \d+ bytes in 200 ms/) });
+    }
+  });
+
   test('a kept connection that the server ended meanwhile is stale; a fresh one is not', async () => {
     responder.answer = (_, socket, nth) => {
       if (nth === 1) socket.write(ok('x'));

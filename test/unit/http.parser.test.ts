@@ -127,3 +127,10 @@ test.each([withLength, chunked, 'HTTP/1.1 200'])('an answer that ends early is r
   const whole = Buffer.from(text, 'latin1');
   expect(() => take([whole.subarray(0, whole.length - 1)], 10, { end: true })).toThrow('ends early');
 });
+
+test.each([
+  ['trailers', `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n${'A: b\r\n'.repeat(20_000)}`],
+  ['an error', `HTTP/1.0 500 Oh\r\n\r\n${'x'.repeat(1.5 * 2 ** 20)}`],
+])('%s without an end are not listened to for ever', (_, text) => {
+  expect(() => take([Buffer.from(text)], null)).toThrow(ProtocolError);
+});

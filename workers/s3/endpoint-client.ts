@@ -46,6 +46,10 @@ export class EndpointClient {
       region,
       credentials,
       forcePathStyle: addressing === 'path',
+      // Else taken from the environment and ~/.aws/config, where they are meant for other programs.
+      useFipsEndpoint: false,
+      useDualstackEndpoint: false,
+      disableS3ExpressSessionAuth: true,
       maxAttempts: 1,
       requestHandler: new SlotHandler(this.#http) as unknown as S3ClientConfig['requestHandler'],
       // VAST and others refuse the checksums that the SDK adds by itself.

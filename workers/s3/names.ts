@@ -1,5 +1,6 @@
 /** Names of LSUs and images: what stands between two slashes, page by page, in the order of the bucket's keys. */
 import { errno } from '../../engine/core/errors.ts';
+import { isName } from '../layout.ts';
 import { answerBytesGood, entryBytes, metaText } from '../meta-text.ts';
 import { metaBytesMax, type Store } from '../store.ts';
 import { failed } from './failures.ts';
@@ -126,7 +127,8 @@ async function fill(objects: Objects, open: OpenList): Promise<void> {
   const { prefixes, next } = await objects.list(open.prefix, { delimiter: '/', token: open.token });
   for (const found of prefixes) {
     const name = found.slice(open.prefix.length, -1);
-    if (name !== '' && !name.startsWith('.')) open.waiting.push({ name });
+    // Others have directories of other names beside ours.
+    if (isName(name)) open.waiting.push({ name });
   }
   open.token = next;
   open.ended = next === null;

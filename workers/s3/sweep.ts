@@ -80,6 +80,7 @@ async function keysPage(
   let open: Listed[] = [];
   if (page.next !== null && last !== undefined) {
     open = byImage.get(last) ?? [];
+    if (open.length > objectsMax) failed('ListObjectsV2', `${base}${last}/`, errno.EOVERFLOW);
     byImage.delete(last);
   }
   const items: SweepItem[] = [];
