@@ -84,11 +84,13 @@ async function tellDifference(before: Passport, after: Passport, { json }: Probe
 /** A row for each ability, a column for each endpoint. */
 function table(found: Passport): string {
   const { integrity, conditionalPut, partsMax } = abilitiesOf(found);
-  const rows = Object.keys(endpointPassport.shape) as (keyof EndpointPassport)[];
+  const all = Object.keys(endpointPassport.shape) as (keyof EndpointPassport)[];
+  const rows = all.filter((row) => found.endpoints.some((one) => one[row] !== undefined));
   const width = Math.max(...rows.map((row) => row.length));
-  const widths = found.endpoints.map((one) => Math.max(...rows.map((row) => one[row].length)));
+  const textOf = (one: EndpointPassport, row: keyof EndpointPassport): string => String(one[row] ?? '-');
+  const widths = found.endpoints.map((one) => Math.max(...rows.map((row) => textOf(one, row).length)));
   const lines = rows.map((row) => {
-    const cells = found.endpoints.map((one, i) => one[row].padEnd(widths[i] ?? 0));
+    const cells = found.endpoints.map((one, i) => textOf(one, row).padEnd(widths[i] ?? 0));
     return `${row.padEnd(width)}  ${cells.join('  ')}`.trimEnd();
   });
   const end = [

@@ -35,6 +35,7 @@ function performChecked(record: Int32Array, area: LaneArea, store: Store | null)
   const sha = record[orderWord.sha];
   const align = record[orderWord.align];
   const pieces = record[orderWord.pieces];
+  const start = joinWords(record[orderWord.startLow], record[orderWord.startHigh]);
   switch (record[orderWord.op]) {
     case op.write:
       return addon.writeSlot(file, arena, memoryOffset, length, offset);
@@ -42,7 +43,7 @@ function performChecked(record: Int32Array, area: LaneArea, store: Store | null)
       return addon.writeEdge(file, arena, memoryOffset, length, offset, align);
     case op.read: {
       const count = addon.readSlot(file, arena, memoryOffset, length, offset);
-      return count > 0 && file2 >= 0 ? readSumsOf(count, offset, file2, align, area) : count;
+      return count > 0 && file2 >= 0 ? readSumsOf(count, start + offset, file2, align, area) : count;
     }
     case op.digest: {
       const count = addon.digestSlot(arena, memoryOffset, length, offset, align, sha, area.crcs);
@@ -69,7 +70,7 @@ function performChecked(record: Int32Array, area: LaneArea, store: Store | null)
   }
 }
 
-/** The sums of all chunks that the `count` bytes from `offset` touch, into the area. Returns `count`, or −errno. */
+/** The sums of all chunks that the `count` bytes from `offset` of the image touch, into the area. Returns `count`, or −errno. */
 function readSumsOf(count: number, offset: number, sums: number, chunkBytes: number, area: LaneArea): number {
   const first = Math.floor(offset / chunkBytes);
   const chunks = Math.floor((offset + count - 1) / chunkBytes) - first + 1;

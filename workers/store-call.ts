@@ -35,6 +35,7 @@ const methods: Readonly<Record<StoreMethod, true>> = {
   reopenImage: true,
   fenceImage: true,
   readSums: true,
+  fragmentsOf: true,
   flushImage: true,
   replaceMeta: true,
   appendSums: true,

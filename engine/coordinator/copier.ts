@@ -8,16 +8,17 @@ import { addon } from '../../native/addon/index.ts';
 import { errno, Failed, status } from '../core/errors.ts';
 import { op } from '../core/order.ts';
 import { copyMethod, type ImageDef } from '../core/wire.ts';
-import { encodeMeta, type ImageMeta } from '../image/meta.ts';
+import { encodeMeta, type Fragment, type ImageMeta } from '../image/meta.ts';
 import { ownedToken } from '../image/owner.ts';
-import { decodeSums, sumsFileBytes, sumsHeaderBytes, sumsOffset } from '../image/sums.ts';
+import { decodeSums, sumsFileBytes, sumsHeaderBytes, sumsOffset, wholeChunks } from '../image/sums.ts';
 import type { Link } from '../intake/link.ts';
 import { runOrder } from './again.ts';
 import { type Context, chunkBytes } from './context.ts';
 import { crcOf, type ImageKey } from './image-info.ts';
 import { openArena, slotBytesMin } from './memory.ts';
-import { closeRead, openForRead, type ReadTarget } from './reader.ts';
+import { closeRead, openForRead, type ReadTarget, readRange } from './read-target.ts';
 import { ioFailure } from './storage.ts';
+import { fragmentsOf, withCrcs } from './write-durable.ts';
 import { closeTarget, createTarget, dataName, dropClaim, forgetFiles, type WriteTarget } from './write-target.ts';
 
 /** Sums that travel in one call. */
@@ -87,6 +88,11 @@ function demandClient(link: Link, target: WriteTarget): void {
 
 async function copyData(ctx: Context, link: Link, source: ReadTarget, target: WriteTarget): Promise<number> {
   const { size } = source.meta;
+  // Both ways copy within one pair of files, from an offset to the same one.
+  if (source.fragments.length > 1) {
+    await copyThroughLanes(ctx, link, source, target, size);
+    return copyMethod.lanes;
+  }
   const order = { op: op.clone, file: target.files.data, file2: source.files.data };
   const cloned = await runOrder(ctx.io, order, link.id);
   if (cloned.result >= 0) return copyMethod.reflink;
@@ -158,45 +164,20 @@ async function copyPiece(
   at: number,
   length: number,
 ): Promise<void> {
-  const { files, meta, key } = source;
+  const { files, key } = source;
   const align = Math.max(files.align, target.files.align);
   const rounded = Math.ceil(length / align) * align;
-  const read = await runOrder(
-    ctx.io,
-    {
-      op: op.read,
-      file: files.data,
-      file2: meta.sums === null ? -1 : files.sums,
-      arena,
-      memoryOffset: 0,
-      length: rounded,
-      offset: at,
-      align: chunkBytes,
-    },
-    handle,
-  );
-  if (read.result < 0) throw ioFailure(key.what, 'read', `${key.id}/${dataName}`, read.result);
-  const chunks = Math.ceil(length / chunkBytes);
-  let good = read.result >= length;
-  if (good && meta.sums !== null) {
-    const crcs = read.crcs === null || read.crcs.length < chunks ? null : read.crcs.subarray(0, chunks);
-    const verified =
-      crcs === null
-        ? null
-        : await runOrder(
-            ctx.digest,
-            {
-              op: op.verify,
-              arena,
-              memoryOffset: 0,
-              length,
-              offset: at,
-              align: chunkBytes,
-              crcs,
-            },
-            handle,
-          );
-    good = verified?.result === length;
+  const into = { arena, memoryOffset: 0, align };
+  const { crcs, failure: unread } = await readRange(ctx, source, into, at, length, handle, key.what);
+  if (unread !== null && unread.status !== status.EDAMAGED) throw unread;
+  let good = unread === null;
+  if (good && crcs !== null) {
+    const verified = await runOrder(
+      ctx.digest,
+      { op: op.verify, arena, memoryOffset: 0, length, offset: at, align: chunkBytes, crcs },
+      handle,
+    );
+    good = verified.result === length;
   }
   if (!good)
     throw new Failed(
@@ -228,11 +209,25 @@ async function copySums(ctx: Context, source: ReadTarget, target: WriteTarget): 
   for (let at = 0; at < entries; at += sumsPerCall) {
     const count = Math.min(sumsPerCall, entries - at);
     const { crcs } = await ctx.storage.call(key.what, 'readSums', { sums: files.sums, first: at, count });
-    if (decodeSums(Buffer.from(crcs, 'base64')).length !== count) {
+    const decoded = decodeSums(Buffer.from(crcs, 'base64'));
+    if (decoded.length !== count) {
       throw new Failed(status.EDAMAGED, `${key.what}: image.sums is too short; nothing was copied`);
     }
     await ctx.storage.call(target.key.what, 'appendSums', { sums: target.files.sums, at: sumsOffset(at), crcs });
+    target.coverage.loadWhole(at, decoded.subarray(0, Math.max(0, wholeChunks(meta.size, chunkBytes) - at)));
   }
+  const { partial } = meta;
+  if (partial !== null) target.coverage.cover(meta.size - partial.length, partial.length, [partial.crc64]);
+}
+
+/** With the source's own CRCs where the cuts are the same; where they are others, what its sums make them. */
+async function copiedFragments(ctx: Context, from: ImageMeta, target: WriteTarget): Promise<Fragment[]> {
+  const fragments = await fragmentsOf(ctx, target, from.size);
+  const [only] = fragments;
+  if (only !== undefined && fragments.length === 1) return [{ ...only, crc64: wholeCrc(from) }];
+  const isSame = (one: Fragment, i: number): boolean => from.fragments[i]?.size === one.size;
+  if (fragments.length !== from.fragments.length || !fragments.every(isSame)) return withCrcs(target, fragments);
+  return fragments.map((one, i) => ({ ...one, crc64: from.fragments[i]?.crc64 ?? null }));
 }
 
 async function commitCopy(ctx: Context, from: ImageMeta, target: WriteTarget): Promise<void> {
@@ -242,7 +237,7 @@ async function commitCopy(ctx: Context, from: ImageMeta, target: WriteTarget): P
     state: 'complete',
     size: from.size,
     opaque: from.opaque,
-    fragments: [{ name: dataName, size: from.size, crc64: from.fragments[0]?.crc64 ?? null }],
+    fragments: await copiedFragments(ctx, from, target),
     checksumMode: from.checksumMode,
     sha256: from.sha256,
     sums: from.sums,
@@ -264,4 +259,14 @@ async function commitCopy(ctx: Context, from: ImageMeta, target: WriteTarget): P
   });
   forgetFiles(target);
   target.meta = meta;
+}
+
+/** Of all fragments as one; null without sums. */
+function wholeCrc({ fragments }: ImageMeta): bigint | null {
+  let crc = 0n;
+  for (const { crc64, size } of fragments) {
+    if (crc64 === null) return null;
+    crc = addon.crcCombine(crc, crc64, size);
+  }
+  return crc;
 }

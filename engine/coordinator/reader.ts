@@ -10,60 +10,17 @@ import { BugError } from '../core/assert.ts';
 import { Failed, status } from '../core/errors.ts';
 import { op } from '../core/order.ts';
 import type { StatusJob } from '../core/status-report.ts';
-import type { OpenFiles } from '../core/store.ts';
 import { encodeFrame, type FrameOf, frame, imageState } from '../core/wire.ts';
-import type { ImageMeta } from '../image/meta.ts';
 import type { Link } from '../intake/link.ts';
 import { type ReadAction, ReadPlan } from '../transfer/read-plan.ts';
 import { wayFailed } from '../transfer/retry.ts';
 import { Account } from './account.ts';
 import { runOrder } from './again.ts';
 import { type Context, chunkBytes } from './context.ts';
-import { defOf, demandMove, type ImageInfo, type ImageKey, noSuchImage, readMeta } from './image-info.ts';
+import { defOf, type ImageInfo } from './image-info.ts';
 import { type Arena, openArena, slotBytesMin, tryOpenArena } from './memory.ts';
+import { closeRead, openForRead, type ReadTarget, readRange } from './read-target.ts';
 import { ioFailure } from './storage.ts';
-import { dataName } from './write-target.ts';
-
-export interface ReadTarget {
-  readonly key: ImageKey;
-  readonly meta: ImageMeta;
-  readonly files: OpenFiles;
-  readonly physicalBytes: number;
-}
-
-/** Opens a complete image. Throws Failed: no such image, pending, damaged. */
-export async function openForRead(ctx: Context, key: ImageKey): Promise<ReadTarget> {
-  const opened = await ctx.storage
-    .call(key.what, 'openImage', { lsu: key.lsuDir, image: key.imageDir, data: [dataName], sums: true })
-    .catch((error) => {
-      throw error instanceof Failed && error.status === status.ENOENT ? noSuchImage(key) : error;
-    });
-  const target = { key, files: opened, physicalBytes: opened.physicalBytes };
-  try {
-    const meta = readMeta(key, opened.meta);
-    demandMove(key, meta.state, 'openRead');
-    if (meta.fragments.length !== 1) {
-      throw new Failed(status.ENOTSUP, `${key.what}: it has ${meta.fragments.length} fragments; this engine reads one`);
-    }
-    if (opened.data < 0) throw new Failed(status.EDAMAGED, `${key.what}: ${dataName} is missing`);
-    if (opened.dataSize !== meta.size) {
-      throw new Failed(
-        status.EDAMAGED,
-        `${key.what}: ${dataName} has ${opened.dataSize} bytes, ${meta.size} were stored`,
-      );
-    }
-    if (meta.sums !== null && opened.sums < 0) throw new Failed(status.EDAMAGED, `${key.what}: image.sums is missing`);
-    return { ...target, meta };
-  } catch (error) {
-    await closeRead(ctx, target);
-    throw error;
-  }
-}
-
-export async function closeRead(ctx: Context, target: { key: ImageKey; files: OpenFiles }): Promise<void> {
-  const files = [target.files.data, target.files.sums, target.files.dir].filter((file) => file >= 0);
-  await ctx.storage.letGo(target.key.what, 'closeFiles', { files });
-}
 
 interface Outcome {
   /** Bytes that came and are what was written. */
@@ -288,41 +245,22 @@ export class ImageReader {
   async #readAndVerify(slot: number, offset: number, length: number): Promise<Outcome> {
     const arena = this.#arena;
     if (arena === null) throw new BugError('a fill needs an arena');
-    const { files, key, meta } = this.target;
+    const { key } = this.target;
     const memoryOffset = slot * arena.slotBytes;
-    // Whole sectors, also where the image ends inside one: direct I/O wants it so, and the rest comes back short.
-    const rounded = Math.ceil(length / files.align) * files.align;
-    const read = await runOrder(
-      this.#ctx.io,
-      {
-        op: op.read,
-        file: files.data,
-        file2: meta.sums === null ? -1 : files.sums,
-        arena: arena.id,
-        memoryOffset,
-        length: rounded,
-        offset,
-        align: chunkBytes,
-      },
+    const into = { arena: arena.id, memoryOffset };
+    const what = `at offset ${offset}`;
+    const { results, crcs, failure } = await readRange(
+      this.#ctx,
+      this.target,
+      into,
+      offset,
+      length,
       this.#link.id,
+      what,
     );
-    this.account.device(read);
-    if (read.result < 0)
-      return {
-        good: 0,
-        failure: ioFailure(`at offset ${offset}`, 'read', `${key.id}/${dataName}`, read.result, read.text),
-      };
-    if (read.result < length) {
-      return {
-        good: 0,
-        failure: new Failed(status.EDAMAGED, `${dataName} ends at ${offset + read.result}, it had ${meta.size} bytes`),
-      };
-    }
-    if (meta.sums === null) return { good: length, failure: null };
-    const chunks = Math.ceil(length / chunkBytes);
-    if (read.crcs === null || read.crcs.length < chunks) {
-      return { good: 0, failure: new Failed(status.EDAMAGED, `image.sums ends before the chunk at offset ${offset}`) };
-    }
+    for (const read of results) this.account.device(read);
+    if (failure !== null) return { good: 0, failure };
+    if (crcs === null) return { good: length, failure: null };
     this.#verifying++;
     const verified = await runOrder(
       this.#ctx.digest,
@@ -333,14 +271,13 @@ export class ImageReader {
         length,
         offset,
         align: chunkBytes,
-        crcs: read.crcs.subarray(0, chunks),
+        crcs,
       },
       this.#link.id,
     );
     this.#verifying--;
     this.account.digest(verified);
-    if (verified.result < 0)
-      return { good: 0, failure: ioFailure(`at offset ${offset}`, 'verify', key.id, verified.result) };
+    if (verified.result < 0) return { good: 0, failure: ioFailure(what, 'verify', key.id, verified.result) };
     return { good: verified.result, failure: null };
   }
 

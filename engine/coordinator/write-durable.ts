@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { addon } from '../../native/addon/index.ts';
 import { Failed, status } from '../core/errors.ts';
 import type { Store } from '../core/store.ts';
-import { encodeMeta, type ImageMeta } from '../image/meta.ts';
+import { encodeMeta, type Fragment, type ImageMeta } from '../image/meta.ts';
 import { ownedToken } from '../image/owner.ts';
 import { encodeSumsTail, sumsOffset, wholeChunks } from '../image/sums.ts';
 import type { Checkpoint } from '../transfer/checkpoints.ts';
@@ -53,8 +53,30 @@ function shaPlace(t: WriteTarget, frontier: ShaFrontier, size: number): ShaPlace
   return frontier.frontier === size && size > 0 ? { offset: size, state: shaState(t) } : frontier.placeAt(size);
 }
 
+/** What holds the bytes below `size`, all of which were written: a store of objects goes on in the next one when one is full. */
+export async function fragmentsOf(ctx: Context, t: WriteTarget, size: number): Promise<Fragment[]> {
+  if (!ctx.settings.sequential) return [{ name: dataName, size, crc64: null }];
+  const { fragments } = await ctx.storage.call(t.key.what, 'fragmentsOf', { files: t.files, size });
+  return fragments.map((one) => ({ ...one, crc64: null }));
+}
+
+/** The same with the CRC of each; null without sums. */
+export function withCrcs(t: WriteTarget, fragments: readonly Fragment[]): Fragment[] {
+  if (t.meta.sums === null) return [...fragments];
+  let end = 0;
+  return fragments.map(({ name, size }) => {
+    end += size;
+    return { name, size, crc64: t.coverage.imageCrc(end, end - size) };
+  });
+}
+
 /** The pending meta for a durable size of `size` bytes, all of them covered; `sha`: its state there, where it is known. */
-function pendingMeta(t: WriteTarget, size: number, sha: Uint8Array | null = null): ImageMeta {
+function pendingMeta(
+  t: WriteTarget,
+  size: number,
+  fragments: readonly Fragment[],
+  sha: Uint8Array | null = null,
+): ImageMeta {
   const known = sha === null ? null : { offset: size, state: sha };
   const saved = t.frontier === null ? null : (known ?? shaPlace(t, t.frontier, size));
   const partial = t.meta.sums === null ? null : t.coverage.partialAt(size);
@@ -64,7 +86,7 @@ function pendingMeta(t: WriteTarget, size: number, sha: Uint8Array | null = null
     size,
     opaque: t.opaque,
     writerToken: t.token,
-    fragments: [{ name: dataName, size, crc64: null }],
+    fragments,
     sums: t.meta.sums === null ? null : { chunkBytes, crc64: t.coverage.crcOfSums(size, addon.crcBytes) },
     partial: partial === null || partial.length === 0 ? null : { length: partial.length, crc64: partial.crc },
     sha256: null,
@@ -101,7 +123,8 @@ export async function flushTarget(
 ): Promise<void> {
   checkNoGap(t, end);
   const opaque = checkpoint === null ? t.opaque : t.meta.opaque;
-  const meta = { ...pendingMeta(t, end, checkpoint?.shaState), opaque };
+  const fragments = await fragmentsOf(ctx, t, end);
+  const meta = { ...pendingMeta(t, end, fragments, checkpoint?.shaState), opaque };
   const sums = await sumsForCall(ctx, t, end);
   await step(ctx, t, 'flushImage', {
     lsu: t.key.lsuDir,
@@ -119,7 +142,7 @@ export async function flushTarget(
 
 /** Before a write below the durable size: the meta promises less from now on. `to` is a chunk's begin. */
 export async function lowerDurable(ctx: Context, t: WriteTarget, to: number): Promise<void> {
-  const meta = { ...pendingMeta(t, to), opaque: t.meta.opaque };
+  const meta = { ...pendingMeta(t, to, await fragmentsOf(ctx, t, to)), opaque: t.meta.opaque };
   await step(ctx, t, 'replaceMeta', {
     lsu: t.key.lsuDir,
     image: t.key.imageDir,
@@ -145,12 +168,12 @@ export async function commitTarget(ctx: Context, t: WriteTarget, account: Accoun
   const crcs = new Uint8Array(sums.bytes.length + tail.length);
   crcs.set(sums.bytes);
   crcs.set(tail, sums.bytes.length);
+  const fragments = withCrcs(t, await fragmentsOf(ctx, t, size));
   const meta: ImageMeta = {
-    ...pendingMeta(t, size),
+    ...pendingMeta(t, size, fragments),
     state: 'complete',
     sha256: t.sha !== 0 ? Buffer.from(digest).toString('hex') : null,
     shaState: null,
-    fragments: [{ name: dataName, size, crc64: withSums ? t.coverage.imageCrc(size) : null }],
   };
   await step(ctx, t, 'commitImage', {
     lsu: t.key.lsuDir,

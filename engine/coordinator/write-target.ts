@@ -212,13 +212,19 @@ async function openWon(ctx: Context, handle: number, key: ImageKey, token: strin
   const stat = await ctx.storage.call(key.what, 'statImage', { lsu: key.lsuDir, image: key.imageDir });
   const meta = readMeta(key, stat.meta);
   demandMove(key, meta.state, 'openWrite');
-  if (meta.fragments.length !== 1)
-    throw new Failed(status.ENOTSUP, `${key.what}: it has ${meta.fragments.length} fragments`);
+  const last = meta.fragments.at(-1);
+  if (last === undefined || (meta.fragments.length > 1 && !ctx.settings.sequential)) {
+    throw new Failed(
+      status.ENOTSUP,
+      `${key.what}: it has ${meta.fragments.length} fragments: go on with it on the storage server where it was begun`,
+    );
+  }
   const chunks = meta.sums === null ? 0 : wholeChunks(meta.size, chunkBytes);
   const opened = await ctx.storage.call(key.what, 'reopenImage', {
     lsu: key.lsuDir,
     image: key.imageDir,
-    data: dataName,
+    data: last.name,
+    before: meta.fragments.slice(0, -1).map(({ name, size }) => ({ name, size })),
     sums: meta.sums !== null,
     size: meta.size,
     wholeChunks: chunks,

@@ -16,6 +16,8 @@
  *   11    align or chunk bytes
  *   12    pieces, or bytes of text in the lane's area
  *   13    bytes of binary in the lane's area
+ *   14    where the file begins in its image, low
+ *   15    … high
  *
  * What does not fit a record travels in the lane's area: a SharedArrayBuffer that belongs to the order until its
  * completion. A lane has one order at a time, so there is one area a lane.
@@ -33,7 +35,7 @@ export const op = {
   write: 2,
   /** memory → file, any alignment, alone in its image. */
   writeEdge: 3,
-  /** file → memory; with a second file also the sums of the chunks touched, into the area as CRCs. */
+  /** file → memory; with a second file also the sums of the image's chunks touched, into the area as CRCs. */
   read: 4,
   /** addon.digestSlot; CRCs into the area. */
   digest: 5,
@@ -66,6 +68,8 @@ export const orderWord = {
   align: 11,
   pieces: 12,
   binary: 13,
+  startLow: 14,
+  startHigh: 15,
 } as const;
 export const completionWord = {
   op: 0,

@@ -27,8 +27,10 @@ export const endpointPassport = z.strictObject({
   ifMatch: condition,
   copyPart: ability,
   rangedGet: ability,
-  /** The highest part number taken: 10,000 is asked for. */
+  /** Part number 10,000 is taken. */
   part10000: ability,
+  /** Where it is refused, the highest that is taken. */
+  partsMax: z.int().min(1).max(9999).optional(),
   metadata2k: ability,
 });
 
@@ -62,8 +64,12 @@ export interface Abilities {
 }
 
 export const s3PartsMax = 10_000;
-/** Of an endpoint that refuses number 10,000 nothing better is known. */
+/** Of an endpoint that refused number 10,000 and was not asked further. */
 const fewPartsMax = 1000;
+
+function partsMaxOf({ part10000, partsMax }: EndpointPassport): number {
+  return part10000 === 'works' ? s3PartsMax : (partsMax ?? fewPartsMax);
+}
 
 function has(all: readonly EndpointPassport[], name: keyof EndpointPassport, value: string): boolean {
   return all.every((one) => one[name] === value);
@@ -87,7 +93,7 @@ export function abilitiesOf({ endpoints }: Passport): Abilities & { unsafe: bool
     conditionalPut: has(endpoints, 'ifNoneMatch', 'honoured') && has(endpoints, 'ifMatch', 'honoured'),
     copyPart: has(endpoints, 'copyPart', 'works'),
     labels: has(endpoints, 'metadata2k', 'works'),
-    partsMax: has(endpoints, 'part10000', 'works') ? s3PartsMax : fewPartsMax,
+    partsMax: Math.min(...endpoints.map(partsMaxOf)),
   };
 }
 

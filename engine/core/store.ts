@@ -148,7 +148,9 @@ export interface Store {
   openImage(arg: { lsu: string; image: string; data: string[]; sums: boolean }): OpenFiles &
     ImageStat & {
       meta: string | null;
+      /** Of each of `data`: −1 and 0 where there is no such file. */
       dataFiles: number[];
+      dataSizes: number[];
     };
   /** Only the meta and sizes. */
   statImage(arg: { lsu: string; image: string }): ImageStat & { meta: string | null; claims: Claim[] };
@@ -172,10 +174,12 @@ export interface Store {
   reopenImage(arg: {
     lsu: string;
     image: string;
+    /** The last fragment of the meta, and those in front of it, which are full. */
     data: string;
+    before?: { name: string; size: number }[];
     sums: boolean;
     labels?: Labels;
-    /** Durable size, as the meta has it. */
+    /** Durable size of the image, as the meta has it. */
     size: number;
     wholeChunks: number;
   }): OpenFiles & ImageStat & { crcs: string; partStart?: number };
@@ -187,6 +191,11 @@ export interface Store {
   /** Reads `count` CRCs of `sums` from chunk `first`: base64, short at the end and at `crcsPerCall`. */
   readSums(arg: { sums: number; first: number; count: number }): { crcs: string };
 
+  /**
+   * The fragments of the bytes of a pending image below `size`, all of which were written: what a meta of this durable
+   * size says. Asks no storage.
+   */
+  fragmentsOf(arg: { files: OpenFiles; size: number }): { fragments: { name: string; size: number }[] };
   /**
    * DESIGN §6 flush and incomplete close: data sync, sums at `sumsAt` (bytes) replaced by `crcs` (base64) and cut
    * behind them, sync, meta by temporary and rename, directory sync.

@@ -1,9 +1,10 @@
 /** The fields of image.meta as they stand in its text: names, types, ranges. What they mean is in meta.ts. */
 import { z } from 'zod';
+import { fragmentsMax } from '../core/parts.ts';
 import { dateMax, parseImageKeyName, unescapeName } from './names.ts';
 import { isChunkBytes } from './sums.ts';
 
-export const fragmentsMax = 512;
+export { fragmentsMax };
 export const opaqueBytesMax = 65_536;
 export const definitionOpaqueBytesMax = 1024;
 export const fieldBytesMax = 255;

@@ -27,6 +27,8 @@ export interface LaneOrder {
   length?: number;
   /** Bytes in the file or image. */
   offset?: number;
+  /** Of a file that is not the image's first: bytes of the image in front of it. */
+  start?: number;
   sha?: number;
   /** Alignment, or bytes of a chunk. */
   align?: number;
@@ -100,8 +102,9 @@ export function encodeOrder(record: Int32Array, area: Area, id: number, order: L
   record[orderWord.align] = order.align ?? 0;
   record[orderWord.pieces] = order.text === undefined ? (order.pieces ?? 0) : area.writeText(order.text);
   record[orderWord.binary] = order.crcs ? area.writeCrcs(order.crcs) : 0;
-  record[14] = 0;
-  record[15] = 0;
+  const start = order.start ?? 0;
+  record[orderWord.startLow] = lowWord(start);
+  record[orderWord.startHigh] = highWord(start);
 }
 
 export function decodeResult(record: Int32Array, area: Area): LaneResult {

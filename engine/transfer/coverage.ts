@@ -179,11 +179,12 @@ export class Coverage {
     return { length: size - start, crc: this.#crcOf(start, size) };
   }
 
-  /** CRC of the bytes [0, size), which has no hole. */
-  imageCrc(size: number): bigint {
+  /** CRC of the bytes [from, size), which have no hole; `from` begins a chunk. */
+  imageCrc(size: number, from = 0): bigint {
+    assert(from % this.chunkBytes === 0, 'a fragment begins with a chunk');
     const chunks = this.wholeChunksBelow(size);
     let crc = 0n;
-    let chunk = 0;
+    let chunk = from / this.chunkBytes;
     while (chunk < chunks) {
       const page = chunk % pageChunks === 0 && chunk + pageChunks <= chunks;
       const pageCrc = page ? this.#chunks.pageCrc(chunk / pageChunks) : null;

@@ -56,9 +56,14 @@ describe('tells what an endpoint checks', () => {
         ...noCrc,
         contentMd5Put: 'refused',
         contentMd5Part: 'refused',
-        part10000: 'refused',
       },
       { integrity: 'sha256', unsafe: false },
+    ],
+    [
+      'no more than 137 parts',
+      { limits: { partsMax: 137 } },
+      { part10000: 'refused', partsMax: 137 },
+      { partsMax: 137 },
     ],
     [
       'MD5 only',

@@ -1,7 +1,7 @@
 /** The store on a POSIX directory, in production an NFS mount of the cluster. One per meta lane. */
 import { errno } from '../../engine/core/errors.ts';
 import { addon, noDir } from '../../native/addon/index.ts';
-import { markerName } from '../layout.ts';
+import { dataName, markerName } from '../layout.ts';
 import {
   type Capacity,
   type Claim,
@@ -102,6 +102,9 @@ export class FileStore implements Store {
   }
   readSums(arg: Arg<'readSums'>): { crcs: string } {
     return { crcs: sumsFrom(arg.sums, arg.first, arg.count) };
+  }
+  fragmentsOf({ size }: Arg<'fragmentsOf'>): Answer<'fragmentsOf'> {
+    return { fragments: [{ name: dataName, size }] };
   }
   flushImage(arg: FlushArg): void {
     flushImage(this.#open, arg);

@@ -51,7 +51,8 @@ export function openImage(root: Root, arg: OpenArg): ReturnType<Store['openImage
       return keep(fragment.data);
     });
     const sums = arg.sums ? keep(openIfThere(dir, sumsName, O_RDONLY, `${path}/${sumsName}`)) : -1;
-    return { meta, dataFiles, data: dataFiles[0] ?? -1, sums, dir, align, ...sizesOf(dataFiles, sums, path) };
+    const { dataSizes, ...sizes } = sizesOf(dataFiles, sums, path);
+    return { meta, dataFiles, dataSizes, data: dataFiles[0] ?? -1, sums, dir, align, ...sizes };
   } catch (error) {
     closeAll(opened);
     throw error;
@@ -68,12 +69,13 @@ function openFragment(root: Root, dir: number, name: string, path: string): { da
   }
 }
 
-function sizesOf(dataFiles: readonly number[], sums: number, path: string): ImageStat {
-  const stat: ImageStat = { dataSize: 0, physicalBytes: 0, sumsSize: 0 };
-  for (const file of dataFiles) {
+function sizesOf(dataFiles: readonly number[], sums: number, path: string): ImageStat & { dataSizes: number[] } {
+  const stat = { dataSize: 0, physicalBytes: 0, sumsSize: 0, dataSizes: dataFiles.map(() => 0) };
+  for (const [i, file] of dataFiles.entries()) {
     if (file < 0) continue;
     must(addon.statFile(file, statOut), 'stat', path);
-    stat.dataSize += statOut[statField.size];
+    stat.dataSizes[i] = statOut[statField.size];
+    stat.dataSize += stat.dataSizes[i];
     stat.physicalBytes += statOut[statField.physicalBytes];
   }
   if (sums >= 0) {
@@ -109,6 +111,7 @@ export function statImage(root: Root, arg: StatArg): ReturnType<Store['statImage
 export function reopenImage(root: Root, arg: ReopenArg): ReturnType<Store['reopenImage']> {
   const path = `${arg.lsu}/${checkName(arg.image)}`;
   const name = checkDataName(arg.data);
+  if ((arg.before ?? []).length > 0) fail('resume of several fragments', path, -errno.EOPNOTSUPP);
   root.checkMarker();
   const dir = root.inLsu(arg.lsu, (lsu) => openDir(lsu, arg.image, path));
   const files: OpenFiles = { data: -1, sums: -1, dir, align: 1 };
@@ -120,7 +123,8 @@ export function reopenImage(root: Root, arg: ReopenArg): ReturnType<Store['reope
     must(addon.changeMode(files.data, fileMode), 'chmod', `${path}/${name}`);
     if (arg.sums) files.sums = openFile(dir, sumsName, O_RDWR, `${path}/${sumsName}`);
     const crcs = arg.sums && arg.wholeChunks > 0 ? sumsFrom(files.sums, 0, arg.wholeChunks) : '';
-    return { ...files, ...sizesOf([files.data], files.sums, path), crcs };
+    const { dataSizes: _, ...sizes } = sizesOf([files.data], files.sums, path);
+    return { ...files, ...sizes, crcs };
   } catch (error) {
     closeAll([files.data, files.sums, files.dir]);
     throw error;

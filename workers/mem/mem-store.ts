@@ -144,12 +144,11 @@ export class MemStore implements Store {
     const image = this.#image(arg);
     const dataFiles = arg.data.map((name) => this.#use(image.data.get(checkDataName(name))));
     const sums = arg.sums ? this.#use(image.sums) : -1;
-    const stat = statOf(
-      dataFiles.map((id) => this.#files.get(id)),
-      this.#files.get(sums),
-    );
+    const files = dataFiles.map((id) => this.#files.get(id));
+    const dataSizes = files.map((file) => file?.stat().size ?? 0);
+    const stat = statOf(files, this.#files.get(sums));
     const meta = metaText(Buffer.from(image.meta));
-    return { data: dataFiles[0] ?? -1, sums, dir: -1, align: 1, dataFiles, meta, ...stat };
+    return { data: dataFiles[0] ?? -1, sums, dir: -1, align: 1, dataFiles, dataSizes, meta, ...stat };
   }
 
   statImage(arg: Arg<'statImage'>): Answer<'statImage'> {
@@ -187,6 +186,7 @@ export class MemStore implements Store {
   reopenImage(arg: Arg<'reopenImage'>): Answer<'reopenImage'> {
     const image = this.#image(arg);
     const path = `${arg.lsu}/${arg.image}`;
+    if ((arg.before ?? []).length > 0) fail('resume of several fragments', path, -errno.EOPNOTSUPP);
     const data = image.data.get(checkDataName(arg.data)) ?? fail('open', `${path}/${arg.data}`, -errno.ENOENT);
     if (arg.sums && image.sums === null) fail('open', `${path}/image.sums`, -errno.ENOENT);
     const files = { data: this.#use(data), sums: arg.sums ? this.#use(image.sums) : -1, dir: -1, align: 1 };
@@ -203,6 +203,10 @@ export class MemStore implements Store {
     const file = this.#files.get(sums) ?? fail('read', 'image.sums', -errno.EBADF);
     const bytes = file.read(sumsHeaderBytes + first * sumsEntryBytes, Math.min(count, crcsPerCall) * sumsEntryBytes);
     return { crcs: bytes.subarray(0, bytes.length - (bytes.length % sumsEntryBytes)).toString('base64') };
+  }
+
+  fragmentsOf({ size }: Arg<'fragmentsOf'>): Answer<'fragmentsOf'> {
+    return { fragments: [{ name: dataName, size }] };
   }
 
   flushImage(arg: FlushArg): void {

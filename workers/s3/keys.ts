@@ -1,10 +1,10 @@
 /** Keys of what a store keeps in its bucket: the layout of the file store, and what a pending image needs besides. */
+import { fragmentName, fragmentNumber } from '../../engine/core/parts.ts';
 import {
   checkClaimNumber,
   checkName,
   claimName,
   claimNumber,
-  dataName,
   isDataName,
   isName,
   metaName,
@@ -19,8 +19,8 @@ const tailPrefix = '.tail-';
 const sumsPrefix = '.sums-';
 /** How a sweep names, behind an image and a slash, what only a pending image needs… */
 export const remainsName = '.remains';
-/** …and an upload: behind this, whatever its id holds. */
-export const uploadPathPrefix = '.upload=';
+/** …and an upload: its record's name, this, and whatever its id holds. */
+const uploadPathForm = /^(\.upload(?:\.[0-9]{4})?)=(.+)$/s;
 
 export class ImageKeys {
   /** Ends with a slash. */
@@ -37,8 +37,12 @@ export class ImageKeys {
     return new ImageKeys(base.slice(0, slash), base.slice(slash, -1), image);
   }
 
+  /** The first fragment; begin of all fragments' keys. */
   get data(): string {
-    return this.dir + dataName;
+    return this.fragment(1);
+  }
+  fragment(n: number): string {
+    return this.dir + fragmentName(n);
   }
   get meta(): string {
     return this.dir + metaName;
@@ -53,9 +57,9 @@ export class ImageKeys {
   get claims(): string {
     return `${this.dir}claim.`;
   }
-  /** Which multipart upload, and which of its parts, the pending image has. */
-  get upload(): string {
-    return this.dir + uploadName;
+  /** Which multipart upload, and which of its parts, a fragment of the pending image has. */
+  record(n: number): string {
+    return this.dir + recordName(n);
   }
   /** Tells a removal that was cut short from an image that lost its meta. */
   get deleted(): string {
@@ -77,6 +81,14 @@ export class ImageKeys {
   claimOf(key: string): number {
     return claimNumber(this.nameOf(key));
   }
+  /** 0: no fragment that a writer of a bucket makes. */
+  fragmentOf(key: string): number {
+    return key.startsWith(this.dir) ? fragmentNumber(this.nameOf(key)) : 0;
+  }
+  /** The fragment whose record it is; 0: no record. */
+  recordOf(key: string): number {
+    return recordNumber(this.nameOf(key));
+  }
   /** A name that an image's objects have; others may lie beside them. */
   isOfImage(key: string): boolean {
     const name = this.nameOf(key);
@@ -90,12 +102,31 @@ export class ImageKeys {
   /** It belongs to a pending image, whichever upload. */
   isPendingOnly(key: string): boolean {
     const name = this.nameOf(key);
-    return name === uploadName || name.startsWith(tailPrefix) || name.startsWith(sumsPrefix);
+    return recordNumber(name) > 0 || name.startsWith(tailPrefix) || name.startsWith(sumsPrefix);
   }
 }
 
 /** Of what only a bucket has; that of a file store is told apart in layout.ts. */
 export function isSweepPath(path: string): boolean {
   const name = path.slice(path.indexOf('/') + 1);
-  return path.includes('/') && (name === '' || name === remainsName || name.startsWith(uploadPathPrefix));
+  return path.includes('/') && (name === '' || name === remainsName || uploadOfPath(name) !== null);
+}
+
+/** How a sweep names an upload of a fragment, behind its image and a slash. */
+export function uploadPath(n: number, uploadId: string): string {
+  return `${recordName(n)}=${uploadId}`;
+}
+
+export function uploadOfPath(name: string): { n: number; uploadId: string } | null {
+  const [, record = '', uploadId = ''] = uploadPathForm.exec(name) ?? [];
+  const n = recordNumber(record);
+  return n > 0 ? { n, uploadId } : null;
+}
+
+function recordName(n: number): string {
+  return fragmentName(n).replace(fragmentName(1), uploadName);
+}
+
+function recordNumber(name: string): number {
+  return name.startsWith(uploadName) ? fragmentNumber(fragmentName(1) + name.slice(uploadName.length)) : 0;
 }

@@ -58,17 +58,20 @@ export class OpenImages {
     return null;
   }
 
-  close(files: readonly number[]): void {
+  /** Resolves when nothing is changed any more for those that were written. */
+  async close(files: readonly number[]): Promise<void> {
+    const closing: Promise<void>[] = [];
     for (const number of files) {
       const file = this.#files.get(number);
-      if (file?.kind === 'pendingData') file.pending.upload.close();
+      if (file?.kind === 'pendingData') closing.push(file.pending.upload.close());
       if (file !== undefined && 'views' in file) file.views.close();
       this.#files.delete(number);
     }
+    await Promise.all(closing);
   }
 
-  clear(): void {
-    this.close([...this.#files.keys()]);
+  clear(): Promise<void> {
+    return this.close([...this.#files.keys()]);
   }
 
   #add(file: OpenFile): number {

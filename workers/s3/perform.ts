@@ -42,11 +42,12 @@ async function performChecked(record: Int32Array, area: LaneArea, store: S3Store
   const offset = joinWords(record[orderWord.offsetLow], record[orderWord.offsetHigh]);
   const align = record[orderWord.align];
   const pieces = record[orderWord.pieces];
+  const start = joinWords(record[orderWord.startLow], record[orderWord.startHigh]);
   switch (record[orderWord.op]) {
     case op.write:
       return write(store, file, offset, { arena, offset: memoryOffset, length }, pieces === 1, area);
     case op.read:
-      return read(store, file, sums, offset, { arena, offset: memoryOffset, length }, align, area);
+      return read(store, file, sums, { offset, start }, { arena, offset: memoryOffset, length }, align, area);
     case op.digestFile:
       return digestStash(store, file, offset, length, area, pieces, record[orderWord.sha]);
     case op.store:
@@ -87,7 +88,8 @@ async function read(
   store: S3Store,
   file: number,
   sums: number,
-  offset: number,
+  /** `offset`: in the object; `start`: of the object in its image. */
+  { offset, start }: { offset: number; start: number },
   memory: Memory,
   sumsChunk: number,
   area: LaneArea,
@@ -101,12 +103,12 @@ async function read(
     views.use(memory.arena, memory.offset, want, (view) =>
       store.objects.bucket.read(key, offset, view, { ifMatch: etag, tally: area }),
     ),
-    sums < 0 ? null : readSums(store, sums, offset, want, sumsChunk, area),
+    sums < 0 ? null : readSums(store, sums, start + offset, want, sumsChunk, area),
   ]);
   return length;
 }
 
-/** The sums of all chunks that the bytes touch, into the area. */
+/** The sums of all chunks that these bytes of the image touch, into the area. */
 async function readSums(
   store: S3Store,
   file: number,

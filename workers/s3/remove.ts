@@ -7,12 +7,12 @@
  * a tombstone of another process. A tombstone of a dead one is taken over by who has found that out.
  */
 import { errno } from '../../engine/core/errors.ts';
+import { abortAll } from './abort.ts';
 import { failed } from './failures.ts';
 import type { ImageKeys } from './keys.ts';
 import type { Listed, Objects } from './objects.ts';
-import { abortOthers } from './resume.ts';
 
-/** image.data, image.meta, image.sums, claims, and the pieces of a pending image's sums. */
+/** Fragments, image.meta, image.sums, claims, and the pieces of a pending image's sums. */
 const objectsMax = 100_000;
 const tombstoneBytesMax = 4096;
 
@@ -65,7 +65,7 @@ export async function removeAll(
   }
   const found = namesOf(there);
   if (found.includes(keys.meta)) await objects.remove([keys.meta]);
-  await abortOthers(objects, keys, null);
+  await abortAll(objects, keys, found);
   await objects.remove(found.filter((key) => key !== keys.meta && key !== keys.deleted));
   await objects.remove([keys.deleted]);
   return before.length;

@@ -4,7 +4,7 @@
  * uploaded lives here.
  */
 import { errno } from '../../engine/core/errors.ts';
-import { checkClaimNumber, checkDataName, checkName, checkSweepPath, checkToken, dataName } from '../layout.ts';
+import { checkClaimNumber, checkDataName, checkName, checkSweepPath, checkToken, isDataName } from '../layout.ts';
 import {
   type AsyncStore,
   type Capacity,
@@ -144,6 +144,7 @@ export class S3Store implements AsyncStore {
       dir: -1,
       align: 1,
       dataFiles,
+      dataSizes: data.map((stat) => stat?.size ?? 0),
       meta,
       dataSize,
       physicalBytes: dataSize,
@@ -165,7 +166,7 @@ export class S3Store implements AsyncStore {
     ]);
     if (meta === null) await this.#demandDamaged(keys);
     const pending = this.files.pendingOf(keys.dir);
-    const stored = found.filter(({ key }) => key.startsWith(keys.data)).reduce((sum, { size }) => sum + size, 0);
+    const stored = found.filter(({ key }) => isDataName(keys.nameOf(key))).reduce((sum, { size }) => sum + size, 0);
     const dataSize = pending?.upload.end ?? stored;
     const sumsSize = pending?.sums?.length ?? found.find(({ key }) => key === keys.sums)?.size ?? 0;
     return { meta, claims, dataSize, physicalBytes: dataSize, sumsSize };
@@ -191,13 +192,16 @@ export class S3Store implements AsyncStore {
   }
 
   async reopenImage(arg: Arg<'reopenImage'>): Promise<Answer<'reopenImage'>> {
-    checkDataName(arg.data);
     const keys = this.#keys(arg);
-    if (arg.data !== dataName) failed('open', keys.dir + arg.data, errno.ENOENT);
+    const before = arg.before ?? [];
+    for (const [i, name] of [...before.map(({ name }) => name), arg.data].entries()) {
+      if (keys.fragmentOf(keys.dir + checkDataName(name)) !== i + 1) failed('open', keys.dir + name, errno.ENOENT);
+    }
     const meta = await this.#objects.head(keys.meta);
     if (meta === null) failed('open', keys.meta, errno.ENOENT);
     const labels = arg.labels ?? {};
-    const from = await findUpload(this.#objects, keys, arg.size, labels);
+    const place = { before: before.map(({ size }) => size), size: arg.size };
+    const from = await findUpload(this.#objects, keys, place, labels);
     const entries = sumsHeaderBytes + arg.wholeChunks * sumsEntryBytes;
     const sums = arg.sums
       ? arg.size === 0
@@ -232,6 +236,10 @@ export class S3Store implements AsyncStore {
     return { crcs: bytes.subarray(0, bytes.length - (bytes.length % sumsEntryBytes)).toString('base64') };
   }
 
+  async fragmentsOf(arg: Arg<'fragmentsOf'>): Promise<Answer<'fragmentsOf'>> {
+    return { fragments: this.#pending(arg).upload.fragments(arg.size) };
+  }
+
   async flushImage(arg: FlushArg): Promise<void> {
     checkToken(arg.token);
     const pending = this.#pending(arg);
@@ -240,6 +248,7 @@ export class S3Store implements AsyncStore {
     const tail = arg.size === upload.end && arg.size > upload.start ? keys.tail(arg.size) : null;
     await Promise.all([upload.flush(arg.size), pending.sums?.flush()]);
     await this.#putMeta(pending, arg.meta);
+    upload.finish(arg.size);
     const before = pending.tail;
     pending.tail = tail;
     // The durable size that it belonged to is promised no more; one that stays behind goes with the commit.
@@ -270,7 +279,7 @@ export class S3Store implements AsyncStore {
     if (arg.sumsAt >= 0) this.#sums(pending).replace(arg.sumsAt, Buffer.from(arg.crcs, 'base64'));
     await Promise.all([upload.complete(arg.size), pending.sums?.put()]);
     await this.#putMeta(pending, arg.meta);
-    this.files.close([arg.files.data, arg.files.sums]);
+    await this.files.close([arg.files.data, arg.files.sums]);
     const left = await this.#objects.listAll(keys.dir, objectsOfImageMax).catch(() => []);
     const needless = left
       .map(({ key }) => key)
@@ -302,14 +311,15 @@ export class S3Store implements AsyncStore {
   }
 
   async closeFiles({ files }: Arg<'closeFiles'>): Promise<void> {
-    this.files.close(files);
+    await this.files.close(files);
   }
 
   async close(): Promise<void> {
-    this.files.clear();
+    const ended = this.files.clear();
     this.#names.clear();
     this.#sweeps.clear();
     await this.#objects.bucket.close();
+    await ended;
   }
 
   // --------------------------------------------------------------------------------------------------------------------

@@ -5,13 +5,13 @@
 
 import { errno } from '../../engine/core/errors.ts';
 import type { Claim, Store, SweepItem } from '../store.ts';
+import { abortAll, abortUnrecorded, abortUpload, isRecorded } from './abort.ts';
 import { dropClaim, readClaims } from './claims.ts';
 import { failed } from './failures.ts';
-import { ImageKeys, remainsName, uploadPathPrefix } from './keys.ts';
+import { ImageKeys, remainsName, uploadOfPath, uploadPath } from './keys.ts';
 import { metaAt } from './names.ts';
 import { isErrno, type Listed, type Objects } from './objects.ts';
 import { type Remover, removeAll, removerOf, tombstoneOf } from './remove.ts';
-import { abortOthers, abortUnrecorded, abortUpload, isRecorded } from './resume.ts';
 import { listUploads, type UploadMarker } from './uploads.ts';
 
 type SweepStep = ReturnType<Store['sweepList']>;
@@ -94,17 +94,18 @@ async function keysPage(
   };
 }
 
-/** Uploads of image.data below the LSU that no record names. */
+/** Uploads of fragments below the LSU that no record names. */
 async function uploadsPage(objects: Objects, base: string, from: UploadMarker | null): Promise<Page> {
   const { uploads, next } = await listUploads(objects, base, from);
   const items: SweepItem[] = [];
   for (const { key, uploadId, begunAt } of uploads) {
     const [image = '', name, ...more] = key.slice(base.length).split('/');
     const keys = name === undefined || more.length > 0 ? null : ImageKeys.at(base, image);
-    if (keys === null || key !== keys.data || (await isRecorded(objects, keys, uploadId))) continue;
+    const n = keys?.fragmentOf(key) ?? 0;
+    if (keys === null || n === 0 || (await isRecorded(objects, keys, n, uploadId))) continue;
     const claims = await readClaims(objects, keys);
     items.push({
-      path: `${image}/${uploadPathPrefix}${uploadId}`,
+      path: `${image}/${uploadPath(n, uploadId)}`,
       kind: 'upload',
       token: '',
       claim: claims.at(0)?.text ?? null,
@@ -171,10 +172,11 @@ export async function sweepOne(
   if (!(claim === null ? claims.length === 0 : claims.some(({ text }) => text === claim))) return false;
   if (name === '') return removeMetaless(objects, keys, { token });
   if (name === remainsName) return removeRemains(objects, keys, claims);
-  if (name.startsWith(uploadPathPrefix)) {
-    const uploadId = name.slice(uploadPathPrefix.length);
-    if (await isRecorded(objects, keys, uploadId)) return false;
-    await abortUpload(objects, keys, uploadId);
+  const upload = uploadOfPath(name);
+  if (upload !== null) {
+    const { n, uploadId } = upload;
+    if (await isRecorded(objects, keys, n, uploadId)) return false;
+    await abortUpload(objects, keys.fragment(n), uploadId);
     return true;
   }
   return failed('sweep', path, errno.EINVAL);
@@ -205,8 +207,8 @@ async function removeMetaless(objects: Objects, keys: ImageKeys, remover: Remove
 /** The claims last: as long as they are there, it is known who left the rest. */
 async function removeRemains(objects: Objects, keys: ImageKeys, claims: readonly Claim[]): Promise<boolean> {
   if (!(await isComplete(objects, keys))) return false;
-  await abortOthers(objects, keys, null);
   const found = (await objects.listAll(keys.dir, objectsMax)).map(({ key }) => key);
+  await abortAll(objects, keys, found);
   await objects.remove(found.filter((key) => keys.isPendingOnly(key)));
   await objects.remove(claims.map(({ n }) => keys.claim(n)));
   return true;

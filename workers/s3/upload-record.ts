@@ -1,5 +1,6 @@
 /**
- * `.upload` beside a pending image: which multipart upload has its bytes, and which part numbers of it count. A resume
+ * `.upload` beside a pending image, and `.upload.0002` … for its further fragments: which multipart upload has the
+ * fragment's bytes, and which part numbers of it count. A resume
  * goes on with fresh numbers: a part that a killed engine had under way may still arrive, and must not replace ours.
  */
 import { z } from 'zod';
@@ -57,13 +58,13 @@ export interface Part extends ListedPart {
 }
 
 /**
- * The parts that hold the image's bytes up to `size` at most, in order, without a gap. Parts above it are left out: they
- * will be sent again.
+ * The parts that hold the image's bytes from `start` up to `size` at most, in order, without a gap. Parts above it are
+ * left out: they will be sent again.
  */
-export function partsBelow(listed: readonly ListedPart[], spans: readonly Span[], size: number): Part[] {
+export function partsBelow(listed: readonly ListedPart[], spans: readonly Span[], start: number, size: number): Part[] {
   const byNumber = new Map(listed.map((part) => [part.number, part]));
   const parts: Part[] = [];
-  let offset = 0;
+  let offset = start;
   for (const { first, last } of spans) {
     for (let number = first; last === null || number <= last; number++) {
       const part = byNumber.get(number);

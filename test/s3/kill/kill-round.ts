@@ -46,8 +46,9 @@ export class KillRounds {
     this.#engine = engine;
   }
 
-  static async start(): Promise<KillRounds> {
-    const server = await S3Server.start();
+  /** `partsMax`: of one object; images that are longer go on in the next. */
+  static async start(partsMax: number): Promise<KillRounds> {
+    const server = await S3Server.start({ limits: { partsMax } });
     process.env.AWS_ACCESS_KEY_ID = server.credentials.accessKeyId;
     process.env.AWS_SECRET_ACCESS_KEY = server.credentials.secretAccessKey;
     const engine = await startS3Engine({

@@ -7,6 +7,7 @@ import { testDirectory } from '../../support/engine.ts';
 import type { HostScript } from '../../support/host-program.ts';
 import { gen } from '../../support/host-program.ts';
 import { s3Script, startS3Engine } from '../engine-kit.ts';
+import { partLimit } from './part-limit.ts';
 import { isBuilt, type RealKind, type RealOptions, RealServer, realKinds } from './real-server.ts';
 
 const mib = 1 << 20;
@@ -83,6 +84,32 @@ describe.each(realKinds)('%s', (kind: RealKind) => {
 });
 
 describe.skipIf(!isBuilt('versitygw'))('one tree through both', () => {
+  test('an image in several objects is restored through S3 and through NFS, bit for bit', async () => {
+    const directory = testDirectory();
+    try {
+      await using server = await RealServer.start({ kind: 'versitygw', directory, bucket: 'store' });
+      await using limited = await partLimit(server.url, 3);
+      await using engine = await startS3Engine({ server, endpoints: limited.url, directory });
+      await using host = await s3Script(engine);
+      await host.ok('open_server s f VastData:files');
+      await host.ok('create_lsu v lsu');
+      const size = 61 * mib + 512;
+      await writeImage(host, 'v', 'image', size);
+      const names = ['image.data', 'image.data.0002', 'image.data.0003'];
+      const stored = names.map((name) => readFileSync(join(directory, `store/lsu/image~7/${name}`)));
+      expect(stored.map(({ length }) => length)).toEqual([24 * mib, 24 * mib, 13 * mib + 512]);
+      expect(Buffer.concat(stored).equals(gen(5, 0, size))).toBe(true);
+      for (const server of ['v', 'f']) await expectImage(host, server, 'image', size);
+      await host.ok('copy f lsu copy 7 lsu image 7');
+      for (const server of ['v', 'f']) await expectImage(host, server, 'copy', size);
+      await host.ok('delete f lsu image 7');
+      expect((await host.call('open_image v r lsu image 7 1')).status).not.toBe(0);
+      expect(engine.bugs()).toEqual([]);
+    } finally {
+      rmSync(directory, { recursive: true, force: true });
+    }
+  });
+
   test('what was written through NFS is restored through S3, and the other way round, bit for bit', async () => {
     const directory = testDirectory();
     try {
