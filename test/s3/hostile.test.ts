@@ -1,6 +1,7 @@
 /** Answers that break HTTP's or S3's promises: no byte and no name of them is believed. */
 import { randomBytes } from 'node:crypto';
 import { expect, test, vi } from 'vitest';
+import { encodeMarker, newMarker } from '../../engine/image/marker.ts';
 import { Bucket } from '../../workers/s3/bucket.ts';
 import { ImageKeys } from '../../workers/s3/keys.ts';
 import { NameLists } from '../../workers/s3/names.ts';
@@ -9,7 +10,7 @@ import { removeAll } from '../../workers/s3/remove.ts';
 import { Upload } from '../../workers/s3/upload.ts';
 import type { StoreError, StoreFailure } from '../../workers/store.ts';
 import { S3Server } from './server/server.ts';
-import { aws, settingsOf } from './store-kit.ts';
+import { aws, settingsOf, storeOver } from './store-kit.ts';
 
 const object = randomBytes(100_000);
 const key = 'lsu/image~7/image.data';
@@ -151,6 +152,30 @@ test("what the environment tells the SDK's other users is nothing to us", async 
       await bucket.close();
     }
   });
+});
+
+test.each([
+  ['another store', encodeMarker(newMarker(new Date(0)))],
+  ['no store', null],
+])('an endpoint that shows %s in a bucket of the same name is not taken for one of ours', async (_, text) => {
+  await using ours = await S3Server.start();
+  await using other = await S3Server.start();
+  ours.plant('.vast-ost-store', Buffer.from(encodeMarker(newMarker(new Date(0)))));
+  if (text !== null) other.plant('.vast-ost-store', Buffer.from(text));
+  const [{ endpoints }, more] = [settingsOf(ours), settingsOf(other)];
+  const store = storeOver({ ...settingsOf(ours), endpoints: [...endpoints, ...more.endpoints] });
+  const open = (): Promise<unknown> => store.openRoot({ root: '', requireMount: false, direct: false });
+  try {
+    await expect(open()).rejects.toMatchObject({
+      failure: { text: expect.stringContaining('must all be addresses of one storage') },
+    });
+    // One that does not answer shows nothing.
+    await other.endpoints[0]?.down();
+    await open();
+  } finally {
+    await store.close();
+    await other.endpoints[0]?.up();
+  }
 });
 
 test('what an endpoint says of itself reaches no log as it is', async () => {

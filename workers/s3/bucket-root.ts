@@ -50,12 +50,23 @@ export class BucketRoot {
       const path = text === null ? `there is no ${markerName}` : `${markerName} is not one of ours`;
       throw new StoreError({ errno: storeErrno.notMounted, step: 'marker', path });
     }
+    await this.#demandOneStore(storeId);
     if (this.#probing) await this.#probe();
     this.#lsus.clear();
     this.#open = true;
     const warnings = this.#passport === null ? [] : warningsOf(this.#passport);
     const mountOptions = `integrity=${this.#objects.abilities.integrity}`;
     return { storeId, fsType: 's3', mountPoint: root, mountOptions, warnings };
+  }
+
+  /** Bytes of one image would go to several storages: a name for the bucket is no proof that it is the same one. */
+  async #demandOneStore(storeId: string): Promise<void> {
+    const shown = await this.#objects.bucket.getEverywhere(this.#prefix + markerName, markerBudgetMs);
+    const other = shown.find(({ text }) => text === null || storeIdOf(text) !== storeId);
+    if (other === undefined) return;
+    const what = other.text === null ? `has no ${markerName}` : `shows another ${markerName} than the others`;
+    const path = `${other.origin} ${what}: endpoints must all be addresses of one storage`;
+    throw new StoreError({ errno: storeErrno.notMounted, step: 'marker', path, text: path });
   }
 
   /** Once a thread, and again whenever the bucket was lost: an endpoint may have become another one. */

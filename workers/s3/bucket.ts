@@ -208,6 +208,24 @@ export class Bucket {
     }
   }
 
+  /** A small object as each endpoint shows it, asked once. Null: it has none; those that do not answer are left out. */
+  async getEverywhere(key: string, timeoutMs: number): Promise<{ origin: string; text: string | null }[]> {
+    const command = new GetObjectCommand({ Bucket: this.name, Key: key });
+    const shown = await Promise.all(
+      this.#endpoints.all.map(async ({ client, origin }) => {
+        try {
+          const { Body } = await client.send(command, { signal: AbortSignal.timeout(timeoutMs) });
+          return { origin, text: (await Body?.transformToString()) ?? '' };
+        } catch (error) {
+          if (isBug(error)) throw error;
+          const { name } = withoutBare404(command, verdictOf(error));
+          return name === 'noObject' || name === 'noBucket' ? { origin, text: null } : null;
+        }
+      }),
+    );
+    return shown.filter((one) => one !== null);
+  }
+
   async close(): Promise<void> {
     await Promise.all(this.#endpoints.all.map(({ client }) => client.close()));
   }
