@@ -1,5 +1,6 @@
 /** Images through plug-in, engine and net lanes into a bucket, and back. */
 import { expect, test } from 'vitest';
+import { until } from '../support/engine-state.ts';
 import { gen } from '../support/host-program.ts';
 import { s3Script, startS3Engine } from './engine-kit.ts';
 import { caPath, S3Server } from './server/server.ts';
@@ -67,6 +68,7 @@ test('requests that were sent again stand in the summary lines of the image', as
   await host.ok(`read r 0 ${24 * mib} expect=5`);
   await host.ok('close r 0');
   const summary = (msg: string) => engine.log().find((line) => line.msg === msg);
+  await until(() => summary('image read') !== undefined);
   expect(summary('image written')).toMatchObject({ retries: 2 });
   expect(summary('image read')).toMatchObject({ retries: 0 });
 });
