@@ -60,6 +60,7 @@ export class ImageWriter implements OpenWriter {
       align: target.files.align,
       end: target.meta.size,
       holdFirst: ctx.settings.sequential && target.meta.size === 0,
+      digestFirst: ctx.settings.sequential && target.meta.sums !== null,
     });
     this.#checkpoints = ctx.settings.sequential ? new WriteCheckpoints(ctx, target) : null;
   }
@@ -271,6 +272,8 @@ export class ImageWriter implements OpenWriter {
           offset: piece.offset,
           align: files.align,
           pieces: this.#sole ? 1 : 0,
+          // What the endpoint is to verify was made of the slot's bytes before; it is not computed again.
+          crcs: this.#ctx.settings.sequential ? piece.block.crcs : null,
         },
         this.#link.id,
       );

@@ -31,7 +31,7 @@ export const recordBytes = 64;
 export const op = {
   /** Ends the lane. */
   stop: 1,
-  /** memory → file, aligned. Pieces 1: these are all bytes of the image. */
+  /** memory → file, aligned. Pieces 1: these are all bytes of the image. CRCs in the area seal what goes to a bucket. */
   write: 2,
   /** memory → file, any alignment, alone in its image. */
   writeEdge: 3,

@@ -9,6 +9,8 @@
  * of the image is in flight beside it. A block that begins below the highest end submitted so far may overwrite: it is
  * preceded by a *prepare*, before which everything earlier is written and digested, and behind which nothing starts.
  * So writes in flight never overlap, not even in a sector, and need no look at each other's ranges.
+ *
+ * With `digestFirst` a block is written once it is digested: its sums travel with it.
  */
 import { assert } from '../core/assert.ts';
 
@@ -40,6 +42,8 @@ export interface WritePlanOptions {
   end: number;
   /** The first block is not written before a second one comes, or `release`: a store may do better with the only one. */
   holdFirst?: boolean;
+  /** Digests go with the bytes. */
+  digestFirst?: boolean;
 }
 
 interface Entry<B extends Block> {
@@ -121,6 +125,7 @@ export class WritePlan<B extends Block = Block> {
       const inFlight = entry.started - entry.ended;
       const piece = entry.pieces[entry.started];
       if (piece !== undefined) {
+        if (this.#options.digestFirst && entry.digest !== 'done') return null;
         if (open >= this.#options.blocksInFlight) return null;
         if (piece.kind === 'edge' && !this.#quiet()) return null;
         entry.started += 1;

@@ -8,6 +8,8 @@ export interface WorldBlock {
   length: number;
   sequence: number;
   crcs: BigUint64Array | null;
+  /** Its digest came back. */
+  digested: boolean;
   /** Parts under way. */
   parts: number;
 }

@@ -37,6 +37,7 @@ class World {
   readonly #durable: InstanceType<TransferCode['Durable']>;
   readonly #memory: Uint8Array[];
   /** What the client believes that it wrote; −1: nothing. */
+  readonly #digestFirst: boolean;
   readonly #wanted = new Int32Array(size).fill(-1);
   readonly #storage = new Uint8Array(size);
   /** Bytes below the durable size as they were made durable. */
@@ -61,10 +62,12 @@ class World {
     for (let at = 0; at < start; at += 1) this.#storage[at] = this.#wanted[at] = at % 251;
     this.#promised.set(this.#storage);
     this.#durable = new code.Durable({ size: start, reopened: start > 0, chunkBytes });
+    this.#digestFirst = draw.oneIn(4);
     this.#plan = new code.WritePlan({
       blocksInFlight: this.#blocksInFlight,
       align: draw.oneIn(4) ? 1 : sector,
       end: start,
+      digestFirst: this.#digestFirst,
     });
     this.#coverage = new code.Coverage({ crcCombine: combineSums, sums, chunkBytes });
     const place =
@@ -132,6 +135,7 @@ class World {
       length: Math.min(length, room),
       sequence: this.#sequence + 1,
       crcs: null,
+      digested: false,
       parts: 0,
     };
     const missing = this.#durable.firstWrite(offset);
@@ -205,6 +209,7 @@ class World {
     const from = Math.floor(piece.offset / align) * align;
     const to = Math.ceil((piece.offset + piece.length) / align) * align;
     checkBeside(this.#tasks, { from, to, what: piece.kind, block }, this.#blocksInFlight);
+    if (this.#digestFirst) expectTrue(block.digested, 'a block is digested before it is written');
     expectTrue(piece.offset >= this.#durable.size, 'nothing is written below the durable size');
     const bytes = this.#storage.slice(from, Math.min(to, size));
     const memory = this.#memory[block.slot] ?? new Uint8Array();
@@ -267,6 +272,7 @@ class World {
       block,
       finish: () => {
         block.crcs = this.#sums ? crcsOf(bytes, block.offset, chunkBytes) : null;
+        block.digested = true;
         if (withSha) this.#feed(bytes);
         this.#ended(block, this.#plan.digested(block));
       },

@@ -62,6 +62,23 @@ describe('write plan', () => {
     expect(piece && plan.written(piece)).toBe(digest);
     expect(plan.idle).toBe(true);
   });
+
+  it('writes a block behind its digest where that goes with it, several at once', () => {
+    const plan = new WritePlan({ blocksInFlight: 2, align: 1, end: 0, digestFirst: true });
+    const blocks = [block(1, 0, 8192), block(2, 8192, 8192)];
+    for (const one of blocks) plan.submit(one);
+    const pieces = [];
+    for (const one of blocks) {
+      expect(plan.next()).toBeNull();
+      expect(plan.nextDigest()).toBe(one);
+      expect(plan.next()).toBeNull();
+      expect(plan.digested(one)).toBeNull();
+      pieces.push(plan.next());
+    }
+    expect(pieces.map((piece) => piece?.block)).toEqual(blocks);
+    for (const piece of pieces) if (piece !== null) expect(plan.written(piece)).toBe(piece.block);
+    expect(plan.idle).toBe(true);
+  });
 });
 
 describe('SHA frontier', () => {

@@ -109,8 +109,8 @@ export class FragmentUpload {
     return last !== undefined && last.offset + last.size === Math.min(size, this.end);
   }
 
-  /** The next part; numbers and offsets are given at once. Throws StoreError. */
-  async send(bytes: readonly Uint8Array[], tally?: Tally): Promise<void> {
+  /** The next part; numbers and offsets are given at once. `known`: its CRC, or null. Throws StoreError. */
+  async send(bytes: readonly Uint8Array[], known: bigint | null, tally?: Tally): Promise<void> {
     assert(this.hasRoom, 'a part is sent where there is room');
     const { bucket } = this.#objects;
     const key = this.#keys.fragment(this.n);
@@ -119,7 +119,10 @@ export class FragmentUpload {
     this.#parts.push(part);
     this.#size += part.size;
     this.#uploadId ??= this.#create();
-    const [{ input, payloadSha256, crc }, uploadId] = await Promise.all([this.#objects.seal(bytes), this.#uploadId]);
+    const [{ input, payloadSha256, crc }, uploadId] = await Promise.all([
+      this.#objects.seal(bytes, known),
+      this.#uploadId,
+    ]);
     const { ETag = '' } = await bucket.send(
       new UploadPartCommand({ Bucket: bucket.name, Key: key, UploadId: uploadId, PartNumber: number, ...input }),
       { body: bytes, payloadSha256 },

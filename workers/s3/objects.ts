@@ -49,8 +49,8 @@ export class Objects {
     this.abilities = abilities;
   }
 
-  seal(bytes: readonly Uint8Array[]): Promise<Seal> {
-    return seal(this.abilities.integrity, bytes);
+  seal(bytes: readonly Uint8Array[], crc: bigint | null = null): Promise<Seal> {
+    return seal(this.abilities.integrity, bytes, crc);
   }
 
   /** Replaces what is there. */

@@ -45,7 +45,7 @@ async function performChecked(record: Int32Array, area: LaneArea, store: S3Store
   const start = joinWords(record[orderWord.startLow], record[orderWord.startHigh]);
   switch (record[orderWord.op]) {
     case op.write:
-      return write(store, file, offset, { arena, offset: memoryOffset, length }, pieces === 1, area);
+      return write(store, file, offset, { arena, offset: memoryOffset, length }, pieces === 1, area, crcsOf(record, area));
     case op.read:
       return read(store, file, sums, { offset, start }, { arena, offset: memoryOffset, length }, align, area);
     case op.digestFile:
@@ -69,6 +69,12 @@ interface Memory {
   length: number;
 }
 
+/** What came with the order; null: nothing did. */
+function crcsOf(record: Int32Array, area: LaneArea): BigUint64Array | null {
+  const bytes = record[orderWord.binary];
+  return bytes === 0 ? null : area.crcs.subarray(0, bytes / 8);
+}
+
 async function write(
   store: S3Store,
   file: number,
@@ -76,11 +82,14 @@ async function write(
   memory: Memory,
   sole: boolean,
   tally: Tally,
+  crcs: BigUint64Array | null,
 ): Promise<number> {
   const open = store.files.get(file);
   if (open?.kind !== 'pendingData') failed('write', 'image.data', errno.EBADF);
   const { upload } = open.pending;
-  await open.views.use(memory.arena, memory.offset, memory.length, (view) => upload.write(offset, view, sole, tally));
+  await open.views.use(memory.arena, memory.offset, memory.length, (view) =>
+    upload.write(offset, view, sole, tally, crcs),
+  );
   return memory.length;
 }
 

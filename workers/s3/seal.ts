@@ -7,8 +7,16 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Integrity } from '../../engine/core/passport.ts';
 import { addon } from '../../native/addon/index.ts';
 
-/** Bytes hashed in one go: some milliseconds, then other requests of this thread have their turn. */
-const sliceBytes = { crc64nvme: 32 * 1024 * 1024, sha256: 2 * 1024 * 1024, md5: 2 * 1024 * 1024 } as const;
+/** Bytes hashed in one turn of the event loop, of all requests together: a millisecond or a few. */
+const sliceBytes = { crc64nvme: 8 * 1024 * 1024, sha256: 2 * 1024 * 1024, md5: 2 * 1024 * 1024 } as const;
+
+/** Slices behind one another, whosever they are: as many parts as are under way would hold up the loop at once. */
+let lastTurn: Promise<void> = Promise.resolve();
+
+function turn(): Promise<void> {
+  lastTurn = lastTurn.then(() => nextTurn());
+  return lastTurn;
+}
 
 export interface Seal {
   /** Goes into the command's input. */
@@ -19,20 +27,26 @@ export interface Seal {
   crc: bigint | null;
 }
 
-/** The bytes are not to change until their request has ended. */
-export async function seal(kind: Integrity, bytes: readonly Uint8Array[]): Promise<Seal> {
+/** The bytes are not to change until their request has ended. `known`: their CRC, where somebody has made it before. */
+export async function seal(
+  kind: Integrity,
+  bytes: readonly Uint8Array[],
+  known: bigint | null = null,
+): Promise<Seal> {
+  if (kind === 'crc64nvme' && known !== null) return { input: { ChecksumCRC64NVME: crcText(known) }, crc: known };
   const slices = slicesOf(bytes, sliceBytes[kind]);
+  const isLong = lengthOf(bytes) > sliceBytes[kind];
   if (kind === 'crc64nvme') {
     let crc = 0n;
-    for (const [i, slice] of slices.entries()) {
-      if (i > 0) await nextTurn();
+    for (const slice of slices) {
+      if (isLong) await turn();
       crc = addon.crcBytes(crc, slice, slice.length);
     }
     return { input: { ChecksumCRC64NVME: crcText(crc) }, crc };
   }
   const hash = createHash(kind);
-  for (const [i, slice] of slices.entries()) {
-    if (i > 0) await nextTurn();
+  for (const slice of slices) {
+    if (isLong) await turn();
     hash.update(slice);
   }
   if (kind === 'md5') return { input: { ContentMD5: hash.digest('base64') }, crc: null };

@@ -14,12 +14,13 @@ import { errno } from '../../engine/core/errors.ts';
 import { fragmentName, fragmentsMax, partEnd } from '../../engine/core/parts.ts';
 import type { Labels } from '../../engine/core/store.ts';
 import { type StoreError, storeErrno } from '../store.ts';
+import { BlockCrcs } from './block-crcs.ts';
 import type { Tally } from './bucket.ts';
 import { failed } from './failures.ts';
 import { type FragmentStart, FragmentUpload, freshFragment } from './fragment-upload.ts';
 import type { ImageKeys } from './keys.ts';
 import type { Objects } from './objects.ts';
-import { Stash } from './stash.ts';
+import { joined, Stash } from './stash.ts';
 
 export const chunkBytes = 1024 * 1024;
 /** Blocks that wait for the one in front of them. */
@@ -53,7 +54,7 @@ export class Upload {
     this.keys = keys;
     this.#labels = labels;
     this.#fragments = from.fragments.map((start) => new FragmentUpload(objects, keys, labels, start));
-    this.#stash.add(from.tail);
+    this.#stash.add(from.tail, null);
   }
 
   /** Bytes that were taken so far, from the image's begin. */
@@ -85,13 +86,21 @@ export class Upload {
 
   /**
    * Takes the bytes of one block, in their order; resolves when they are at the endpoint or in the stash, and `bytes` is
-   * not needed any more. `sole`: nothing follows. Throws StoreError; then the upload is at its end.
+   * not needed any more. `sole`: nothing follows. `crcs`: of the bytes between chunk borders, where they were made before;
+   * parts are sealed with them. Throws StoreError; then the upload is at its end.
    */
-  async write(offset: number, bytes: Uint8Array, sole: boolean, tally?: Tally): Promise<void> {
+  async write(
+    offset: number,
+    bytes: Uint8Array,
+    sole: boolean,
+    tally?: Tally,
+    crcs: BigUint64Array | null = null,
+  ): Promise<void> {
     if (offset > this.end) await this.#turn(offset);
     this.#check();
     if (offset !== this.end || this.#whole) failed('UploadPart', this.keys.data, errno.EINVAL);
-    await this.#track(this.#take(bytes, sole, tally));
+    const known = crcs === null ? null : BlockCrcs.of(crcs, offset, bytes.length, chunkBytes);
+    await this.#track(this.#take(bytes, sole, tally, known));
   }
 
   /** Everything below `size` is kept by the endpoint when this resolves; a tail that is in no part in an object of its own. */
@@ -155,39 +164,42 @@ export class Upload {
     return fragment;
   }
 
-  #take(bytes: Uint8Array, sole: boolean, tally: Tally | undefined): Promise<void> {
-    const end = this.end + bytes.length;
+  #take(bytes: Uint8Array, sole: boolean, tally: Tally | undefined, crcs: BlockCrcs | null): Promise<void> {
+    const begin = this.end;
+    const end = begin + bytes.length;
     if (sole && this.end === 0) {
       this.#whole = true;
       return this.#last.put([bytes], tally);
     }
     const border = partEnd(this.start, end);
     if (border === this.start) {
-      this.#stash.add(bytes);
+      this.#stash.add(bytes, crcs?.between(begin, end) ?? null);
       this.#wake();
       return Promise.resolve();
     }
-    const fromBytes = border - this.start - this.#stash.length;
-    const sent = this.#send([...this.#stash.take(), bytes.subarray(0, fromBytes)], tally);
-    this.#stash.add(bytes.subarray(fromBytes));
+    const fromBytes = border - begin;
+    const crc = joined(this.#stash.crc, crcs?.between(begin, border) ?? null, fromBytes);
+    const sent = this.#send([...this.#stash.take(), bytes.subarray(0, fromBytes)], crc, tally);
+    this.#stash.add(bytes.subarray(fromBytes), crcs?.between(border, end) ?? null);
     this.#wake();
     return sent;
   }
 
   /** Everything up to the first await happens at once: numbers and offsets are in order. */
-  async #send(bytes: readonly Uint8Array[], tally?: Tally): Promise<void> {
-    await this.#roomy().send(bytes, tally);
+  async #send(bytes: readonly Uint8Array[], crc: bigint | null, tally?: Tally): Promise<void> {
+    await this.#roomy().send(bytes, crc, tally);
   }
 
   /** What is in the stash, as the last part, or as an object by itself. */
   async #sendLast(): Promise<void> {
     const fragment = this.#roomy();
+    const { crc } = this.#stash;
     const bytes = this.#stash.take();
-    if (!fragment.isFresh) return this.#track(fragment.send(bytes));
+    if (!fragment.isFresh) return this.#track(fragment.send(bytes, crc));
     try {
       await fragment.put(bytes);
     } catch (error) {
-      for (const piece of bytes) this.#stash.add(piece);
+      for (const piece of bytes) this.#stash.add(piece, null);
       throw error;
     }
   }
