@@ -16,15 +16,19 @@
 #define POLY 0x9A6C9329AC4BC9B5ull
 #define FOLD_LANES 8 /* 16-byte accumulators: enough to hide the latency of the multiplier */
 #define FOLD_BYTES (FOLD_LANES * 16)
+#define WIDE_LANES 8 /* of 32 bytes */
+#define WIDE_BYTES (WIDE_LANES * 32)
+/* Below, setting up and folding together costs more than it saves. */
+#define WIDE_MIN 1024
 
 static uint64_t table[8][256];   /* table[k][b]: byte b followed by k zero bytes */
 static uint64_t power_of_two[64]; /* x^(2^k) mod P */
 static int force_portable;
 #ifdef CRC64_PCLMUL
-static int have_pclmul;
+static int have_pclmul, have_wide;
 /* Folding over n bytes: lo × x^(8n+63), hi × x^(8n−1). The product of two reflected words comes out one bit short,
- * which the −1 makes up for. fold[0] skips FOLD_BYTES, fold[1] 16 bytes. */
-static uint64_t fold[2][2];
+ * which the −1 makes up for. fold[0] skips FOLD_BYTES, fold[1] 16 bytes, fold[2] WIDE_BYTES. */
+static uint64_t fold[3][2];
 #endif
 
 /* a × b mod P, reflected. */
@@ -66,8 +70,11 @@ __attribute__((constructor)) static void prepare(void) {
   fold[0][1] = power(8 * FOLD_BYTES - 1);
   fold[1][0] = power(8 * 16 + 63);
   fold[1][1] = power(8 * 16 - 1);
+  fold[2][0] = power(8 * WIDE_BYTES + 63);
+  fold[2][1] = power(8 * WIDE_BYTES - 1);
   __builtin_cpu_init();
   have_pclmul = __builtin_cpu_supports("pclmul") && __builtin_cpu_supports("sse4.1");
+  have_wide = have_pclmul && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("vpclmulqdq");
 #endif
 }
 
@@ -101,14 +108,8 @@ TARGET static inline __m128i fold_over(__m128i lane, __m128i by, __m128i next) {
   return _mm_xor_si128(next, _mm_xor_si128(low, high));
 }
 
-TARGET static uint64_t by_pclmul(uint64_t crc, const uint8_t *p, size_t length) {
-  const __m128i *from = (const __m128i *)(const void *)p;
-  __m128i lanes[FOLD_LANES];
-  for (int i = 0; i < FOLD_LANES; i++) lanes[i] = _mm_loadu_si128(from + i);
-  lanes[0] = _mm_xor_si128(lanes[0], _mm_cvtsi64_si128((long long)crc));
-  from += FOLD_LANES;
-  length -= FOLD_BYTES;
-
+/* What the lanes hold and `length` bytes behind it. */
+TARGET static uint64_t fold_rest(__m128i *lanes, const __m128i *from, size_t length) {
   const __m128i by_all = _mm_set_epi64x((long long)fold[0][1], (long long)fold[0][0]);
   while (length >= FOLD_BYTES) {
     for (int i = 0; i < FOLD_LANES; i++) lanes[i] = fold_over(lanes[i], by_all, _mm_loadu_si128(from + i));
@@ -127,6 +128,46 @@ TARGET static uint64_t by_pclmul(uint64_t crc, const uint8_t *p, size_t length) 
   _mm_storeu_si128((__m128i *)(void *)last, rest);
   return by_table(by_table(0, last, sizeof last), (const uint8_t *)from, length);
 }
+
+TARGET static uint64_t by_pclmul(uint64_t crc, const uint8_t *p, size_t length) {
+  const __m128i *from = (const __m128i *)(const void *)p;
+  __m128i lanes[FOLD_LANES];
+  for (int i = 0; i < FOLD_LANES; i++) lanes[i] = _mm_loadu_si128(from + i);
+  lanes[0] = _mm_xor_si128(lanes[0], _mm_cvtsi64_si128((long long)crc));
+  return fold_rest(lanes, from + FOLD_LANES, length - FOLD_BYTES);
+}
+
+#define TARGET_WIDE __attribute__((target("vpclmulqdq,avx2,pclmul,sse4.1")))
+
+/* The same with two lanes in a register. At the end the first half of them is folded over the second one. */
+TARGET_WIDE static uint64_t by_vpclmul(uint64_t crc, const uint8_t *p, size_t length) {
+  const __m256i *from = (const __m256i *)(const void *)p;
+  __m256i wide[WIDE_LANES];
+  for (int i = 0; i < WIDE_LANES; i++) wide[i] = _mm256_loadu_si256(from + i);
+  wide[0] = _mm256_xor_si256(wide[0], _mm256_set_epi64x(0, 0, 0, (long long)crc));
+  from += WIDE_LANES;
+  length -= WIDE_BYTES;
+  const long long low = (long long)fold[2][0], high = (long long)fold[2][1];
+  const __m256i by = _mm256_set_epi64x(high, low, high, low);
+  while (length >= WIDE_BYTES) {
+    for (int i = 0; i < WIDE_LANES; i++) {
+      const __m256i product = _mm256_xor_si256(
+          _mm256_clmulepi64_epi128(wide[i], by, 0x00), _mm256_clmulepi64_epi128(wide[i], by, 0x11));
+      wide[i] = _mm256_xor_si256(product, _mm256_loadu_si256(from + i));
+    }
+    from += WIDE_LANES;
+    length -= WIDE_BYTES;
+  }
+  const __m128i by_all = _mm_set_epi64x((long long)fold[0][1], (long long)fold[0][0]);
+  __m128i all[2 * WIDE_LANES], lanes[FOLD_LANES];
+  for (int i = 0; i < WIDE_LANES; i++) {
+    all[2 * i] = _mm256_castsi256_si128(wide[i]);
+    all[2 * i + 1] = _mm256_extracti128_si256(wide[i], 1);
+  }
+  for (int i = 0; i < FOLD_LANES; i++) lanes[i] = fold_over(all[i], by_all, all[FOLD_LANES + i]);
+  return fold_rest(lanes, (const __m128i *)(const void *)from, length);
+}
+_Static_assert(WIDE_BYTES == 2 * FOLD_BYTES, "the first half is folded over the second");
 #endif
 
 uint64_t crc64_update_portable(uint64_t crc, const void *bytes, size_t length) {
@@ -136,7 +177,7 @@ uint64_t crc64_update_portable(uint64_t crc, const void *bytes, size_t length) {
 uint64_t crc64_update(uint64_t crc, const void *bytes, size_t length) {
 #ifdef CRC64_PCLMUL
   if (length >= FOLD_BYTES && have_pclmul && !__atomic_load_n(&force_portable, __ATOMIC_RELAXED)) {
-    return ~by_pclmul(~crc, bytes, length);
+    return ~(have_wide && length >= WIDE_MIN ? by_vpclmul : by_pclmul)(~crc, bytes, length);
   }
 #endif
   return crc64_update_portable(crc, bytes, length);
@@ -151,7 +192,7 @@ uint64_t crc64_combine(uint64_t crc_a, uint64_t crc_b, uint64_t length_b) {
 
 const char *crc64_kind(void) {
 #ifdef CRC64_PCLMUL
-  if (have_pclmul && !__atomic_load_n(&force_portable, __ATOMIC_RELAXED)) return "pclmul";
+  if (have_pclmul && !__atomic_load_n(&force_portable, __ATOMIC_RELAXED)) return have_wide ? "vpclmul" : "pclmul";
 #endif
   return "portable";
 }

@@ -23,7 +23,7 @@ uint64_t crc64_update_portable(uint64_t crc, const void *bytes, size_t length);
 /** CRC of A followed by B from both CRCs and B's length in bytes; no byte is read. */
 uint64_t crc64_combine(uint64_t crc_a, uint64_t crc_b, uint64_t length_b);
 
-/** "pclmul" or "portable": what crc64_update uses now. */
+/** "vpclmul", "pclmul" or "portable": what crc64_update uses now. */
 const char *crc64_kind(void);
 
 /** Tests: non-zero makes crc64_update portable, zero lets it choose again. */

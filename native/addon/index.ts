@@ -100,7 +100,7 @@ export interface Addon {
   crcBytes(crc: bigint, bytes: Uint8Array, length: number): bigint;
   /** CRC of A‖B from CRC(A), CRC(B) and B's length. */
   crcCombine(crcA: bigint, crcB: bigint, lengthB: number): bigint;
-  /** 'pclmul' | 'portable' */
+  /** 'vpclmul' | 'pclmul' | 'portable' */
   crcKind(): string;
   /** Tests only: force the portable CRC. */
   forcePortable(on: boolean): void;
