@@ -56,8 +56,8 @@ const maxMs = 5000;
 /** Connections to one endpoint; more requests wait. */
 const connectionsMax = 64;
 const waitersMax = 4096;
-/** Of TLS: bytes that are encrypted in one go. */
-const sliceBytes = 512 * 1024;
+/** Bytes that a connection sends in one turn of the event loop: some tenths of a millisecond. */
+const sliceBytes = { http: 1024 * 1024, https: 512 * 1024 } as const;
 
 /** Of a failure's own words, which may be an endpoint's. */
 const problemMax = 400;
@@ -91,7 +91,14 @@ export class Bucket {
           region,
           addressing,
           credentials: file === null ? undefined : () => file.read(),
-          http: { connectMs, idleMs, sliceBytes, connectionsMax, waitersMax, tls: { ca, verify: tlsVerify } },
+          http: {
+            connectMs,
+            idleMs,
+            sliceBytes: sliceBytes[address.protocol],
+            connectionsMax,
+            waitersMax,
+            tls: { ca, verify: tlsVerify },
+          },
         }),
       () => hooks.now(),
     );
