@@ -20,7 +20,8 @@ async function send(method: string, headers: Record<string, string | number>, bo
   const answered = once(req, 'response') as Promise<[IncomingMessage]>;
   for (let at = 0; at < body; at += slice.length) {
     const more = req.write(at + slice.length <= body ? slice : slice.subarray(0, body - at));
-    if (!more) await once(req, 'drain');
+    // Behind the last one the answer may come first: then nobody tells of the drain any more.
+    if (!more && at + slice.length < body) await once(req, 'drain');
   }
   req.end();
   const [res] = await answered;
