@@ -63,12 +63,9 @@ class World {
     this.#promised.set(this.#storage);
     this.#durable = new code.Durable({ size: start, reopened: start > 0, chunkBytes });
     this.#digestFirst = draw.oneIn(4);
-    this.#plan = new code.WritePlan({
-      blocksInFlight: this.#blocksInFlight,
-      align: draw.oneIn(4) ? 1 : sector,
-      end: start,
-      digestFirst: this.#digestFirst,
-    });
+    const align = draw.oneIn(4) ? 1 : sector;
+    const many = { blocksInFlight: this.#blocksInFlight, digestFirst: this.#digestFirst };
+    this.#plan = new code.WritePlan({ ...many, align, end: start });
     this.#coverage = new code.Coverage({ crcCombine: combineSums, sums, chunkBytes });
     const place =
       start > 0 && draw.oneIn(2)

@@ -31,7 +31,11 @@ describe('CRC-64/NVME', () => {
     const random = new Random(seed);
     const bytes = random.bytes(70_000);
     // Above 1024 bytes: each length of what is left behind the widest step.
-    const lengths = [...Array(600).keys(), ...[...Array(600).keys()].map((n) => 1000 + n), ...Array.from({ length: 60 }, () => random.below(66_000))];
+    const lengths = [
+      ...Array(600).keys(),
+      ...[...Array(600).keys()].map((n) => 1000 + n),
+      ...Array.from({ length: 60 }, () => random.below(66_000)),
+    ];
     for (const length of lengths) {
       const part = bytes.subarray(random.below(16)).subarray(0, length);
       const start = (BigInt(random.word()) << 32n) | BigInt(random.word());

@@ -45,7 +45,15 @@ async function performChecked(record: Int32Array, area: LaneArea, store: S3Store
   const start = joinWords(record[orderWord.startLow], record[orderWord.startHigh]);
   switch (record[orderWord.op]) {
     case op.write:
-      return write(store, file, offset, { arena, offset: memoryOffset, length }, pieces === 1, area, crcsOf(record, area));
+      return write(
+        store,
+        file,
+        offset,
+        { arena, offset: memoryOffset, length },
+        pieces === 1,
+        area,
+        crcsOf(record, area),
+      );
     case op.read:
       return read(store, file, sums, { offset, start }, { arena, offset: memoryOffset, length }, align, area);
     case op.digestFile:

@@ -28,11 +28,7 @@ export interface Seal {
 }
 
 /** The bytes are not to change until their request has ended. `known`: their CRC, where somebody has made it before. */
-export async function seal(
-  kind: Integrity,
-  bytes: readonly Uint8Array[],
-  known: bigint | null = null,
-): Promise<Seal> {
+export async function seal(kind: Integrity, bytes: readonly Uint8Array[], known: bigint | null = null): Promise<Seal> {
   if (kind === 'crc64nvme' && known !== null) return { input: { ChecksumCRC64NVME: crcText(known) }, crc: known };
   const slices = slicesOf(bytes, sliceBytes[kind]);
   const isLong = lengthOf(bytes) > sliceBytes[kind];
