@@ -66,6 +66,34 @@ export async function ask(target: Target, what: Ask = {}): Promise<Answer> {
   return promise;
 }
 
+export interface Received {
+  status: number;
+  headers: http.IncomingHttpHeaders;
+  body: Buffer;
+  /** How it ended: '' well. */
+  error: string;
+}
+
+/** Like ask, but tells what had come when the connection broke. */
+export function askBroken(target: Target, what: Ask): Promise<Received> {
+  const { promise, resolve } = Promise.withResolvers<Received>();
+  const { options, body: sent } = prepare(target, what);
+  const chunks: Buffer[] = [];
+  let status = 0;
+  let headers: http.IncomingHttpHeaders = {};
+  const end = (error: string) => resolve({ status, headers, body: Buffer.concat(chunks), error });
+  const request = http.request(options, (response) => {
+    status = response.statusCode!;
+    headers = response.headers;
+    response.on('data', (chunk: Buffer) => chunks.push(chunk));
+    response.on('error', (error: NodeJS.ErrnoException) => end(error.code ?? error.message));
+    response.on('end', () => end(''));
+  });
+  request.on('error', (error: NodeJS.ErrnoException) => end(error.code ?? error.message));
+  request.end(sent);
+  return promise;
+}
+
 /** What goes to http.request, signed. */
 export function prepare(
   { url: origin, bucket, credentials }: Target,

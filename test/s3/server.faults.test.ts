@@ -7,41 +7,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { Random, seed } from '../support/addon-kit.ts';
-import { type Ask, ask, prepare } from './raw-client.ts';
+import { ask, askBroken, prepare } from './raw-client.ts';
 import type { FaultAction, FaultData, Point } from './server/fault-data.ts';
 import { caPath, S3Server } from './server/server.ts';
 
 const ca = readFileSync(caPath, 'utf8');
 const body = new Random(seed).bytes(500_000);
 const endpoints = (['http', 'https'] as const).map((protocol) => ({ protocol }));
-
-interface Received {
-  status: number;
-  headers: http.IncomingHttpHeaders;
-  body: Buffer;
-  /** How it ended: '' well. */
-  error: string;
-}
-
-/** Like ask, but tells what had come when the connection broke. */
-function askBroken(server: S3Server, what: Ask): Promise<Received> {
-  const { promise, resolve } = Promise.withResolvers<Received>();
-  const { options, body: sent } = prepare(server, what);
-  const chunks: Buffer[] = [];
-  let status = 0;
-  let headers: http.IncomingHttpHeaders = {};
-  const end = (error: string) => resolve({ status, headers, body: Buffer.concat(chunks), error });
-  const request = http.request(options, (response) => {
-    status = response.statusCode!;
-    headers = response.headers;
-    response.on('data', (chunk: Buffer) => chunks.push(chunk));
-    response.on('error', (error: NodeJS.ErrnoException) => end(error.code ?? error.message));
-    response.on('end', () => end(''));
-  });
-  request.on('error', (error: NodeJS.ErrnoException) => end(error.code ?? error.message));
-  request.end(sent);
-  return promise;
-}
 
 const carriedOut: Record<Point, boolean> = { start: false, in: false, read: false, done: true, out: true };
 

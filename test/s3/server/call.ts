@@ -81,7 +81,8 @@ export function readCall(request: IncomingMessage, call: Call, options: Options)
   }
 }
 
-function operationOf(call: Call): OperationName | null {
+/** `headers` need hold no more than x-amz-copy-source. */
+export function operationOf(call: Pick<Call, 'method' | 'key' | 'query' | 'headers'>): OperationName | null {
   const { query, method } = call;
   for (const name of query.keys()) if (unknownSubresources.has(name)) return null;
   if (call.key === '') {

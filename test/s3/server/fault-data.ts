@@ -76,12 +76,15 @@ export interface FaultMatch {
   count?: number;
 }
 
-export interface FaultData {
+/** What has faults (this server, the proxy) says what its actions are. */
+export interface Faulted<Action> {
   match: FaultMatch;
-  action: FaultAction;
+  action: Action;
   /** For a reader of the data file. */
   note?: string;
 }
+
+export type FaultData = Faulted<FaultAction>;
 
 /** What of a request a fault may ask for. */
 export interface FaultTarget {
@@ -122,6 +125,10 @@ export function checkFault({ match, action }: FaultData): void {
   if ('at' in action && action.at !== undefined && !points.includes(action.at)) {
     throw new TypeError(`no such point of a request: ${action.at}`);
   }
+  checkMatch(match);
+}
+
+export function checkMatch(match: FaultMatch): void {
   for (const name of Object.keys(match)) {
     if (!matchKeys.includes(name)) throw new TypeError(`a fault cannot match by ${name}`);
   }

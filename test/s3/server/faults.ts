@@ -1,10 +1,10 @@
-/** The faults of one server, and the handles by which a test waits for them and lets go. */
+/** The faults of one server or proxy, and the handles by which a test waits for them and lets go. */
 import { readFileSync } from 'node:fs';
-import { checkFault, type FaultData, type FaultTarget } from './fault-data.ts';
+import type { Faulted, FaultTarget } from './fault-data.ts';
 
 /** A fault that is at work. */
-export class Fault {
-  readonly data: FaultData;
+export class Fault<Action> {
+  readonly data: Faulted<Action>;
   /** Requests that matched, and those that it hit. */
   matched = 0;
   hits = 0;
@@ -16,8 +16,7 @@ export class Fault {
   #holders: (() => void)[] = [];
   #isReleased = false;
 
-  constructor(data: FaultData) {
-    checkFault(data);
+  constructor(data: Faulted<Action>) {
     this.data = data;
     this.#key = globExpression(data.match.key ?? '*');
   }
@@ -65,23 +64,30 @@ export class Fault {
   }
 }
 
-export class Faults {
-  #list: Fault[] = [];
+export class Faults<Action> {
+  readonly #check: (data: Faulted<Action>) => void;
+  #list: Fault<Action>[] = [];
 
-  add(data: FaultData): Fault {
+  /** `check` throws on what is no fault: a typing error would make a test that cannot fail. */
+  constructor(check: (data: Faulted<Action>) => void) {
+    this.#check = check;
+  }
+
+  add(data: Faulted<Action>): Fault<Action> {
+    this.#check(data);
     const fault = new Fault(data);
     this.#list.push(fault);
     return fault;
   }
 
   /** A JSON file: an array of FaultData. */
-  load(path: string | URL): Fault[] {
+  load(path: string | URL): Fault<Action>[] {
     const data: unknown = JSON.parse(readFileSync(path, 'utf8'));
     if (!Array.isArray(data)) throw new TypeError(`${path}: faults are an array`);
-    return data.map((one) => this.add(one as FaultData));
+    return data.map((one) => this.add(one as Faulted<Action>));
   }
 
-  remove(fault: Fault): void {
+  remove(fault: Fault<Action>): void {
     fault.release();
     this.#list = this.#list.filter((one) => one !== fault);
   }
@@ -97,7 +103,7 @@ export class Faults {
   }
 
   /** The fault that hits this request, if any. */
-  take(target: FaultTarget): Fault | null {
+  take(target: FaultTarget): Fault<Action> | null {
     return this.#list.find((fault) => fault.take(target)) ?? null;
   }
 }

@@ -4,6 +4,7 @@ import { type Call, readCall } from './call.ts';
 import type { Context, Operation, Reply } from './context.ts';
 import { S3Error } from './error.ts';
 import { errorXml } from './error-xml.ts';
+import type { FaultAction } from './fault-data.ts';
 import { changedReply, faultReply, pretend } from './fault-replies.ts';
 import type { Faults } from './faults.ts';
 import type { Journal, LoggedRequest } from './journal.ts';
@@ -17,7 +18,7 @@ import { Gone, Wire } from './wire.ts';
 export interface Serving {
   readonly options: Options;
   readonly state: State;
-  readonly faults: Faults;
+  readonly faults: Faults<FaultAction>;
   readonly journal: Journal;
   newRequestId(): string;
   /** An error of the server's own making: fails the test. */

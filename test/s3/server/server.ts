@@ -9,6 +9,7 @@
 import type { OperationName } from './call.ts';
 import { Digests } from './digest.ts';
 import { Endpoint } from './endpoint.ts';
+import { checkFault, type FaultAction } from './fault-data.ts';
 import { Faults } from './faults.ts';
 import { type Counter, Journal, type LoggedRequest } from './journal.ts';
 import { completeOptions, type Options, type StartOptions } from './options.ts';
@@ -24,7 +25,7 @@ export class S3Server implements AsyncDisposable {
   /** May be changed at any time; requests that come later see it. Endpoints and buckets are fixed at the start. */
   readonly options: Options;
   readonly endpoints: readonly Endpoint[];
-  readonly faults = new Faults();
+  readonly faults = new Faults<FaultAction>(checkFault);
   readonly #state: State;
   readonly #journal: Journal;
   readonly #bugs: unknown[] = [];

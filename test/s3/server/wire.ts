@@ -23,7 +23,7 @@ export class Wire {
   readonly #response: ServerResponse;
   /** Sends RST on the TCP connection, below TLS too. */
   readonly #reset: () => void;
-  #fault: Fault | null = null;
+  #fault: Fault<FaultAction> | null = null;
   /** Set when stall, reset or end has taken place: each happens once a request. */
   #isSpent = false;
 
@@ -34,7 +34,7 @@ export class Wire {
     this.gone = new Promise((resolve) => response.once('close', resolve));
   }
 
-  set fault(fault: Fault | null) {
+  set fault(fault: Fault<FaultAction> | null) {
     this.#fault = fault;
   }
 
