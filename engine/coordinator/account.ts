@@ -7,7 +7,7 @@ export class Account {
   cpuNs = 0;
   deviceNs = 0;
   digestNs = 0;
-  /** Requests over the network that were sent again. */
+  /** Requests over the network that were sent again, and pieces that were read again for their checksums' sake. */
   retries = 0;
   /** The plug-in's own account, from CLOSE. */
   hostWaitNs = 0;

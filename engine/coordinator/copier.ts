@@ -17,6 +17,7 @@ import { type Context, chunkBytes } from './context.ts';
 import { crcOf, type ImageKey } from './image-info.ts';
 import { openArena, slotBytesMin } from './memory.ts';
 import { closeRead, openForRead, type ReadTarget, readRange } from './read-target.ts';
+import { readSurely } from './reread.ts';
 import { ioFailure } from './storage.ts';
 import { fragmentsOf, withCrcs } from './write-durable.ts';
 import { closeTarget, createTarget, dataName, dropClaim, forgetFiles, type WriteTarget } from './write-target.ts';
@@ -168,22 +169,17 @@ async function copyPiece(
   const align = Math.max(files.align, target.files.align);
   const rounded = Math.ceil(length / align) * align;
   const into = { arena, memoryOffset: 0, align };
-  const { crcs, failure: unread } = await readRange(ctx, source, into, at, length, handle, key.what);
-  if (unread !== null && unread.status !== status.EDAMAGED) throw unread;
-  let good = unread === null;
-  if (good && crcs !== null) {
-    const verified = await runOrder(
-      ctx.digest,
-      { op: op.verify, arena, memoryOffset: 0, length, offset: at, align: chunkBytes, crcs },
-      handle,
-    );
-    good = verified.result === length;
-  }
-  if (!good)
+  const { good } = await readSurely(
+    length,
+    () => readPiece(ctx, handle, source, into, at, length),
+    () => ctx.log.warn({ image: key.id, offset: at }, 'a piece does not match its checksums: read again'),
+  );
+  if (good < length) {
     throw new Failed(
       status.EDAMAGED,
       `${key.what}: damaged between offset ${at} and ${at + length}; nothing was copied`,
     );
+  }
   // The last sector is written whole; the commit cuts the file to its size.
   const written = await runOrder(
     ctx.io,
@@ -199,6 +195,30 @@ async function copyPiece(
     handle,
   );
   if (written.result !== rounded) throw failure(target, 'write', written.result);
+}
+
+/** Reads and verifies. Throws Failed where it cannot be read. */
+async function readPiece(
+  ctx: Context,
+  handle: number,
+  source: ReadTarget,
+  into: { arena: number; memoryOffset: number; align: number },
+  at: number,
+  length: number,
+): Promise<{ good: number; failure: Failed | null }> {
+  const { crcs, failure } = await readRange(ctx, source, into, at, length, handle, source.key.what);
+  if (failure !== null) {
+    if (failure.status !== status.EDAMAGED) throw failure;
+    return { good: 0, failure };
+  }
+  if (crcs === null) return { good: length, failure: null };
+  const { arena, memoryOffset } = into;
+  const verified = await runOrder(
+    ctx.digest,
+    { op: op.verify, arena, memoryOffset, length, offset: at, align: chunkBytes, crcs },
+    handle,
+  );
+  return { good: Math.max(0, verified.result), failure: null };
 }
 
 /** Entries of the whole chunks, and what stands behind the last one, as they are. */

@@ -20,6 +20,7 @@ import { type Context, chunkBytes } from './context.ts';
 import { defOf, type ImageInfo } from './image-info.ts';
 import { type Arena, openArena, slotBytesMin, tryOpenArena } from './memory.ts';
 import { closeRead, openForRead, type ReadTarget, readRange } from './read-target.ts';
+import { readSurely } from './reread.ts';
 import { ioFailure } from './storage.ts';
 
 interface Outcome {
@@ -185,7 +186,7 @@ export class ImageReader {
   async #fill(slot: number, offset: number, length: number): Promise<void> {
     this.#tasks++;
     try {
-      const outcome = await this.#readSomewhere(slot, offset, length).catch((error: unknown) => {
+      const outcome = await this.#readSurely(slot, offset, length).catch((error: unknown) => {
         if (error instanceof Failed) return { good: 0, failure: error };
         this.#ctx.bug(`read of ${this.target.key.id}`, error);
         return { good: 0, failure: new Failed(status.EINTERNAL, 'internal error while reading; see the engine log') };
@@ -200,6 +201,19 @@ export class ImageReader {
       this.#tasks--;
       if (this.#tasks === 0) for (const wake of this.#idleWaiters.splice(0)) wake();
     }
+  }
+
+  /** Damaged is what is bad twice in a row. */
+  #readSurely(slot: number, offset: number, length: number): Promise<Outcome> {
+    return readSurely(
+      length,
+      () => this.#readSomewhere(slot, offset, length),
+      (good) => {
+        this.account.retries++;
+        const at = { image: this.target.key.id, offset: offset + good - (good % chunkBytes) };
+        this.#ctx.log.warn(at, 'a chunk does not match its checksum: read again');
+      },
+    );
   }
 
   /** Where the way to the storage fails, by the next mount that has the image. */
