@@ -26,6 +26,8 @@ const s3Flips = 200;
 const s3Listed = 100_000;
 const s3KillsPerStep = 200;
 const mountJobs = 200;
+const s3RainImages = 40;
+const s3EndpointRounds = 20;
 /** Of each parser. */
 const fuzzCpuSeconds = 300;
 
@@ -92,6 +94,20 @@ export function campaignParts(seed: number): Part[] {
       ['test/contract/mounts'],
       { ...env, VAST_OST_MOUNT_JOBS: String(mountJobs) },
       20,
+    ),
+    vitest(
+      'rain, bucket',
+      `${s3RainImages} images a stream through a faulty proxy, seed ${seed}`,
+      ['test/s3/rain'],
+      { ...env, VAST_OST_S3_RAIN: String(s3RainImages) },
+      60,
+    ),
+    vitest(
+      'endpoints, bucket',
+      `one of four killed and back, ${s3EndpointRounds} images a stream and phase`,
+      ['test/s3/many-endpoints'],
+      { ...env, VAST_OST_S3_ENDPOINT_ROUNDS: String(s3EndpointRounds) },
+      30,
     ),
     vitest('power loss, store', `all states, seed ${seed}`, ['test/fault/power-loss'], env, 30),
     vitest('power loss, engine', `all states and syncs, seed ${seed}`, ['test/campaign/power-loss'], env, 60),
