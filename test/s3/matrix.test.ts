@@ -14,7 +14,7 @@ import { caPath, otherCaPath, S3Server } from './server/server.ts';
 import { settingsOf } from './store-kit.ts';
 
 const mib = 1 << 20;
-const size = 17 * mib + 512;
+const size = 9 * mib + 512;
 const addressings = ['path', 'virtual'] as const;
 const schemes = ['http', 'https'] as const;
 const hosts = ['localhost', '127.0.0.1', '[::1]'] as const;

@@ -4,7 +4,7 @@ import { seed } from '../support/seed.ts';
 import { rainOver } from './rain-run.ts';
 import { S3Server } from './server/server.ts';
 
-const images = Number(process.env.VAST_OST_S3_RAIN ?? 2);
+const images = Number(process.env.VAST_OST_S3_RAIN ?? 1);
 
 test.each(['aws-like', 'vast-like'] as const)(
   `${images} images a stream, to an endpoint that is %s (seed ${seed})`,

@@ -24,12 +24,16 @@ const up: [what: string, match: FaultMatch, size: number, retries: number][] = [
   ['the list of parts', { op: 'CompleteMultipartUpload' }, size, 0],
 ];
 
+const signed: ReadonlySet<string> = new Set(['a part', 'an image of one object', 'the list of parts']);
+
 test.each(['aws-like', 'vast-like'] as const)('on the way up to an endpoint that is %s', async (mode) => {
   await using server = await S3Server.start({ mode });
   await using run = await startProxied(server);
   await using host = await s3Script(run.engine);
   await host.ok('create_lsu v lsu');
-  for (const [i, [what, match, bytes, retries]] of up.entries()) {
+  // Each body once, where CRCs go with them; where they are signed or hashed one of each kind.
+  const some = mode === 'aws-like' ? up : up.filter(([what]) => signed.has(what));
+  for (const [i, [what, match, bytes, retries]] of some.entries()) {
     const hits = match.every ?? 1;
     const fault = run.proxy.faults.add({ match: { ...match, count: hits }, action: flipIn });
     server.clearLog();

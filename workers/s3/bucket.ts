@@ -18,6 +18,7 @@ import { Etags } from './etags.ts';
 import { failureClasses, isBug, plain, type S3Verdict, verdictOf, WrongAnswer } from './failures.ts';
 import type { Transfer } from './handler.ts';
 import { probeEndpoint } from './probe.ts';
+import { lengthOf } from './seal.ts';
 
 export interface Told {
   /** For texts. */
@@ -271,23 +272,24 @@ export class Bucket {
     let inARow = 0;
     for (let tries = 1; ; tries++) {
       const [command, transfer] = make();
-      const endpoint = this.#endpoints.begin(refusedBy);
+      const bytes = transfer.body === undefined ? (transfer.into?.length ?? 0) : lengthOf(transfer.body);
+      const endpoint = this.#endpoints.begin(refusedBy, bytes);
       this.#requests++;
       let verdict: S3Verdict;
       let failure: unknown;
       try {
         const answer = take(await endpoint.client.send(command, transfer));
-        this.#endpoints.answered(endpoint);
+        this.#endpoints.answered(endpoint, bytes);
         return answer;
       } catch (error) {
         if (isBug(error)) {
-          this.#endpoints.failed(endpoint, false, '');
+          this.#endpoints.failed(endpoint, bytes, false, '');
           throw error;
         }
         verdict = withoutBare404(command, verdictOf(error));
         failure = error;
         const own = failureClasses[verdict.name].endpoint && !verdict.stale;
-        this.#endpoints.failed(endpoint, own, problemOf(error));
+        this.#endpoints.failed(endpoint, bytes, own, problemOf(error));
       }
       if (verdict.received > 0 && moved(verdict)) inARow = 0;
       const { kind } = failureClasses[verdict.name];

@@ -1,4 +1,7 @@
-/** Which endpoint takes the next request: the least busy of those that answer, in turn among equals. */
+/**
+ * Which endpoint takes the next request: the least busy of those that answer, in turn among equals. Small requests and
+ * large ones are counted apart, so that both numbers are even: one part weighs more than a hundred questions.
+ */
 import type { S3Address, S3Settings } from '../../engine/core/s3-settings.ts';
 
 export interface EndpointStatus {
@@ -17,8 +20,14 @@ export interface Endpoint<Client> extends EndpointStatus {
   /** Milliseconds of the clock; before then it is asked only when all others are set aside too. */
   restsUntil: number;
   restMs: number;
+  /** Bytes of large requests that are under way. */
+  busyBytes: number;
+  /** Of its last request, small and large. */
   turn: number;
+  largeTurn: number;
 }
+
+const largeBytes = 1024 * 1024;
 
 const restMsMin = 500;
 const restMsMax = 30_000;
@@ -44,29 +53,38 @@ export class Endpoints<Client> {
       problem: '',
       restsUntil: 0,
       restMs: 0,
+      busyBytes: 0,
       turn: 0,
+      largeTurn: 0,
     }));
   }
 
-  /** Begins a request there. `not`: those that have refused this very request. */
-  begin(not: ReadonlySet<Endpoint<Client>>): Endpoint<Client> {
+  /** Begins a request there. `not`: those that have refused this very request; `bytes`: of its body, or its answer's. */
+  begin(not: ReadonlySet<Endpoint<Client>>, bytes: number): Endpoint<Client> {
     const now = this.#now();
     const rank = (one: Endpoint<Client>): number => (not.has(one) ? 2 : 0) + (one.restsUntil > now ? 1 : 0);
     let best = this.all[0] as Endpoint<Client>;
     for (const one of this.all) {
-      const by = rank(one) - rank(best) || one.busy - best.busy || one.turn - best.turn;
+      const by =
+        rank(one) - rank(best) ||
+        (isLarge(bytes)
+          ? one.busyBytes - best.busyBytes || one.largeTurn - best.largeTurn
+          : one.busy - best.busy || one.turn - best.turn);
       if (by < 0) best = one;
     }
     // Of those that rest, the one that is asked first tells for all: the next request goes elsewhere until it has.
     if (best.restMs > 0) best.restsUntil = now + best.restMs;
-    best.turn = ++this.#turn;
+    if (isLarge(bytes)) {
+      best.largeTurn = ++this.#turn;
+      best.busyBytes += bytes;
+    } else best.turn = ++this.#turn;
     best.busy++;
     best.requests++;
     return best;
   }
 
-  answered(endpoint: Endpoint<Client>): void {
-    endpoint.busy--;
+  answered(endpoint: Endpoint<Client>, bytes: number): void {
+    endOf(endpoint, bytes);
     endpoint.healthy = true;
     endpoint.problem = '';
     endpoint.restMs = 0;
@@ -74,8 +92,8 @@ export class Endpoints<Client> {
   }
 
   /** `own`: it is the endpoint that failed, and not only the request. */
-  failed(endpoint: Endpoint<Client>, own: boolean, problem: string): void {
-    endpoint.busy--;
+  failed(endpoint: Endpoint<Client>, bytes: number, own: boolean, problem: string): void {
+    endOf(endpoint, bytes);
     endpoint.failures++;
     if (!own) {
       endpoint.restMs = 0;
@@ -94,4 +112,13 @@ export class Endpoints<Client> {
     const now = this.#now();
     return this.all.every((one) => one.restsUntil > now);
   }
+}
+
+function isLarge(bytes: number): boolean {
+  return bytes >= largeBytes;
+}
+
+function endOf(endpoint: Endpoint<unknown>, bytes: number): void {
+  endpoint.busy--;
+  if (isLarge(bytes)) endpoint.busyBytes -= bytes;
 }
