@@ -1,4 +1,5 @@
 import { loadConfig } from '../engine/config.ts';
+import type { EndpointStatus } from '../engine/core/bucket-status.ts';
 import type { StatusJob, StatusMount, StatusReport, StatusServer } from '../engine/core/status-report.ts';
 import { frame } from '../engine/core/wire.ts';
 import { askEngine } from './engine-call.ts';
@@ -40,7 +41,10 @@ export function statusText(report: StatusReport, now: Date): string {
         `${pool.name} lanes`,
         `${pool.busy} busy of ${pool.running}, at most ${pool.max}, ${pool.queued} queued${pool.lost > 0 ? `, ${pool.lost} LOST` : ''}`,
       ]),
-      ...report.servers.flatMap((server) => storageLines(server, report.mounts)),
+      ...report.servers.flatMap((server) => [
+        ...storageLines(server, report.mounts),
+        ...server.endpoints.map((endpoint) => ['endpoint', endpointLine(endpoint)]),
+      ]),
       ...report.mounts.flatMap((mount) => mount.warnings.map((warning) => ['warning', warning])),
       ...report.servers.flatMap(serverWarnings),
       ...(log.dropped > 0 || log.failure
@@ -56,7 +60,7 @@ export function statusText(report: StatusReport, now: Date): string {
 }
 
 function storageLines(server: StatusServer, mounts: readonly StatusMount[]): string[][] {
-  const { name, store, root, ready, endpoints, mountPoints, healthyMounts } = server;
+  const { name, root, mountPoints, healthyMounts } = server;
   const own = mounts.filter((mount) => mount.server === name);
   if (mountPoints > 1) {
     const lines = own.map((mount) => ['mount', `${mount.root}: ${mountState(mount)}`]);
@@ -67,8 +71,7 @@ function storageLines(server: StatusServer, mounts: readonly StatusMount[]): str
     const state = mount.mounted ? (mount.fsType ?? 'mounted') : 'NOT MOUNTED';
     return [['storage', `${name} ${root}: ${state}${stalled(mount.stalledSeconds)}`]];
   }
-  const more = endpoints.length > 1 ? ` and ${endpoints.length - 1} more` : '';
-  return [['storage', `${name} ${root}${more}: ${ready ? store : 'NOT REACHED'}`]];
+  return [['storage', bucketLine(server)]];
 }
 
 /** One of several. */
@@ -80,6 +83,28 @@ function mountState({ state, fsType, lanesLost, stalledSeconds }: StatusMount): 
     silent: 'NOT USED: does not answer',
   };
   return `${words[state]}${stalled(stalledSeconds)}`;
+}
+
+/** What is no mount: a bucket, or memory. */
+function bucketLine({ name, store, root, ready, retries, integrity, conditionalPuts }: StatusServer): string {
+  const parts = [`${name} ${root}: ${ready ? store : 'NOT REACHED'}`];
+  if (integrity !== null) parts.push(integrityWords[integrity]);
+  if (conditionalPuts !== null)
+    parts.push(conditionalPuts ? 'conditional puts' : 'NO conditional puts: one engine only');
+  if (retries > 0) parts.push(`${retries} retries`);
+  return parts.join(', ');
+}
+
+/** How bytes are protected on their way to a bucket. */
+const integrityWords: Readonly<Record<NonNullable<StatusServer['integrity']>, string>> = {
+  crc64nvme: 'CRC-64/NVME',
+  sha256: 'signed SHA-256',
+  md5: 'Content-MD5',
+};
+
+function endpointLine({ origin, healthy, busy, requests, failures, problem }: EndpointStatus): string {
+  const numbers = `${busy} busy, ${requests} requests, ${failures} failed`;
+  return healthy ? `${origin}: ${numbers}` : `${origin}: DOES NOT ANSWER, ${numbers}: ${problem}`;
 }
 
 /** Those of mounts stand with the mounts. */

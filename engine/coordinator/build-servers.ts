@@ -3,6 +3,7 @@ import type { NfsServerConfig, ServerConfig } from '../config-servers.ts';
 import type { LaneOrder, LaneResult } from '../lanes/lane-order.ts';
 import { MountLanes, type PayloadLanes } from '../lanes/mount-lanes.ts';
 import { wayFailed } from '../transfer/retry.ts';
+import type { Note } from './bucket-watch.ts';
 import type { Context, ServerContext } from './context.ts';
 import { Fences } from './fence.ts';
 import { Mounts } from './mounts.ts';
@@ -23,23 +24,25 @@ export function buildServers(parts: Parts): readonly StorageServer[] {
   let mountNext = 0;
   return configs.map((server, number) => {
     const label = serverLabel(server?.name ?? null);
+    const note: Note = (level, text, more) => parts.shared.log[level]({ server: label, ...more }, text);
     const own =
-      server?.store === 's3' ? s3Parts(parts, server, mountNext, label) : mountedParts(parts, server, mountNext, label);
+      server?.store === 's3'
+        ? s3Parts(parts, server, mountNext, label, note)
+        : mountedParts(parts, server, mountNext, label);
     mountNext += own.mounts.length;
     const { shared } = parts;
     const mounts = new Mounts();
     const ctx = { ...shared, server: number, settings: own.settings, open: new OpenImages(), mounts };
     for (const mount of own.mounts) {
       const lanesLost = () => mount.pool.mountStatus(0).lost + parts.io.mountStatus(mount.number).lost;
-      mounts.add({ ctx: mountContext(ctx, mount, label), lanesLost });
+      mounts.add({ ctx: mountContext(ctx, mount, note), lanesLost });
     }
-    return { name: server?.name ?? null, store: own.store, config: server, ctx, mounts, parts: own.mounts };
+    const { store, bucket } = own;
+    return { name: server?.name ?? null, store, config: server, ctx, mounts, bucket, parts: own.mounts };
   });
 }
 
-function mountContext(ctx: ServerContext, { path, io, storage, steps }: OwnMount, label: string): Context {
-  const note = (level: 'info' | 'warn', text: string, more: object): void =>
-    ctx.log[level]({ server: label, ...more }, text);
+function mountContext(ctx: ServerContext, { path, io, storage, steps }: OwnMount, note: Note): Context {
   const held = new Storage(storage, steps, note);
   return { ...ctx, io: new WatchedLanes(io, held), storage: held, mount: path, fences: new Fences() };
 }
@@ -80,5 +83,5 @@ function mountedParts(parts: Parts, server: NfsServerConfig | null, first: numbe
     const number = first + place;
     return { path, pool, number, steps: pool, io: new MountLanes(parts.io, number), storage };
   });
-  return { store: kind === 'memory' ? 'memory' : 'nfs', settings: settingsOf(parts), mounts };
+  return { store: kind === 'memory' ? 'memory' : 'nfs', settings: settingsOf(parts), bucket: null, mounts };
 }

@@ -94,8 +94,8 @@ export class Engine implements LinkEvents, SessionHost {
       engineVersion,
       io: this.io,
       metaPool: (storeKind: 'file' | 'memory', server: string) => pool('meta', engine.metaLanes, { storeKind, server }),
-      netPool: (s3: S3Settings, overdueMs: number, server: string) =>
-        pool('net', netLanes, { storeKind: 's3', s3, overdueMs, server }),
+      netPool: (s3: S3Settings, overdueMs: number, server: string, onBucket: PoolOptions['onBucket']) =>
+        pool('net', netLanes, { storeKind: 's3', s3, overdueMs, server, onBucket }),
     };
     this.servers = new StorageServers(buildServers(parts), log);
     this.#janitors = this.servers.all.map(({ ctx }) => new Janitor(ctx, this.alive));

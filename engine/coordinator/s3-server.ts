@@ -4,6 +4,7 @@ import { op } from '../core/order.ts';
 import type { LaneOrder, LaneResult } from '../lanes/lane-order.ts';
 import { MountLanes, type PayloadLanes } from '../lanes/mount-lanes.ts';
 import { s3SettingsOf } from '../s3-settings-of.ts';
+import { BucketWatch, type Note } from './bucket-watch.ts';
 import { type Own, type Parts, settingsOf } from './server-parts.ts';
 
 /** Slots that are filled while `parts_in_flight` others are sent. */
@@ -12,12 +13,15 @@ const slotsBeside = 2;
 const overdueFactor = 2;
 const overdueSlackMs = 60_000;
 
-export function s3Parts(parts: Parts, server: S3ServerConfig, number: number, label: string): Own {
+export function s3Parts(parts: Parts, server: S3ServerConfig, number: number, label: string, note: Note): Own {
   const { endpoints, bucket, prefix } = server;
   const s3 = s3SettingsOf(server);
-  const net = parts.netPool(s3, s3.retryMs * overdueFactor + overdueSlackMs, label);
+  const watch = new BucketWatch(s3, note, parts.shared.now);
+  const overdueMs = s3.retryMs * overdueFactor + overdueSlackMs;
+  const net = parts.netPool(s3, overdueMs, label, (told) => watch.take(told));
   return {
     store: 's3',
+    bucket: watch,
     settings: {
       ...settingsOf(parts),
       blockBytes: server.partBytes,

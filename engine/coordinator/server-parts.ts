@@ -1,5 +1,6 @@
 /** What a storage server is made of, whatever keeps its bytes. */
 import type { Config } from '../config.ts';
+import type { BucketTold } from '../core/bucket-status.ts';
 import type { S3Settings } from '../core/s3-settings.ts';
 import type { Pool } from '../lanes/pool.ts';
 import type { Context, Settings, Shared } from './context.ts';
@@ -15,12 +16,13 @@ export interface Parts {
   /** Lanes of one server's own for the steps of a store on files, or in memory. */
   metaPool(storeKind: 'file' | 'memory', label: string): Pool;
   /** Lanes of one bucket, for steps and bytes. An order may take `overdueMs`. */
-  netPool(s3: S3Settings, overdueMs: number, label: string): Pool;
+  netPool(s3: S3Settings, overdueMs: number, label: string, onBucket: (told: BucketTold) => void): Pool;
 }
 
 /** What a storage server has besides its name. */
 export interface Own {
   store: StorageServer['store'];
+  bucket: StorageServer['bucket'];
   settings: Settings;
   /** At least one. */
   mounts: readonly OwnMount[];

@@ -4,6 +4,7 @@ import type { ServerConfig } from '../config-servers.ts';
 import { Failed, status } from '../core/errors.ts';
 import { displayName } from '../image/names.ts';
 import type { Pool } from '../lanes/pool.ts';
+import type { BucketWatch } from './bucket-watch.ts';
 import type { ServerContext } from './context.ts';
 import type { Mounts } from './mounts.ts';
 
@@ -21,6 +22,8 @@ export interface StorageServer {
   readonly mounts: Mounts;
   /** In the order of the configuration, as `mounts` has them. */
   readonly parts: readonly MountParts[];
+  /** Null: its store is no bucket. */
+  readonly bucket: BucketWatch | null;
 }
 
 export interface MountParts {

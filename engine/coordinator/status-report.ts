@@ -28,12 +28,13 @@ function poolOf(name: StatusPool['name'], pools: readonly Pool[]): StatusPool {
 }
 
 /** Of the first mount that is there, else of the first: the problems of others stand with the mounts. */
-function serverOf({ name, store, config, mounts }: StorageServer): StatusServer {
+function serverOf({ name, store, config, mounts, bucket }: StorageServer): StatusServer {
   const storages = mounts.all.map(({ storage }) => storage);
   const [first = storages[0] as Storage] = storages.filter(({ root }) => root !== null);
   const { root, problem } = first;
   const { options } = storages[0] as Storage;
   const s3 = config?.store === 's3' ? config : null;
+  const told = bucket?.status;
   return {
     name: serverLabel(name),
     store,
@@ -43,7 +44,10 @@ function serverOf({ name, store, config, mounts }: StorageServer): StatusServer 
     storeId: root?.storeId ?? null,
     mountPoints: mounts.all.filter(({ mount }) => mount !== null).length,
     healthyMounts: mounts.all.filter((ctx) => ctx.mount !== null && mounts.stateOf(ctx) === 'healthy').length,
-    endpoints: s3?.endpoints.map(({ url }) => url) ?? [],
+    endpoints: told?.endpoints ?? [],
+    retries: told?.retries ?? 0,
+    integrity: told?.ways?.integrity ?? null,
+    conditionalPuts: told?.ways?.conditionalPut ?? null,
     tlsVerify: s3?.tlsVerify ?? true,
   };
 }
@@ -143,6 +147,8 @@ export function statusReport(engine: ReportSource, log: { dropped: number; failu
   };
 }
 
+/** Where less of each text has room, endpoints are left off. */
+const endpointCharactersMin = 64;
 const textBytesMax = wire.frameMax - layouts.reply.size;
 
 /**
@@ -175,7 +181,10 @@ function brief(report: StatusReport, charactersMax: number): StatusReport {
       ...server,
       root: cut(server.root),
       problem: cut(server.problem),
-      endpoints: [],
+      endpoints:
+        charactersMax < endpointCharactersMin
+          ? []
+          : server.endpoints.map((one) => ({ ...one, problem: cut(one.problem) })),
     })),
     mounts: report.mounts.map((mount) => ({
       ...mount,

@@ -23,6 +23,7 @@
  * completion. A lane has one order at a time, so there is one area a lane.
  */
 import type { MessagePort } from 'node:worker_threads';
+import type { BucketTold } from './bucket-status.ts';
 import type { S3Settings } from './s3-settings.ts';
 
 export const recordWords = 16;
@@ -122,7 +123,7 @@ export interface ServeTask {
 
 /** Of a thread whose event loop has many lanes: the argument of its one long task, workers/net-main.ts. */
 export interface ServeNetTask {
-  /** NetStart down, NetEnd up; closed by the coordinator when all lanes have ended. */
+  /** NetStart down, NetTold up; closed by the coordinator when all lanes have ended. */
   port: MessagePort;
   s3: S3Settings;
 }
@@ -130,6 +131,8 @@ export interface NetStart {
   lane: number;
   task: ServeTask;
 }
+/** What comes up: of a lane, or of the bucket. */
+export type NetTold = NetEnd | BucketTold;
 /** The lane has ended; `problem` null: after its stop word. */
 export interface NetEnd {
   lane: number;

@@ -6,6 +6,11 @@ export interface S3Address {
   readonly port: number;
 }
 
+/** As texts and logs name it: 'https://[::1]:443'. */
+export function originOf({ protocol, host, port }: S3Address): string {
+  return `${protocol}://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
 /** What a net lane needs to know of its bucket: from [server:NAME], resolved. It holds no secret: credentials are read by the lane. */
 export interface S3Settings {
   /** At least one: addresses of one and the same bucket. */

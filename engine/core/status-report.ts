@@ -1,4 +1,7 @@
 /** What the engine answers to a STATUS frame, as JSON: the coordinator fills it, `vast-ost status` shows it. */
+import type { EndpointStatus } from './bucket-status.ts';
+import type { Integrity } from './passport.ts';
+
 export interface StatusReport {
   engine: {
     version: string;
@@ -54,8 +57,14 @@ export interface StatusServer {
   /** 0: it is none of mounts. New work goes to the healthy ones. */
   mountPoints: number;
   healthyMounts: number;
-  /** Of S3: all of them. */
-  endpoints: string[];
+  /** Of S3: all of them, as of a moment ago. */
+  endpoints: EndpointStatus[];
+  /** Of S3: requests that were sent again since the start. */
+  retries: number;
+  /** Of S3: how bytes are protected on their way; null: not known yet. */
+  integrity: Integrity | null;
+  /** Of S3: conditional puts keep writers apart; false: only one engine may write there. Null: not known yet. */
+  conditionalPuts: boolean | null;
   /** False: certificates are not checked, by the configuration. */
   tlsVerify: boolean;
 }

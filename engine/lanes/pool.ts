@@ -3,6 +3,7 @@
  *
  * Who gets what is decided in assign.ts; Piscina owns the threads, each running one long task.
  */
+import type { BucketTold } from '../core/bucket-status.ts';
 import { errno } from '../core/errors.ts';
 import { op, type ServeTask } from '../core/order.ts';
 import type { S3Settings } from '../core/s3-settings.ts';
@@ -23,6 +24,8 @@ export interface PoolOptions {
   storeKind: ServeTask['storeKind'];
   /** A pool of net lanes: of this bucket. */
   s3?: S3Settings;
+  /** What its thread tells of it. */
+  onBucket?(told: BucketTold): void;
   /** Orders of one mount under way at once; not given: as many as lanes. */
   perMountMax?: number;
   /** Orders that wait; more are answered with −EAGAIN. */
@@ -87,7 +90,7 @@ export class Pool {
     this.#threads =
       options.s3 === undefined
         ? new BlockingThreads(2 * lanesMax, options.onDied, options.lanePath)
-        : new NetThread(options.s3, options.onDied);
+        : new NetThread(options.s3, options.onDied, options.onBucket);
     this.#timer = setInterval(() => this.#lookForLost(), Math.max(10, Math.min(1000, options.overdueMs / 4)));
     this.#timer.unref();
   }

@@ -3,7 +3,8 @@
 import { fileURLToPath } from 'node:url';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
-import type { NetEnd, NetStart, ServeNetTask, ServeTask } from '../core/order.ts';
+import type { BucketTold } from '../core/bucket-status.ts';
+import type { NetStart, NetTold, ServeNetTask, ServeTask } from '../core/order.ts';
 import type { S3Settings } from '../core/s3-settings.ts';
 
 export interface LaneThreads {
@@ -13,6 +14,7 @@ export interface LaneThreads {
   destroy(): Promise<void>;
 }
 
+type OnBucket = ((told: BucketTold) => void) | undefined;
 type OnDied = ((error: Error | null) => void) | undefined;
 
 /**
@@ -60,13 +62,15 @@ const netHeap = { maxYoungGenerationSizeMb: 16, maxOldGenerationSizeMb: 512 };
 export class NetThread implements LaneThreads {
   readonly #threads: Piscina<ServeNetTask, void>;
   readonly #s3: S3Settings;
+  readonly #onBucket: OnBucket;
   readonly #lanes = new Map<number, PromiseWithResolvers<void>>();
   #port: MessagePort | null = null;
   #running: Promise<void> = Promise.resolve();
   #laneNext = 1;
 
-  constructor(s3: S3Settings, onDied: OnDied) {
+  constructor(s3: S3Settings, onDied: OnDied, onBucket: OnBucket) {
     this.#s3 = s3;
+    this.#onBucket = onBucket;
     this.#threads = new Piscina({ ...common, maxThreads: 1, resourceLimits: netHeap });
     this.#threads.on('error', (error: Error) => onDied?.(error));
   }
@@ -88,7 +92,10 @@ export class NetThread implements LaneThreads {
 
   #open(): MessagePort {
     const { port1, port2 } = new MessageChannel();
-    port1.on('message', ({ lane, problem }: NetEnd) => this.#ended(lane, problem));
+    port1.on('message', (told: NetTold) => {
+      if ('lane' in told) this.#ended(told.lane, told.problem);
+      else this.#onBucket?.(told);
+    });
     // An idle pool keeps no process alive: the pool's own timer does that while an order is out.
     port1.unref();
     const task = { port: port2, s3: this.#s3 };

@@ -121,6 +121,9 @@ describe('status', () => {
         mountPoints: 1,
         healthyMounts: 0,
         endpoints: [],
+        retries: 0,
+        integrity: null,
+        conditionalPuts: null,
         tlsVerify: true,
       },
     ],
@@ -150,7 +153,10 @@ describe('status', () => {
     name: 'VastData:cloud',
     store: 's3',
     root: 'https://a/bucket/',
-    endpoints: ['https://a', 'https://b', 'https://c'],
+    endpoints: [
+      { origin: 'https://a:443', healthy: true, busy: 3, requests: 70, failures: 0, problem: '' },
+      { origin: 'https://b:443', healthy: false, busy: 0, requests: 9, failures: 4, problem: 'connect: refused' },
+    ],
     storeId: null,
   };
 
@@ -202,7 +208,7 @@ describe('status', () => {
     // One that is not ready is enough.
     expect(code).toBe(1);
     expect(text).toContain('VastData:prod /mnt/vast: nfs\n');
-    expect(text).toContain('VastData:cloud https://a/bucket/ and 2 more: NOT REACHED\n');
+    expect(text).toContain('VastData:cloud https://a/bucket/: NOT REACHED\n');
     expect(text).toContain('DNS is gone');
     expect(text).toContain('VastData:cloud: tls_verify = false');
   });
@@ -216,7 +222,22 @@ describe('status', () => {
     );
     const { code, text } = await run('status', '--socket', socket);
     expect(code).toBe(0);
-    expect(text).toContain('VastData:cloud https://a/bucket/ and 2 more: s3\n');
+    expect(text).toContain('VastData:cloud https://a/bucket/: s3\n');
+    expect(text).toMatch(/endpoint +https:\/\/a:443: 3 busy, 70 requests, 0 failed\n/);
+    expect(text).toMatch(
+      /endpoint +https:\/\/b:443: DOES NOT ANSWER, 0 busy, 9 requests, 4 failed: connect: refused\n/,
+    );
+  });
+
+  test.each([
+    [{ integrity: 'sha256', conditionalPuts: true, retries: 0 }, 's3, signed SHA-256, conditional puts\n'],
+    [
+      { integrity: 'crc64nvme', conditionalPuts: false, retries: 5 },
+      's3, CRC-64/NVME, NO conditional puts: one engine only, 5 retries\n',
+    ],
+  ] as const)('shows what a bucket does: %j', async (ways, line) => {
+    await listen(honest({ ...report, servers: [{ ...cloud, ...ways }] }));
+    expect((await run('status', '--socket', socket)).text).toContain(`VastData:cloud https://a/bucket/: ${line}`);
   });
 
   test('of several mounts shows each, with what keeps it from being used', async () => {
