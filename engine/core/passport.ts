@@ -53,6 +53,8 @@ export type Integrity = 'crc64nvme' | 'sha256' | 'md5';
 /** What a bucket's endpoints can all do. */
 export interface Abilities {
   readonly integrity: Integrity;
+  /** The cheapest without an x-amz-checksum header: of uploads that were begun without. */
+  readonly withoutCrc: Exclude<Integrity, 'crc64nvme'>;
   /** CRC-64/NVME of the whole object is taken at Complete. */
   readonly objectCrc: boolean;
   /** PUT with If-None-Match and If-Match is honoured. */
@@ -85,9 +87,11 @@ export function abilitiesOf({ endpoints }: Passport): Abilities & { unsafe: bool
   const unsigned = has(endpoints, 'unsignedPayload', 'works');
   const md5 = has(endpoints, 'contentMd5Put', 'verified') && has(endpoints, 'contentMd5Part', 'verified');
   const sha = has(endpoints, 'signedPayload', 'verified');
-  const integrity: Integrity = crc && unsigned ? 'crc64nvme' : sha ? 'sha256' : md5 && unsigned ? 'md5' : 'sha256';
+  const withoutCrc = !sha && md5 && unsigned ? 'md5' : 'sha256';
+  const integrity = crc && unsigned ? 'crc64nvme' : withoutCrc;
   return {
     integrity,
+    withoutCrc,
     unsafe: integrity === 'sha256' && !sha,
     objectCrc: endpoints.every((one) => one.crc64nvmeObject !== 'refused'),
     conditionalPut: has(endpoints, 'ifNoneMatch', 'honoured') && has(endpoints, 'ifMatch', 'honoured'),

@@ -20,6 +20,7 @@ export interface ServerAddress {
 
 export const aws: Abilities = {
   integrity: 'crc64nvme',
+  withoutCrc: 'sha256',
   objectCrc: true,
   conditionalPut: true,
   copyPart: true,

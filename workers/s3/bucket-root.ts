@@ -1,10 +1,13 @@
 /** What stands at a bucket's top: the marker that tells whose it is, and the LSUs. */
 import { errno } from '../../engine/core/errors.ts';
-import { abilitiesOf, type Passport, warningsOf } from '../../engine/core/passport.ts';
+import { abilitiesOf, type Difference, type Passport, warningsOf } from '../../engine/core/passport.ts';
 import { checkName, checkToken, lsuFileName, markerName } from '../layout.ts';
 import { type Capacity, type RootInfo, type Store, StoreError, storeErrno } from '../store.ts';
 import { failed } from './failures.ts';
 import type { Objects } from './objects.ts';
+
+/** For the engine's log. */
+export type Note = (level: 'info' | 'warn', text: string, more: object) => void;
 
 type Arg<M extends keyof Store> = Parameters<Store[M]>[0];
 
@@ -22,14 +25,17 @@ export class BucketRoot {
   readonly #prefix: string;
   readonly #probing: boolean;
   #passport: Passport | null = null;
+  readonly #note: Note;
   readonly #lsus = new Set<string>();
   #open = false;
 
   /** `probing`: the endpoints are asked what they do when the bucket is opened. */
-  constructor(objects: Objects, probing: boolean) {
+  constructor(objects: Objects, probing: boolean, note: Note) {
+    this.#note = note;
     this.#probing = probing;
     this.#objects = objects;
     this.#prefix = objects.bucket.keyPrefix;
+    if (probing) objects.bucket.inspector.learned = (found, differences) => this.#learned(found, differences);
   }
 
   get isOpen(): boolean {
@@ -54,6 +60,7 @@ export class BucketRoot {
     if (this.#probing) await this.#probe();
     this.#lsus.clear();
     this.#open = true;
+    this.#objects.bucket.changed();
     const warnings = this.#passport === null ? [] : warningsOf(this.#passport);
     const mountOptions = `integrity=${this.#objects.abilities.integrity}`;
     return { storeId, fsType: 's3', mountPoint: root, mountOptions, warnings };
@@ -69,15 +76,31 @@ export class BucketRoot {
     throw new StoreError({ errno: storeErrno.notMounted, step: 'marker', path, text: path });
   }
 
-  /** Once a thread, and again whenever the bucket was lost: an endpoint may have become another one. */
+  /** Once a thread, and again whenever the bucket was lost; of single endpoints also when they contradict themselves. */
   async #probe(): Promise<void> {
     try {
-      this.#passport = await this.#objects.bucket.probe();
-      this.#objects.abilities = abilitiesOf(this.#passport);
+      await this.#objects.bucket.probe();
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
       throw new StoreError({ ...error.failure, errno: storeErrno.notMounted, step: 'probe' });
     }
+  }
+
+  #learned(passport: Passport, differences: readonly Difference[]): void {
+    const before = this.#passport === null ? [] : warningsOf(this.#passport);
+    this.#passport = passport;
+    const { integrity, conditionalPut, labels, partsMax } = abilitiesOf(passport);
+    this.#objects.abilities = abilitiesOf(passport);
+    if (differences.length === 0) return;
+    const rows = differences.map((one) => `${one.what}: ${one.before} -> ${one.after}`);
+    this.#note('warn', 'an endpoint is not what its passport said', {
+      differences: rows,
+      integrity,
+      conditionalPut,
+      labels,
+      partsMax,
+    });
+    for (const warning of warningsOf(passport)) if (!before.includes(warning)) this.#note('warn', warning, {});
   }
 
   async init({ text }: Arg<'initRoot'>): Promise<void> {
@@ -133,7 +156,7 @@ export class BucketRoot {
 
   async #marker(): Promise<string | null> {
     try {
-      const told = { budgetMs: markerBudgetMs };
+      const told = { budgetMs: markerBudgetMs, anyEndpoint: true };
       const got = await this.#objects.bucket.get(this.#prefix + markerName, markerBytesMax, told);
       return got === null ? null : got.bytes.toString('utf8');
     } catch (error) {

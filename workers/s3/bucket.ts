@@ -6,17 +6,19 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GetObjectCommand, type GetObjectCommandOutput } from '@aws-sdk/client-s3';
+import type { BucketStatus } from '../../engine/core/bucket-status.ts';
 import { errno } from '../../engine/core/errors.ts';
-import type { EndpointPassport, Passport } from '../../engine/core/passport.ts';
+import type { Passport } from '../../engine/core/passport.ts';
 import type { S3Settings } from '../../engine/core/s3-settings.ts';
 import { StoreError } from '../store.ts';
 import { demandAnswer, withoutBare404 } from './answers.ts';
 import { CredentialsFile } from './credentials.ts';
 import { type CommandOf, EndpointClient } from './endpoint-client.ts';
-import { type Endpoint, type EndpointStatus, Endpoints } from './endpoints.ts';
+import { type Endpoint, Endpoints } from './endpoints.ts';
 import { Etags } from './etags.ts';
 import { failureClasses, isBug, plain, type S3Verdict, verdictOf, WrongAnswer } from './failures.ts';
 import type { Transfer } from './handler.ts';
+import { AbilitiesChanged, Inspector } from './inspector.ts';
 import { probeEndpoint } from './probe.ts';
 import { lengthOf } from './seal.ts';
 
@@ -27,17 +29,15 @@ export interface Told {
   budgetMs?: number;
   /** Counts its retries. */
   tally?: Tally;
+  /** What it asks for rests on abilities: those of this generation. Throws AbilitiesChanged when there are others. */
+  generation?: number;
+  /** Also of an endpoint that is not known yet. */
+  anyEndpoint?: boolean;
 }
 
 /** What an order cost beside its bytes. */
 export interface Tally {
   retries: number;
-}
-
-export interface BucketStatus {
-  requests: number;
-  retries: number;
-  endpoints: EndpointStatus[];
 }
 
 /** For tests: no clock, no chance. */
@@ -65,6 +65,8 @@ const sliceBytes = { http: 1024 * 1024, https: 512 * 1024 } as const;
 
 /** Of a failure's own words, which may be an endpoint's. */
 const problemMax = 400;
+/** So many times bytes may have changed on their way before the endpoint's passport is doubted. */
+const badDigestsInARow = 3;
 
 type Chosen = Endpoint<EndpointClient>;
 
@@ -72,19 +74,20 @@ export class Bucket {
   readonly name: string;
   readonly keyPrefix: string;
   readonly #retryMs: number;
-  readonly #tlsVerify: boolean;
   readonly #endpoints: Endpoints<EndpointClient>;
   readonly #hooks: BucketHooks;
   readonly #etags = new Etags();
+  readonly inspector: Inspector<EndpointClient>;
   #requests = 0;
   #retries = 0;
+  /** Something that `status` tells is another now. */
+  changed: () => void = () => {};
 
   /** Throws where ca_file cannot be read. */
   constructor(settings: S3Settings, hooks: BucketHooks = realHooks) {
     this.name = settings.bucket;
     this.keyPrefix = settings.prefix;
     this.#retryMs = settings.retryMs;
-    this.#tlsVerify = settings.tlsVerify;
     this.#hooks = hooks;
     const ca = settings.caFile === '' ? undefined : readFileSync(settings.caFile, 'utf8');
     const file = settings.credentialsFile === '' ? null : new CredentialsFile(settings.credentialsFile);
@@ -107,6 +110,16 @@ export class Bucket {
         }),
       () => hooks.now(),
     );
+    this.inspector = new Inspector({
+      bucket: this.name,
+      prefix: this.keyPrefix,
+      endpoints: this.#endpoints,
+      ask: ({ client, origin }) => {
+        const tls = origin.startsWith('http:') ? 'none' : tlsVerify ? 'verified' : 'not verified';
+        return probeEndpoint(client, { origin, bucket: this.name, prefix: this.keyPrefix, tls });
+      },
+      now: () => hooks.now(),
+    });
   }
 
   /**
@@ -114,23 +127,18 @@ export class Bucket {
    * used at all.
    */
   async probe(): Promise<Passport> {
-    const endpoints: EndpointPassport[] = [];
-    let failure: unknown = null;
-    for (const { origin, client } of this.#endpoints.all) {
-      const tls = origin.startsWith('http:') ? 'none' : this.#tlsVerify ? 'verified' : 'not verified';
-      try {
-        endpoints.push(await probeEndpoint(client, { origin, bucket: this.name, prefix: this.keyPrefix, tls }));
-      } catch (error) {
-        if (isBug(error)) throw error;
-        failure ??= this.#told('probe', `${origin}/${this.name}`, verdictOf(error), error);
-      }
+    const failures = await this.inspector.askAll();
+    for (const { endpoint, error } of failures) {
+      if (isBug(error)) throw error;
+      this.#endpoints.rests(endpoint, problemOf(error));
     }
-    if (endpoints.length === 0) throw failure;
-    const probedAt = new Date().toISOString();
-    return { format: 1, bucket: this.name, prefix: this.keyPrefix, probedAt, endpoints };
+    const [first] = failures;
+    const { passport } = this.inspector;
+    if (passport !== null) return passport;
+    throw this.#told('probe', `${first?.endpoint.origin}/${this.name}`, verdictOf(first?.error), first?.error);
   }
 
-  status(): BucketStatus {
+  status(): Omit<BucketStatus, 'ways'> {
     const endpoints = this.#endpoints.all.map(({ origin, healthy, busy, requests, failures, problem }) => ({
       origin,
       healthy,
@@ -271,18 +279,27 @@ export class Bucket {
     const refusedBy = new Set<Chosen>();
     let inARow = 0;
     for (let tries = 1; ; tries++) {
+      this.#demandAbilities(told);
       const [command, transfer] = make();
       const bytes = transfer.body === undefined ? (transfer.into?.length ?? 0) : lengthOf(transfer.body);
       const endpoint = this.#endpoints.begin(refusedBy, bytes);
+      this.inspector.lookAround(endpoint);
       this.#requests++;
+      this.changed();
       let verdict: S3Verdict;
       let failure: unknown;
       try {
+        // None is known that could take it: before anything is sent there.
+        if (!endpoint.known && told.anyEndpoint !== true) {
+          await this.inspector.inspect(endpoint);
+          this.#demandAbilities(told);
+        }
         const answer = take(await endpoint.client.send(command, transfer));
         this.#endpoints.answered(endpoint, bytes);
+        this.changed();
         return answer;
       } catch (error) {
-        if (isBug(error)) {
+        if (isBug(error) || error instanceof AbilitiesChanged) {
           this.#endpoints.failed(endpoint, bytes, false, '');
           throw error;
         }
@@ -290,6 +307,12 @@ export class Bucket {
         failure = error;
         const own = failureClasses[verdict.name].endpoint && !verdict.stale;
         this.#endpoints.failed(endpoint, bytes, own, problemOf(error));
+        this.changed();
+      }
+      if (isGone(verdict)) this.inspector.gone(endpoint);
+      if (told.generation !== undefined && contradicts(verdict, tries)) {
+        await this.inspector.suspect(endpoint);
+        this.#demandAbilities(told);
       }
       if (verdict.received > 0 && moved(verdict)) inARow = 0;
       const { kind } = failureClasses[verdict.name];
@@ -306,6 +329,11 @@ export class Bucket {
       if (told.tally !== undefined) told.tally.retries++;
       if (waitMs > 0) await this.#hooks.wait(waitMs);
     }
+  }
+
+  /** Throws AbilitiesChanged. */
+  #demandAbilities({ generation }: Told): void {
+    if (generation !== undefined && generation !== this.inspector.generation) throw new AbilitiesChanged();
   }
 
   /** At once where another endpoint can do it, or where only a kept connection had ended. */
@@ -351,6 +379,20 @@ export class Bucket {
 
 function problemOf(error: unknown): string {
   return plain(error instanceof Error ? error.message : String(error), problemMax);
+}
+
+/** Nobody is there, or somebody else: what answers next is to be asked what it can do. */
+function isGone({ name, stale }: S3Verdict): boolean {
+  return !stale && (name === 'refused' || name === 'unreachable' || name === 'unknownHost' || name === 'certificate');
+}
+
+/**
+ * A request that was made as the passport says is refused for what it is. Bytes that change on their way are the network's
+ * fault, unless that goes on.
+ */
+function contradicts({ name, status }: S3Verdict, tries: number): boolean {
+  const isRefused = name === 'notImplemented' || (name === 'other' && status === 400);
+  return isRefused || (name === 'changedOnTheWay' && tries % badDigestsInARow === 0);
 }
 
 function isExists(error: unknown): error is StoreError {

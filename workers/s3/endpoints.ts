@@ -2,21 +2,13 @@
  * Which endpoint takes the next request: the least busy of those that answer, in turn among equals. Small requests and
  * large ones are counted apart, so that both numbers are even: one part weighs more than a hundred questions.
  */
-import type { S3Address, S3Settings } from '../../engine/core/s3-settings.ts';
-
-export interface EndpointStatus {
-  origin: string;
-  /** Answers, or was not asked yet. */
-  healthy: boolean;
-  busy: number;
-  requests: number;
-  failures: number;
-  /** Of the last failure that was the endpoint's own; '' since it has answered again. */
-  problem: string;
-}
+import type { EndpointStatus } from '../../engine/core/bucket-status.ts';
+import { originOf, type S3Address, type S3Settings } from '../../engine/core/s3-settings.ts';
 
 export interface Endpoint<Client> extends EndpointStatus {
   readonly client: Client;
+  /** Its abilities are those that requests rest on; false: it is to be asked first. */
+  known: boolean;
   /** Milliseconds of the clock; before then it is asked only when all others are set aside too. */
   restsUntil: number;
   restMs: number;
@@ -32,9 +24,8 @@ const largeBytes = 1024 * 1024;
 const restMsMin = 500;
 const restMsMax = 30_000;
 
-export function originOf({ protocol, host, port }: S3Address): string {
-  return `${protocol}://${host.includes(':') ? `[${host}]` : host}:${port}`;
-}
+/** Characters of a problem that are kept: an endpoint may say anything. */
+const problemMax = 300;
 
 export class Endpoints<Client> {
   readonly all: readonly Endpoint<Client>[];
@@ -45,6 +36,7 @@ export class Endpoints<Client> {
     this.#now = now;
     this.all = settings.endpoints.map((address) => ({
       client: makeClient(address),
+      known: true,
       origin: originOf(address),
       healthy: true,
       busy: 0,
@@ -62,7 +54,8 @@ export class Endpoints<Client> {
   /** Begins a request there. `not`: those that have refused this very request; `bytes`: of its body, or its answer's. */
   begin(not: ReadonlySet<Endpoint<Client>>, bytes: number): Endpoint<Client> {
     const now = this.#now();
-    const rank = (one: Endpoint<Client>): number => (not.has(one) ? 2 : 0) + (one.restsUntil > now ? 1 : 0);
+    const rank = (one: Endpoint<Client>): number =>
+      (not.has(one) ? 4 : 0) + (one.restsUntil > now ? 2 : 0) + (one.known ? 0 : 1);
     let best = this.all[0] as Endpoint<Client>;
     for (const one of this.all) {
       const by =
@@ -101,8 +94,13 @@ export class Endpoints<Client> {
       endpoint.healthy = true;
       return;
     }
+    this.rests(endpoint, problem);
+  }
+
+  /** It is left alone for a while, for longer each time. */
+  rests(endpoint: Endpoint<Client>, problem: string): void {
     endpoint.healthy = false;
-    endpoint.problem = problem;
+    endpoint.problem = problem.slice(0, problemMax).replace(/\p{C}/gu, ' ');
     endpoint.restMs = Math.min(restMsMax, Math.max(restMsMin, 2 * endpoint.restMs));
     endpoint.restsUntil = this.#now() + endpoint.restMs;
   }

@@ -5,6 +5,7 @@
 import { CompleteMultipartUploadCommand, CreateMultipartUploadCommand, UploadPartCommand } from '@aws-sdk/client-s3';
 import { assert } from '../../engine/core/assert.ts';
 import { errno } from '../../engine/core/errors.ts';
+import type { Integrity } from '../../engine/core/passport.ts';
 import type { Labels } from '../../engine/core/store.ts';
 import { addon } from '../../native/addon/index.ts';
 import { storeErrno } from '../store.ts';
@@ -12,7 +13,7 @@ import type { Tally } from './bucket.ts';
 import { failed } from './failures.ts';
 import type { ImageKeys } from './keys.ts';
 import { isErrno, type Objects } from './objects.ts';
-import { crcText, lengthOf } from './seal.ts';
+import { crcText, lengthOf, seal } from './seal.ts';
 import { encodeRecord, type Part, type Span } from './upload-record.ts';
 
 /** What is there of it when the image is opened. */
@@ -27,28 +28,49 @@ export interface FragmentStart {
   readonly spans: readonly Span[];
   /** Its object is there, of so many bytes; null: not yet. */
   readonly object: number | null;
+  /** The upload was begun with CRC-64/NVME: its parts carry theirs. */
+  readonly withCrc: boolean;
   /** ETag of an object that is there already, and is not the one that this upload makes. */
   readonly replaces?: string;
 }
 
 export function freshFragment(n: number, start: number): FragmentStart {
-  return { n, start, uploadId: null, parts: [], next: 1, spans: [{ first: 1, last: null }], object: null };
+  return {
+    n,
+    start,
+    uploadId: null,
+    parts: [],
+    next: 1,
+    spans: [{ first: 1, last: null }],
+    object: null,
+    withCrc: false,
+  };
 }
 
 /** One for a resume's copies takes the same checksums: parts that are sent go into it too. */
-export async function beginUpload(objects: Objects, key: string, labels: Labels): Promise<string> {
-  const { bucket, abilities } = objects;
-  const withCrc = abilities.integrity === 'crc64nvme';
-  const { UploadId = '' } = await bucket.send(
-    new CreateMultipartUploadCommand({
+export async function beginUpload(
+  objects: Objects,
+  key: string,
+  labels: Labels,
+): Promise<{ uploadId: string; withCrc: boolean }> {
+  const { bucket } = objects;
+  let withCrc = false;
+  const { UploadId = '' } = await objects.adapted((generation) => {
+    withCrc = beginsWithCrc(objects);
+    const command = new CreateMultipartUploadCommand({
       Bucket: bucket.name,
       Key: key,
       ...objects.labelled(labels),
       ...(withCrc ? { ChecksumAlgorithm: 'CRC64NVME', ChecksumType: 'FULL_OBJECT' } : {}),
-    }),
-  );
+    });
+    return bucket.send(command, {}, { generation });
+  });
   if (UploadId === '') failed('CreateMultipartUpload', key, errno.EPROTO);
-  return UploadId;
+  return { uploadId: UploadId, withCrc };
+}
+
+function beginsWithCrc({ abilities }: Objects): boolean {
+  return abilities.integrity === 'crc64nvme';
 }
 
 export class FragmentUpload {
@@ -61,6 +83,7 @@ export class FragmentUpload {
   readonly #replaces: string | null;
   #parts: Part[];
   #uploadId: Promise<string> | null;
+  #withCrc: boolean;
   #next: number;
   #size: number;
   #isDone: boolean;
@@ -76,6 +99,7 @@ export class FragmentUpload {
     this.#replaces = from.replaces ?? null;
     this.#parts = [...from.parts];
     this.#uploadId = from.uploadId === null ? null : Promise.resolve(from.uploadId);
+    this.#withCrc = from.withCrc;
     this.#next = from.next;
     this.#isDone = from.object !== null;
     this.#size = from.object ?? this.#parts.reduce((sum, { size }) => sum + size, 0);
@@ -119,17 +143,31 @@ export class FragmentUpload {
     this.#parts.push(part);
     this.#size += part.size;
     this.#uploadId ??= this.#create();
-    const [{ input, payloadSha256, crc }, uploadId] = await Promise.all([
-      this.#objects.seal(bytes, known),
-      this.#uploadId,
-    ]);
-    const { ETag = '' } = await bucket.send(
-      new UploadPartCommand({ Bucket: bucket.name, Key: key, UploadId: uploadId, PartNumber: number, ...input }),
-      { body: bytes, payloadSha256 },
-      { part: number, tally },
-    );
-    part.etag = ETag;
-    part.crc = crc;
+    await this.#objects.adapted(async (generation) => {
+      const [{ input, payloadSha256, crc }, uploadId] = await Promise.all([seal(this.#way, bytes, known), this.#uploadId]);
+      const { ETag = '' } = await bucket.send(
+        new UploadPartCommand({
+          Bucket: bucket.name,
+          Key: key,
+          UploadId: uploadId ?? '',
+          PartNumber: number,
+          ...input,
+        }),
+        { body: bytes, payloadSha256 },
+        { part: number, tally, generation },
+      );
+      part.etag = ETag;
+      part.crc = crc;
+    });
+  }
+
+  /**
+   * How a part is protected. Endpoints take a checksum only in an upload that was begun with it; where they check it no
+   * more, the part is signed, or what else they check, and the object has no checksum of its own.
+   */
+  get #way(): Integrity {
+    const { integrity, withoutCrc } = this.#objects.abilities;
+    return this.#withCrc ? integrity : withoutCrc;
   }
 
   /** All of it at once, without parts. Throws StoreError. */
@@ -156,36 +194,22 @@ export class FragmentUpload {
 
   /** The record comes before the first part: from then on whoever resumes the image finds them. */
   async #create(): Promise<string> {
-    const uploadId = await beginUpload(this.#objects, this.#keys.fragment(this.n), this.#labels);
+    // Parts are sealed meanwhile; those that were sealed another way are refused by their generation, and sealed anew.
+    this.#withCrc = beginsWithCrc(this.#objects);
+    const { uploadId, withCrc } = await beginUpload(this.#objects, this.#keys.fragment(this.n), this.#labels);
+    this.#withCrc = withCrc;
     await this.#objects.put(this.#keys.record(this.n), [encodeRecord({ uploadId, spans: this.#spans })]);
     return uploadId;
   }
 
   async #complete(): Promise<void> {
-    const { bucket, abilities } = this.#objects;
+    const { bucket } = this.#objects;
     const key = this.#keys.fragment(this.n);
     const size = this.#size;
     assert(this.#uploadId !== null, 'an object is made of parts');
     const uploadId = await this.#uploadId;
-    const crc = this.#crc();
     try {
-      await bucket.send(
-        new CompleteMultipartUploadCommand({
-          Bucket: bucket.name,
-          Key: key,
-          UploadId: uploadId,
-          ...(crc === null || !abilities.objectCrc
-            ? {}
-            : { ChecksumCRC64NVME: crcText(crc), ChecksumType: 'FULL_OBJECT' }),
-          MultipartUpload: {
-            Parts: this.#parts.map(({ number, etag, crc: own }) => ({
-              PartNumber: number,
-              ETag: etag,
-              ...(own === null ? {} : { ChecksumCRC64NVME: crcText(own) }),
-            })),
-          },
-        }),
-      );
+      await this.#objects.adapted((generation) => bucket.send(this.#completion(uploadId), {}, { generation }));
     } catch (error) {
       // An earlier try may have done it, its answer lost: then the object is there, of this size and so many parts,
       // and is not the one that was there before.
@@ -198,6 +222,26 @@ export class FragmentUpload {
     this.#isDone = true;
     // Ten thousand of them a fragment are not carried along to the end of the image.
     this.#parts = [];
+  }
+
+  #completion(uploadId: string): CompleteMultipartUploadCommand {
+    const { bucket, abilities } = this.#objects;
+    // Where the endpoints check none, they might refuse it.
+    const withCrcs = abilities.integrity === 'crc64nvme';
+    const crc = withCrcs && abilities.objectCrc ? this.#crc() : null;
+    return new CompleteMultipartUploadCommand({
+      Bucket: bucket.name,
+      Key: this.#keys.fragment(this.n),
+      UploadId: uploadId,
+      ...(crc === null ? {} : { ChecksumCRC64NVME: crcText(crc), ChecksumType: 'FULL_OBJECT' }),
+      MultipartUpload: {
+        Parts: this.#parts.map(({ number, etag, crc: own }) => ({
+          PartNumber: number,
+          ETag: etag,
+          ...(own === null || !withCrcs ? {} : { ChecksumCRC64NVME: crcText(own) }),
+        })),
+      },
+    });
   }
 
   /** The ETag of an object in parts ends with their number. Endpoints that make up other ones are believed the size. */

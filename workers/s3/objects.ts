@@ -10,9 +10,10 @@ import { errno } from '../../engine/core/errors.ts';
 import type { Abilities } from '../../engine/core/passport.ts';
 import type { Labels } from '../../engine/core/store.ts';
 import { StoreError } from '../store.ts';
-import type { Bucket, Tally } from './bucket.ts';
+import type { Bucket, Tally, Told } from './bucket.ts';
 import { failed } from './failures.ts';
-import { type Seal, seal } from './seal.ts';
+import { AbilitiesChanged } from './inspector.ts';
+import { seal } from './seal.ts';
 
 export interface ObjectStat {
   size: number;
@@ -38,6 +39,8 @@ export interface ListPage {
 const deletesAtOnce = 8;
 /** Pages of a list, one after the other, in which nothing is. */
 export const emptyPagesMax = 1000;
+/** Endpoints that change what they can do more often while one request is made are told as a failure. */
+const adaptionsMax = 5;
 
 export class Objects {
   readonly bucket: Bucket;
@@ -49,13 +52,23 @@ export class Objects {
     this.abilities = abilities;
   }
 
-  seal(bytes: readonly Uint8Array[], crc: bigint | null = null): Promise<Seal> {
-    return seal(this.abilities.integrity, bytes, crc);
+  /**
+   * Carries out what rests on abilities; anew when they turn out to be others. `generation` goes with its requests;
+   * `again`: an earlier one may have been carried out, its answer lost.
+   */
+  async adapted<T>(work: (generation: number, again: boolean) => Promise<T>): Promise<T> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await work(this.bucket.inspector.generation, tries > 1);
+      } catch (error) {
+        if (!(error instanceof AbilitiesChanged) || tries >= adaptionsMax) throw error;
+      }
+    }
   }
 
   /** Replaces what is there. */
   async put(key: string, bytes: readonly Uint8Array[], labels: Labels = {}, tally?: Tally): Promise<ObjectStat> {
-    return this.#put(key, bytes, this.labelled(labels), tally);
+    return this.adapted((generation) => this.#put(key, bytes, this.labelled(labels), { generation, tally }));
   }
 
   /** As the commands want it. An endpoint that refuses metadata gets none: nothing of ours needs it. */
@@ -65,20 +78,25 @@ export class Objects {
 
   /** Null: there is such an object already, other than this one. */
   async putNew(key: string, bytes: Uint8Array): Promise<ObjectStat | null> {
-    if (!this.abilities.conditionalPut) {
-      if ((await this.head(key)) !== null) return null;
-      return this.#put(key, [bytes], {});
-    }
-    return this.#putIf(key, bytes, { IfNoneMatch: '*' });
+    return this.adapted(async (generation, again) => {
+      if (this.abilities.conditionalPut) return this.#putIf(key, bytes, { IfNoneMatch: '*' }, generation);
+      if (again) {
+        const there = await this.#ours(key, bytes);
+        if (there !== 'none') return there;
+      } else if ((await this.head(key)) !== null) return null;
+      return this.#put(key, [bytes], {}, { generation });
+    });
   }
 
   /** Replaces the object only if it still is the one of this ETag. Null: it is not. */
   async replace(key: string, bytes: Uint8Array, etag: string): Promise<ObjectStat | null> {
-    if (this.abilities.conditionalPut && etag !== '') return this.#putIf(key, bytes, { IfMatch: etag });
-    const put = await this.#put(key, [bytes], {});
-    // Nothing kept another writer from doing the same at this moment: at least the last word is known.
-    const there = await this.bucket.get(key, bytes.length + 1);
-    return there?.bytes.equals(bytes) ? put : null;
+    return this.adapted(async (generation) => {
+      if (this.abilities.conditionalPut && etag !== '') return this.#putIf(key, bytes, { IfMatch: etag }, generation);
+      const put = await this.#put(key, [bytes], {}, { generation });
+      // Nothing kept another writer from doing the same at this moment: at least the last word is known.
+      const there = await this.bucket.get(key, bytes.length + 1);
+      return there?.bytes.equals(bytes) ? put : null;
+    });
   }
 
   async head(key: string): Promise<ObjectStat | null> {
@@ -159,25 +177,31 @@ export class Objects {
     return all;
   }
 
-  async #put(key: string, bytes: readonly Uint8Array[], more: object, tally?: Tally): Promise<ObjectStat> {
-    const { input, payloadSha256 } = await this.seal(bytes);
+  async #put(key: string, bytes: readonly Uint8Array[], more: object, told: Told): Promise<ObjectStat> {
+    const { input, payloadSha256 } = await seal(this.abilities.integrity, bytes);
     const { ETag = '' } = await this.bucket.send(
       new PutObjectCommand({ Bucket: this.bucket.name, Key: key, ...input, ...more }),
       { body: bytes, payloadSha256 },
-      { tally },
+      told,
     );
     return { size: bytes.reduce((sum, { length }) => sum + length, 0), etag: ETag };
   }
 
-  async #putIf(key: string, bytes: Uint8Array, condition: object): Promise<ObjectStat | null> {
+  async #putIf(key: string, bytes: Uint8Array, condition: object, generation: number): Promise<ObjectStat | null> {
     try {
-      return await this.#put(key, [bytes], condition);
+      return await this.#put(key, [bytes], condition, { generation });
     } catch (error) {
       if (!isErrno(error, errno.EEXIST)) throw error;
-      // An earlier try of ours may have done it, its answer lost: then these very bytes are there.
-      const there = await this.bucket.get(key, bytes.length + 1);
-      return there?.bytes.equals(bytes) ? { size: bytes.length, etag: there.etag } : null;
+      const there = await this.#ours(key, bytes);
+      return there === 'none' ? null : there;
     }
+  }
+
+  /** An earlier try of ours may have put it, its answer lost: then these very bytes are there. Null: others are. */
+  async #ours(key: string, bytes: Uint8Array): Promise<ObjectStat | 'none' | null> {
+    const there = await this.bucket.get(key, bytes.length + 1);
+    if (there === null) return 'none';
+    return there.bytes.equals(bytes) ? { size: bytes.length, etag: there.etag } : null;
   }
 }
 

@@ -84,9 +84,9 @@ async function fullFragments(
       full[i] = { ...fresh, object: size };
       return;
     }
-    const parts = partsBelow(listed, record.spans, start, start + size);
+    const parts = partsBelow(listed.all, record.spans, start, start + size);
     if (endOf(parts, start) !== start + size) failed(`parts are missing of`, keys.fragment(n), errno.ENODATA);
-    full[i] = { ...fresh, uploadId: record.uploadId, parts, next: Infinity };
+    full[i] = { ...fresh, uploadId: record.uploadId, parts, next: Infinity, withCrc: listed.withCrc };
   });
   return full;
 }
@@ -111,11 +111,11 @@ async function lastFragment(
   if (record === null) return { fragment: fresh, tail: await tailOf(objects, keys, start, size) };
   const listed = await listParts(objects, keys.fragment(n), record.uploadId);
   if (listed === null) return fromObject(objects, keys, { n, start, size }, labels);
-  const parts = partsBelow(listed, record.spans, start, size);
+  const parts = partsBelow(listed.all, record.spans, start, size);
   const end = endOf(parts, start);
   const tail = end === size ? new Uint8Array(0) : await tailOf(objects, keys, end, size);
   // The writer before may have sent nothing yet that is listed, and yet have parts on their way.
-  const numbers = [record.spans.at(-1)?.first ?? 0, ...listed.map(({ number }) => number)];
+  const numbers = [record.spans.at(-1)?.first ?? 0, ...listed.all.map(({ number }) => number)];
   const next = Math.max(...numbers) + gapAtResume;
   if (parts.length === 0 && next > objects.abilities.partsMax) {
     // Nothing is in it, and its numbers are used up.
@@ -124,7 +124,7 @@ async function lastFragment(
   }
   const spans = spansWith(parts, next);
   await objects.put(keys.record(n), [encodeRecord({ uploadId: record.uploadId, spans })]);
-  return { fragment: { ...fresh, uploadId: record.uploadId, parts, next, spans }, tail };
+  return { fragment: { ...fresh, uploadId: record.uploadId, parts, next, spans, withCrc: listed.withCrc }, tail };
 }
 
 /** The record first: one that names an upload which is gone would look like an upload that was completed. */
@@ -156,9 +156,16 @@ async function tailOf({ bucket }: Objects, keys: ImageKeys, start: number, size:
   return got.bytes.subarray(got.bytes.length - want);
 }
 
+interface ListedParts {
+  all: ListedPart[];
+  /** The upload was begun with CRC-64/NVME. */
+  withCrc: boolean;
+}
+
 /** Null: there is no such upload any more. */
-async function listParts({ bucket }: Objects, key: string, uploadId: string): Promise<ListedPart[] | null> {
+async function listParts({ bucket }: Objects, key: string, uploadId: string): Promise<ListedParts | null> {
   const all: ListedPart[] = [];
+  let algorithm: string | undefined;
   let marker: string | undefined;
   do {
     let page: ListPartsCommandOutput;
@@ -173,13 +180,16 @@ async function listParts({ bucket }: Objects, key: string, uploadId: string): Pr
     for (const { PartNumber = 0, Size = 0, ETag = '', ChecksumCRC64NVME } of page.Parts ?? []) {
       all.push({ number: PartNumber, size: Size, etag: ETag, crc: crcOfText(ChecksumCRC64NVME) });
     }
+    algorithm ??= page.ChecksumAlgorithm;
     const before = Number(marker ?? 0);
     marker = page.IsTruncated === true ? (page.NextPartNumberMarker ?? '') : undefined;
     // Numbers rise: a list that does not would never end, one cut short would be taken for all there is.
     if (marker !== undefined && !(Number(marker) > before && Number(marker) <= s3PartsMax))
       failed('an answer that goes on without saying where: ListParts', key, errno.EPROTO);
   } while (marker !== undefined);
-  return all;
+  // Not every endpoint tells with what the upload was begun; then its parts do.
+  const withCrc = (algorithm ?? (all.some(({ crc }) => crc !== null) ? 'CRC64NVME' : '')) === 'CRC64NVME';
+  return { all, withCrc };
 }
 
 /**
@@ -223,7 +233,7 @@ async function copied(
   const { bucket, abilities } = objects;
   const key = keys.fragment(n);
   if (!abilities.copyPart) failed('an endpoint without UploadPartCopy cannot go on with', key, errno.EOPNOTSUPP);
-  const uploadId = await beginUpload(objects, key, labels);
+  const { uploadId, withCrc } = await beginUpload(objects, key, labels);
   const parts: Part[] = [];
   for (let offset = 0; offset < border; ) {
     const size = copyPieceBytes(border - offset);
@@ -248,7 +258,7 @@ async function copied(
   const next = parts.length + gapAtResume;
   const spans = spansWith(parts, next);
   await objects.put(keys.record(n), [encodeRecord({ uploadId, spans })]);
-  return { ...freshFragment(n, start), uploadId, parts, next, spans, replaces: etag };
+  return { ...freshFragment(n, start), uploadId, parts, next, spans, withCrc, replaces: etag };
 }
 
 /** None is smaller than a part may be. */

@@ -3,6 +3,7 @@
  * meta and is complete by it, as there. All lanes of a thread share this object: what is known of an image that is being
  * uploaded lives here.
  */
+import type { BucketStatus } from '../../engine/core/bucket-status.ts';
 import { errno } from '../../engine/core/errors.ts';
 import { checkClaimNumber, checkDataName, checkName, checkSweepPath, checkToken, isDataName } from '../layout.ts';
 import {
@@ -15,7 +16,7 @@ import {
   type RootInfo,
   type Store,
 } from '../store.ts';
-import { BucketRoot } from './bucket-root.ts';
+import { BucketRoot, type Note } from './bucket-root.ts';
 import { dropClaim, readClaims, takeClaim } from './claims.ts';
 import { failed } from './failures.ts';
 import { ImageKeys, isSweepPath } from './keys.ts';
@@ -41,6 +42,7 @@ export interface S3StoreOptions {
   readonly objects: Objects;
   /** The endpoints are asked what they do when the bucket is opened; else `objects` knows. */
   readonly probing: boolean;
+  readonly note?: Note;
 }
 
 export class S3Store implements AsyncStore {
@@ -51,10 +53,10 @@ export class S3Store implements AsyncStore {
   readonly #names = new NameLists();
   readonly #sweeps = new Sweeps(firstSweep);
 
-  constructor({ objects, probing }: S3StoreOptions) {
+  constructor({ objects, probing, note = () => {} }: S3StoreOptions) {
     this.#objects = objects;
     this.#prefix = objects.bucket.keyPrefix;
-    this.#root = new BucketRoot(objects, probing);
+    this.#root = new BucketRoot(objects, probing, note);
   }
 
   get isOpen(): boolean {
@@ -62,6 +64,10 @@ export class S3Store implements AsyncStore {
   }
   get objects(): Objects {
     return this.#objects;
+  }
+  status(): BucketStatus {
+    const { integrity, conditionalPut } = this.#objects.abilities;
+    return { ...this.#objects.bucket.status(), ways: this.isOpen ? { integrity, conditionalPut } : null };
   }
 
   openRoot(arg: Arg<'openRoot'>): Promise<RootInfo> {

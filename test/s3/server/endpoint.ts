@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import net from 'node:net';
-import type { EndpointOptions } from './options.ts';
+import type { EndpointOptions, Options } from './options.ts';
 import type { Arrival } from './serve.ts';
 
 const fixtures = new URL('../fixtures/', import.meta.url);
@@ -22,6 +22,8 @@ export class Endpoint {
   port: number;
   /** For connections to come; those that are open stay as they are. */
   onConnect: OnConnect = 'serve';
+  /** Options that differ from the server's here; may be changed at any time. */
+  over: Partial<Options> = {};
   connectionsOpened = 0;
   requests = 0;
   readonly #http: http.Server;
@@ -121,6 +123,7 @@ export class Endpoint {
       request,
       response,
       endpoint: this.index,
+      over: this.over,
       connection: below.connection,
       isTls: this.protocol === 'https',
       reset: () => resetConnection(below.tcp),

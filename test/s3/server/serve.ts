@@ -29,13 +29,16 @@ export interface Arrival {
   request: IncomingMessage;
   response: ServerResponse;
   endpoint: number;
+  /** Options that this endpoint has of its own. */
+  over: Partial<Options>;
   connection: number;
   isTls: boolean;
   reset(): void;
 }
 
 export async function serve(serving: Serving, arrival: Arrival): Promise<void> {
-  const { options, journal } = serving;
+  const { journal } = serving;
+  const options = { ...serving.options, ...arrival.over };
   const { request, response } = arrival;
   const wire = new Wire(request, response, arrival.reset);
   const call: Call = {
