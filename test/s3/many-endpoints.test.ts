@@ -98,16 +98,11 @@ test(`one of four is killed under load and comes back (${rounds} images a stream
   expect(shares([victim])).toEqual([{ requests: 0, bytes: 0 }]);
 
   await victim.up();
-  let isUsed = false;
-  void victim
-    .next(({ status }) => status === 200)
-    .then(() => {
-      isUsed = true;
-    });
-  // It rests for as long as its failures say; what is asked first after that finds it alive.
+  // It rests for as long as its failures say; then it is asked what it can do, and used.
   await until(async () => {
     await host.ok('prop_byname v lsu ready-0 7');
-    return isUsed;
+    const { servers } = await engine.status();
+    return servers.every(({ endpoints }) => endpoints.every(({ healthy }) => healthy));
   });
   clear();
   problems.push(...(await load(run, 'back')), ...unevenness('back', proxies));

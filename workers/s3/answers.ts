@@ -7,6 +7,7 @@ import {
   type CompleteMultipartUploadCommandOutput,
   CreateMultipartUploadCommand,
   type CreateMultipartUploadCommandOutput,
+  type GetObjectCommandOutput,
   HeadObjectCommand,
   ListMultipartUploadsCommand,
   type ListMultipartUploadsCommandOutput,
@@ -60,4 +61,13 @@ export function demandAnswer(command: object, answer: object): void {
 export function withoutBare404(command: object, verdict: S3Verdict): S3Verdict {
   const isBare = verdict.status === 404 && !verdict.code.startsWith('NoSuch');
   return isBare && !(command instanceof HeadObjectCommand) ? { ...verdict, name: 'badAnswer' } : verdict;
+}
+
+/** Where the bytes of an answer lie in their object. Null: the answer does not say so. */
+export function rangeOf(answer: GetObjectCommandOutput): { begin: number; length: number; size: number } | null {
+  const length = answer.ContentLength ?? 0;
+  if (answer.ContentRange === undefined) return { begin: 0, length, size: length };
+  const [, begin, end, size] = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(answer.ContentRange) ?? [];
+  if (begin === undefined || Number(end) - Number(begin) + 1 !== length) return null;
+  return { begin: Number(begin), length, size: Number(size) };
 }

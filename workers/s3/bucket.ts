@@ -11,14 +11,14 @@ import { errno } from '../../engine/core/errors.ts';
 import type { Passport } from '../../engine/core/passport.ts';
 import type { S3Settings } from '../../engine/core/s3-settings.ts';
 import { StoreError } from '../store.ts';
-import { demandAnswer, withoutBare404 } from './answers.ts';
+import { demandAnswer, rangeOf, withoutBare404 } from './answers.ts';
 import { CredentialsFile } from './credentials.ts';
 import { type CommandOf, EndpointClient } from './endpoint-client.ts';
 import { type Endpoint, Endpoints } from './endpoints.ts';
 import { Etags } from './etags.ts';
 import { failureClasses, isBug, plain, type S3Verdict, verdictOf, WrongAnswer } from './failures.ts';
 import type { Transfer } from './handler.ts';
-import { AbilitiesChanged, Inspector } from './inspector.ts';
+import { AbilitiesChanged, contradicts, Inspector, isGone } from './inspector.ts';
 import { probeEndpoint } from './probe.ts';
 import { lengthOf } from './seal.ts';
 
@@ -65,9 +65,6 @@ const sliceBytes = { http: 1024 * 1024, https: 512 * 1024 } as const;
 
 /** Of a failure's own words, which may be an endpoint's. */
 const problemMax = 400;
-/** So many times bytes may have changed on their way before the endpoint's passport is doubted. */
-const badDigestsInARow = 3;
-
 type Chosen = Endpoint<EndpointClient>;
 
 export class Bucket {
@@ -381,29 +378,6 @@ function problemOf(error: unknown): string {
   return plain(error instanceof Error ? error.message : String(error), problemMax);
 }
 
-/** Nobody is there, or somebody else: what answers next is to be asked what it can do. */
-function isGone({ name, stale }: S3Verdict): boolean {
-  return !stale && (name === 'refused' || name === 'unreachable' || name === 'unknownHost' || name === 'certificate');
-}
-
-/**
- * A request that was made as the passport says is refused for what it is. Bytes that change on their way are the network's
- * fault, unless that goes on.
- */
-function contradicts({ name, status }: S3Verdict, tries: number): boolean {
-  const isRefused = name === 'notImplemented' || (name === 'other' && status === 400);
-  return isRefused || (name === 'changedOnTheWay' && tries % badDigestsInARow === 0);
-}
-
 function isExists(error: unknown): error is StoreError {
   return error instanceof StoreError && error.failure.errno === -errno.EEXIST;
-}
-
-/** Where the bytes of an answer lie in their object. Null: the answer does not say so. */
-function rangeOf(answer: GetObjectCommandOutput): { begin: number; length: number; size: number } | null {
-  const length = answer.ContentLength ?? 0;
-  if (answer.ContentRange === undefined) return { begin: 0, length, size: length };
-  const [, begin, end, size] = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(answer.ContentRange) ?? [];
-  if (begin === undefined || Number(end) - Number(begin) + 1 !== length) return null;
-  return { begin: Number(begin), length, size: Number(size) };
 }

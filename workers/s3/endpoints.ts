@@ -12,6 +12,8 @@ export interface Endpoint<Client> extends EndpointStatus {
   /** Milliseconds of the clock; before then it is asked only when all others are set aside too. */
   restsUntil: number;
   restMs: number;
+  /** A request is under way that was begun to find out whether it answers again. */
+  asked: boolean;
   /** Bytes of large requests that are under way. */
   busyBytes: number;
   /** Of its last request, small and large. */
@@ -45,6 +47,7 @@ export class Endpoints<Client> {
       problem: '',
       restsUntil: 0,
       restMs: 0,
+      asked: false,
       busyBytes: 0,
       turn: 0,
       largeTurn: 0,
@@ -66,7 +69,10 @@ export class Endpoints<Client> {
       if (by < 0) best = one;
     }
     // Of those that rest, the one that is asked first tells for all: the next request goes elsewhere until it has.
-    if (best.restMs > 0) best.restsUntil = now + best.restMs;
+    if (best.restMs > 0) {
+      best.restsUntil = now + best.restMs;
+      best.asked = true;
+    }
     if (isLarge(bytes)) {
       best.largeTurn = ++this.#turn;
       best.busyBytes += bytes;
@@ -78,10 +84,8 @@ export class Endpoints<Client> {
 
   answered(endpoint: Endpoint<Client>, bytes: number): void {
     endOf(endpoint, bytes);
-    endpoint.healthy = true;
+    wake(endpoint);
     endpoint.problem = '';
-    endpoint.restMs = 0;
-    endpoint.restsUntil = 0;
   }
 
   /** `own`: it is the endpoint that failed, and not only the request. */
@@ -89,17 +93,18 @@ export class Endpoints<Client> {
     endOf(endpoint, bytes);
     endpoint.failures++;
     if (!own) {
-      endpoint.restMs = 0;
-      endpoint.restsUntil = 0;
-      endpoint.healthy = true;
+      wake(endpoint);
       return;
     }
-    this.rests(endpoint, problem);
+    // Requests that were under way together fail together: that is one failure of the endpoint.
+    const known = endpoint.restsUntil > this.#now() && !endpoint.asked;
+    if (!known) this.rests(endpoint, problem);
   }
 
   /** It is left alone for a while, for longer each time. */
   rests(endpoint: Endpoint<Client>, problem: string): void {
     endpoint.healthy = false;
+    endpoint.asked = false;
     endpoint.problem = problem.slice(0, problemMax).replace(/\p{C}/gu, ' ');
     endpoint.restMs = Math.min(restMsMax, Math.max(restMsMin, 2 * endpoint.restMs));
     endpoint.restsUntil = this.#now() + endpoint.restMs;
@@ -119,4 +124,11 @@ function isLarge(bytes: number): boolean {
 function endOf(endpoint: Endpoint<unknown>, bytes: number): void {
   endpoint.busy--;
   if (isLarge(bytes)) endpoint.busyBytes -= bytes;
+}
+
+function wake(endpoint: Endpoint<unknown>): void {
+  endpoint.healthy = true;
+  endpoint.asked = false;
+  endpoint.restMs = 0;
+  endpoint.restsUntil = 0;
 }

@@ -144,7 +144,10 @@ export class FragmentUpload {
     this.#size += part.size;
     this.#uploadId ??= this.#create();
     await this.#objects.adapted(async (generation) => {
-      const [{ input, payloadSha256, crc }, uploadId] = await Promise.all([seal(this.#way, bytes, known), this.#uploadId]);
+      const [{ input, payloadSha256, crc }, uploadId] = await Promise.all([
+        seal(this.#way, bytes, known),
+        this.#uploadId,
+      ]);
       const { ETag = '' } = await bucket.send(
         new UploadPartCommand({
           Bucket: bucket.name,

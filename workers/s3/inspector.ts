@@ -19,7 +19,10 @@ import {
 } from '../../engine/core/passport.ts';
 import { StoreError } from '../store.ts';
 import type { Endpoint, Endpoints } from './endpoints.ts';
+import type { S3Verdict } from './failures.ts';
 
+/** So many times bytes may have changed on their way before the endpoint's passport is doubted. */
+const badDigestsInARow = 3;
 const suspectMsMin = 1000;
 const suspectMsMax = 300_000;
 
@@ -167,4 +170,18 @@ export class Inspector<Client> {
     endpoint.restMs = 0;
     endpoint.restsUntil = 0;
   }
+}
+
+/** Nobody is there, or somebody else: what answers next is to be asked what it can do. */
+export function isGone({ name, stale }: S3Verdict): boolean {
+  return !stale && (name === 'refused' || name === 'unreachable' || name === 'unknownHost' || name === 'certificate');
+}
+
+/**
+ * A request that was made as the passport says is refused for what it is. Bytes that change on their way are the network's
+ * fault, unless that goes on.
+ */
+export function contradicts({ name, status }: S3Verdict, tries: number): boolean {
+  const isRefused = name === 'notImplemented' || (name === 'other' && status === 400);
+  return isRefused || (name === 'changedOnTheWay' && tries % badDigestsInARow === 0);
 }
