@@ -201,13 +201,13 @@ static bool post(struct connection *c, struct request *r) {
 static bool list(struct connection *c, struct request *r) {
   char prefix[KEY_MAX] = "", delimiter[8] = "", uploads_of[8];
   if (query_value(r->query, "uploads", uploads_of, sizeof uploads_of))
-    return answer(c->socket, 200, "", "<ListMultipartUploadsResult></ListMultipartUploadsResult>");
+    return answer(c->socket, 200, "", "<ListMultipartUploadsResult><Bucket>bench</Bucket><IsTruncated>false</IsTruncated></ListMultipartUploadsResult>");
   query_value(r->query, "prefix", prefix, sizeof prefix);
   query_value(r->query, "delimiter", delimiter, sizeof delimiter);
   char *body = NULL;
   size_t size = 0;
   FILE *out = open_memstream(&body, &size);
-  fprintf(out, "<ListBucketResult><IsTruncated>false</IsTruncated>");
+  fprintf(out, "<ListBucketResult><Name>bench</Name><IsTruncated>false</IsTruncated>");
   pthread_mutex_lock(&lock);
   for (size_t i = 0; i < object_count && i < 1000; i++) {
     if (strncmp(objects[i]->key, prefix, strlen(prefix)) != 0) continue;

@@ -128,7 +128,7 @@ export function campaignParts(seed: number): Part[] {
     ),
     vitest(
       'load',
-      '64 streams of 160 MB; 15000 small images',
+      '64 streams of 160 MB; 16 into a bucket, by http and https; 15000 small images',
       ['test/load', '--no-file-parallelism'],
       { ...env, VAST_OST_LOAD: 'full' },
       60,

@@ -37,6 +37,7 @@ export function rssAnonMax(lanes: number): number {
 /** The highest of everything that was sampled. */
 export class Peaks {
   usedBytes = 0;
+  budgetBytes = 0;
   arenaBytes = 0;
   waiting = 0;
   rssAnon = 0;
@@ -59,6 +60,7 @@ export class Peaks {
     const lanes = lanesOf(status);
     this.samples++;
     this.usedBytes = Math.max(this.usedBytes, usedBytes);
+    this.budgetBytes = budgetBytes;
     this.arenaBytes = Math.max(this.arenaBytes, arenas);
     this.waiting = Math.max(this.waiting, waiting);
     this.rssAnon = Math.max(this.rssAnon, anon);
