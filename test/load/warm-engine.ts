@@ -6,12 +6,12 @@ import { join } from 'node:path';
 import { type EngineOptions, TestEngine } from '../support/engine.ts';
 import { lsu } from './stream.ts';
 
-const cache = join(import.meta.dirname, '../../.cache/node');
+export const compileCache = join(import.meta.dirname, '../../.cache/node');
 
 /** With the LSU `load`. Each kind of lane has worked, the engine was stopped (that writes the cache) and started again. */
 export async function startCompiled(config: EngineOptions['config']): Promise<TestEngine> {
   await using unlessReady = new AsyncDisposableStack();
-  const engine = unlessReady.use(await TestEngine.start({ config, env: { NODE_COMPILE_CACHE: cache } }));
+  const engine = unlessReady.use(await TestEngine.start({ config, env: { NODE_COMPILE_CACHE: compileCache } }));
   {
     await using host = await engine.script();
     await host.ok(`create_lsu v ${lsu}`);

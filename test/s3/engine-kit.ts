@@ -19,6 +19,7 @@ export interface S3EngineOptions {
   readonly keys?: Record<string, string | number | boolean>;
   readonly config?: EngineOptions['config'];
   readonly directory?: string;
+  readonly env?: NodeJS.ProcessEnv;
 }
 
 export async function startS3Engine({
@@ -27,6 +28,7 @@ export async function startS3Engine({
   keys,
   config,
   directory,
+  env,
 }: S3EngineOptions): Promise<TestEngine> {
   await server.plant('.vast-ost-store', Buffer.from(encodeMarker(newMarker(new Date(0)))));
   return TestEngine.start({
@@ -36,6 +38,7 @@ export async function startS3Engine({
       'server:s3': { store: 's3', endpoints, bucket: server.bucket, part_size_mb: 8, request_retry_s: 10, ...keys },
     },
     env: {
+      ...env,
       AWS_ACCESS_KEY_ID: server.credentials.accessKeyId,
       AWS_SECRET_ACCESS_KEY: server.credentials.secretAccessKey,
     },
