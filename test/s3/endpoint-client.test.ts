@@ -70,6 +70,7 @@ function clientOf(server: S3Server, addressing: 'path' | 'virtual' = 'path'): En
       http: {
         connectMs: 5000,
         idleMs: 10_000,
+        keptMs: 10_000,
         sliceBytes: 512 * 1024,
         connectionsMax: 4,
         waitersMax: 16,

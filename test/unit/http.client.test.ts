@@ -80,6 +80,7 @@ function pattern(length: number, seed: number): Buffer {
 const settings: ClientSettings = {
   connectMs: 5000,
   idleMs: 5000,
+  keptMs: 5000,
   sliceBytes: 256 * kib,
   connectionsMax: 4,
   waitersMax: 8,
@@ -268,6 +269,35 @@ describe.each(['http', 'https'] as const)('%s', (protocol) => {
     expect(failure).toMatchObject({ code: 'EABORTED' });
     expect(client.stats).toMatchObject({ open: 0, idle: 0, waiting: 0 });
     expect((await failureOf(client.request(get({ signal: stop.signal })))).code).toBe('EABORTED');
+  });
+
+  test('a connection that nobody uses is closed', async () => {
+    const hasty = clientWith({ keptMs: 20 });
+    const gone = Promise.withResolvers<void>();
+    responder.answer = (_, socket) => {
+      socket.on('close', () => gone.resolve());
+      socket.write(ok('x'));
+    };
+    await hasty.request(get());
+    await gone.promise;
+    responder.answer = (_, socket) => socket.write(ok('y'));
+    expect((await hasty.request(get())).body.toString()).toBe('y');
+    expect(responder.connections).toBe(2);
+    await hasty.close();
+  });
+
+  test('closing ends what is under way, and what waits for its turn', async () => {
+    const narrow = clientWith({ connectionsMax: 1 });
+    const came = Promise.withResolvers<void>();
+    responder.answer = () => came.resolve();
+    const underWay = failureOf(narrow.request(get()));
+    const waiting = failureOf(narrow.request(get()));
+    await came.promise;
+    await narrow.close();
+    expect((await underWay).code).toBe('ECONNRESET');
+    expect((await waiting).code).toBe('EABORTED');
+    expect((await failureOf(narrow.request(get()))).code).toBe('EABORTED');
+    expect(responder.connections).toBe(1);
   });
 
   test('a line break in a header is refused before anything is sent', async () => {

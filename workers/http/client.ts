@@ -26,6 +26,8 @@ export class HttpClient {
   /** The one used last is taken first: the others may end. */
   readonly #idle: Connection[] = [];
   readonly #waiters: PromiseWithResolvers<void>[] = [];
+  readonly #standing = new Set<Connection>();
+  #isClosed = false;
   #busy = 0;
   #opened = 0;
 
@@ -52,15 +54,19 @@ export class HttpClient {
         return await connection.exchange(exchange);
       } finally {
         if (connection.usable) this.#idle.push(connection);
+        else this.#standing.delete(connection);
       }
     } finally {
       this.#next();
     }
   }
 
-  /** Ends the idle ones; what is under way ends by itself. */
+  /** Ends all connections, what is under way on them too, and begins nothing any more. */
   async close(): Promise<void> {
-    await Promise.all(this.#idle.splice(0).map((connection) => connection.close()));
+    this.#isClosed = true;
+    this.#idle.length = 0;
+    await Promise.all([...this.#standing].map((connection) => connection.close()));
+    this.#standing.clear();
   }
 
   async #turn(): Promise<void> {
@@ -86,13 +92,22 @@ export class HttpClient {
   #take(): Connection | undefined {
     for (let found = this.#idle.pop(); found !== undefined; found = this.#idle.pop()) {
       if (found.usable) return found;
+      this.#standing.delete(found);
     }
     return undefined;
   }
 
   async #open(): Promise<Connection> {
+    this.#demandOpen();
     const connection = await Connection.open(this.endpoint, this.#settings);
     this.#opened++;
+    this.#standing.add(connection);
+    if (this.#isClosed) await this.close();
+    this.#demandOpen();
     return connection;
+  }
+
+  #demandOpen(): void {
+    if (this.#isClosed) throw new HttpFailure('connect', 'EABORTED', 'the client is closed');
   }
 }

@@ -45,6 +45,8 @@ export interface ConnectionSettings {
   readonly connectMs: number;
   /** No byte moves in either direction. */
   readonly idleMs: number;
+  /** Between exchanges: then it is closed. */
+  readonly keptMs: number;
   /** Bytes that are sent, or received, in one turn of the event loop: the others are to have theirs. */
   readonly sliceBytes: number;
   readonly tls: { readonly ca: string | undefined; readonly verify: boolean };
@@ -152,7 +154,7 @@ export class Connection {
       current.unlisten();
       this.#current = null;
       this.#used = true;
-      this.#socket.setTimeout(0);
+      this.#socket.setTimeout(this.#settings.keptMs);
       this.#socket.unref();
     }
   }
@@ -204,7 +206,10 @@ export class Connection {
   }
 
   #listen(): void {
-    this.#socket.on('timeout', () => this.#fail('ETIMEDOUT', `nothing moved for ${this.#settings.idleMs} ms`));
+    this.#socket.on('timeout', () => {
+      if (this.#current === null) void this.close();
+      else this.#fail('ETIMEDOUT', `nothing moved for ${this.#settings.idleMs} ms`);
+    });
     this.#socket.on('error', (error: NodeJS.ErrnoException) => this.#fail(error.code ?? 'EUNKNOWN', error.message));
     this.#socket.on('end', () => this.#ended());
     this.#socket.on('close', () => {

@@ -58,6 +58,8 @@ const maxMs = 5000;
 /** Connections to one endpoint; more requests wait. */
 const connectionsMax = 64;
 const waitersMax = 4096;
+/** Endpoints end connections that nobody uses after 20 s and more. */
+const keptMs = 15_000;
 /** Of a small object whose ETag says something else. */
 const readsMax = 4;
 /** Bytes that a connection sends in one turn of the event loop: some tenths of a millisecond. */
@@ -99,6 +101,7 @@ export class Bucket {
           http: {
             connectMs,
             idleMs,
+            keptMs,
             sliceBytes: sliceBytes[address.protocol],
             connectionsMax,
             waitersMax,
