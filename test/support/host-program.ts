@@ -127,12 +127,38 @@ function word(seed: bigint, index: bigint): bigint {
   return mix(mix(seed + golden) + (index + 1n) * golden);
 }
 
-/** gen(seed, offset …) of words.h, `length` bytes. About 10 MB/s: for small ranges. */
+/** Bits 32 to 63 of the product of two words of 32 bits. */
+function highOf(a: number, b: number): number {
+  const [a0, a1, b0, b1] = [a & 0xffff, a >>> 16, b & 0xffff, b >>> 16];
+  const middle = a1 * b0 + Math.floor((a0 * b0) / 65_536);
+  const carry = (middle % 65_536) + a0 * b1;
+  return a1 * b1 + Math.floor(middle / 65_536) + Math.floor(carry / 65_536);
+}
+
+/** gen(seed, offset …) of words.h, `length` bytes: mix() in halves of 32 bits, since BigInt is twenty times slower. */
 export function gen(seed: number | bigint, offset: number, length: number): Buffer {
   const first = Math.floor(offset / 8);
   const words = Math.ceil((offset + length) / 8) - first;
-  const bytes = Buffer.alloc(words * 8);
-  for (let i = 0; i < words; i++) bytes.writeBigUInt64LE(word(BigInt(seed), BigInt(first + i)), i * 8);
+  const halves = new Uint32Array(2 * words);
+  const start = (mix(BigInt(seed) + golden) + BigInt(first) * golden) & mask;
+  let high = Number(start >> 32n);
+  let low = Number(start & 0xffff_ffffn);
+  for (let i = 0; i < words; i++) {
+    low += 0x7f4a_7c15;
+    high = (high + 0x9e37_79b9 + (low > 0xffff_ffff ? 1 : 0)) >>> 0;
+    low >>>= 0;
+    let h = high ^ (high >>> 30);
+    let l = (low ^ ((low >>> 30) | (high << 2))) >>> 0;
+    h = (highOf(l, 0x1ce4_e5b9) + Math.imul(l, 0xbf58_476d) + Math.imul(h, 0x1ce4_e5b9)) >>> 0;
+    l = Math.imul(l, 0x1ce4_e5b9) >>> 0;
+    l = (l ^ ((l >>> 27) | (h << 5))) >>> 0;
+    h = h ^ (h >>> 27);
+    h = (highOf(l, 0x1331_11eb) + Math.imul(l, 0x94d0_49bb) + Math.imul(h, 0x1331_11eb)) >>> 0;
+    l = Math.imul(l, 0x1331_11eb) >>> 0;
+    halves[2 * i] = l ^ ((l >>> 31) | (h << 1));
+    halves[2 * i + 1] = h ^ (h >>> 31);
+  }
+  const bytes = Buffer.from(halves.buffer);
   return bytes.subarray(offset - first * 8, offset - first * 8 + length);
 }
 
