@@ -41,13 +41,14 @@ interface Kit extends AsyncDisposable {
 
 const servers: S3Server[] = [];
 
-/** A bucket that was opened, its endpoints asked: `down` of them could not be reached. */
-async function kit(options: StartOptions = {}, down: number[] = []): Promise<Kit> {
+/** A bucket that was opened, its endpoints asked: `down` of them could not be reached; `foreign`: more. */
+async function kit(options: StartOptions = {}, down: number[] = [], foreign: string[] = []): Promise<Kit> {
   const server = await S3Server.start(options);
   servers.push(server);
   server.plant('.vast-ost-store', Buffer.from(marker));
-  const endpoints = server.endpoints.flatMap(
-    ({ url }) => settingsOf({ url, bucket: server.bucket, credentials: server.credentials }).endpoints,
+  const urls = [...server.endpoints.map(({ url }) => url), ...foreign];
+  const endpoints = urls.flatMap(
+    (url) => settingsOf({ url, bucket: server.bucket, credentials: server.credentials }).endpoints,
   );
   for (const i of down) await server.endpoints[i]?.down();
   const clock = new Clock();
@@ -216,6 +217,34 @@ test('an endpoint that was gone and is another one now is asked before it is use
   expect(await objects.putNew('there', bytes)).toBeNull();
   expect(server.bytes('there').toString()).toBe('of another writer');
   expect(objects.abilities.conditionalPut).toBe(false);
+});
+
+test('otherStore: an endpoint that was down at open and shows another storage is never used', async () => {
+  const other = await S3Server.start();
+  servers.push(other);
+  other.plant('.vast-ost-store', Buffer.from(marker.replace('aaaa', 'bbbb')));
+  const foreign = other.endpoints[0];
+  if (foreign === undefined) throw new Error('an endpoint');
+  await foreign.down();
+  await using own = await kit({}, [], [foreign.url]);
+  const { server, objects, clock } = own;
+  await foreign.up();
+  clock.at += 60_000;
+  const problemOf = (): string => objects.bucket.status().endpoints[1]?.problem ?? '';
+  await until(async () => {
+    await objects.put('a', [bytes]);
+    return problemOf().includes('another .vast-ost-store');
+  });
+  for (let i = 0; i < 4; i++) await objects.put('b', [bytes]);
+  expect(other.requests.every(({ key }) => key === '.vast-ost-store')).toBe(true);
+  expect(other.keys('')).toEqual(['.vast-ost-store']);
+
+  // With nobody else left the request fails, and says why.
+  await server.endpoints[0]?.down();
+  clock.at += 60_000;
+  const failure = await objects.put('c', [bytes]).catch((error: unknown) => error);
+  expect(String((failure as StoreError).failure.text)).toMatch(/WrongStore|ECONNREFUSED/);
+  expect(other.keys('')).toEqual(['.vast-ost-store']);
 });
 
 test('refusals that a passport does not explain make nobody ask again and again', async () => {

@@ -68,12 +68,20 @@ export class BucketRoot {
 
   /** Bytes of one image would go to several storages: a name for the bucket is no proof that it is the same one. */
   async #demandOneStore(storeId: string): Promise<void> {
-    const shown = await this.#objects.bucket.getEverywhere(this.#prefix + markerName, markerBudgetMs);
-    const other = shown.find(({ text }) => text === null || storeIdOf(text) !== storeId);
-    if (other === undefined) return;
-    const what = other.text === null ? `has no ${markerName}` : `shows another ${markerName} than the others`;
-    const path = `${other.origin} ${what}: endpoints must all be addresses of one storage`;
-    throw new StoreError({ errno: storeErrno.notMounted, step: 'marker', path, text: path });
+    const { bucket } = this.#objects;
+    const key = this.#prefix + markerName;
+    const problemWith = (text: string | null): string | null => {
+      if (text === null) return `has no ${markerName}`;
+      return storeIdOf(text) === storeId ? null : `shows another ${markerName} than the others`;
+    };
+    for (const { origin, text } of await bucket.getEverywhere(key, markerBudgetMs)) {
+      const what = problemWith(text);
+      if (what === null) continue;
+      const path = `${origin} ${what}: endpoints must all be addresses of one storage`;
+      throw new StoreError({ errno: storeErrno.notMounted, step: 'marker', path, text: path });
+    }
+    // Those that did not answer now are asked before they are used.
+    bucket.sameStore = { key, timeoutMs: markerBudgetMs, problemWith };
   }
 
   /** Once a thread, and again whenever the bucket was lost; of single endpoints also when they contradict themselves. */

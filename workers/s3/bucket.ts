@@ -20,6 +20,7 @@ import { failureClasses, isBug, plain, type S3Verdict, verdictOf, WrongAnswer } 
 import type { Transfer } from './handler.ts';
 import { AbilitiesChanged, contradicts, Inspector, isGone } from './inspector.ts';
 import { probeEndpoint } from './probe.ts';
+import { demandStore, type SameStore, shownBy } from './same-store.ts';
 import { lengthOf } from './seal.ts';
 
 export interface Told {
@@ -81,6 +82,8 @@ export class Bucket {
   #retries = 0;
   /** Something that `status` tells is another now. */
   changed: () => void = () => {};
+  /** What an endpoint has to show before it is used; null: the bucket was not opened yet. */
+  sameStore: SameStore | null = null;
 
   /** Throws where ca_file cannot be read. */
   constructor(settings: S3Settings, hooks: BucketHooks = realHooks) {
@@ -114,7 +117,9 @@ export class Bucket {
       bucket: this.name,
       prefix: this.keyPrefix,
       endpoints: this.#endpoints,
-      ask: ({ client, origin }) => {
+      ask: async (endpoint) => {
+        const { client, origin } = endpoint;
+        if (this.sameStore !== null) await demandStore(client, this.name, this.sameStore);
         const tls = origin.startsWith('http:') ? 'none' : tlsVerify ? 'verified' : 'not verified';
         return probeEndpoint(client, { origin, bucket: this.name, prefix: this.keyPrefix, tls });
       },
@@ -247,17 +252,10 @@ export class Bucket {
 
   /** A small object as each endpoint shows it, asked once. Null: it has none; those that do not answer are left out. */
   async getEverywhere(key: string, timeoutMs: number): Promise<{ origin: string; text: string | null }[]> {
-    const command = new GetObjectCommand({ Bucket: this.name, Key: key });
     const shown = await Promise.all(
       this.#endpoints.all.map(async ({ client, origin }) => {
-        try {
-          const { Body } = await client.send(command, { signal: AbortSignal.timeout(timeoutMs) });
-          return { origin, text: (await Body?.transformToString()) ?? '' };
-        } catch (error) {
-          if (isBug(error)) throw error;
-          const { name } = withoutBare404(command, verdictOf(error));
-          return name === 'noObject' || name === 'noBucket' ? { origin, text: null } : null;
-        }
+        const text = await shownBy(client, { bucket: this.name, key, timeoutMs });
+        return text === undefined ? null : { origin, text };
       }),
     );
     return shown.filter((one) => one !== null);

@@ -143,6 +143,7 @@ export const failureClasses = {
     ['EPROTOCOL', 'WrongRange', 'ShortBody', 'NotS3'],
     'is there an S3 endpoint?',
   ),
+  otherStore: is('elsewhere', errno.ENXIO, true, ['WrongStore'], 'endpoints must all be addresses of one storage'),
   replaced: is('failed', errno.EBADMSG, false, ['WrongETag'], 'somebody replaced the object while it was read'),
   other: is('failed', errno.EPROTO, false, [], 'see the storage'),
 } as const satisfies Record<string, FailureClass>;
@@ -184,7 +185,7 @@ interface SdkError {
 
 /** An answer that is no failure to S3, and one to us. */
 export class WrongAnswer extends Error {
-  readonly sign: 'WrongRange' | 'ShortBody' | 'WrongETag' | 'NotS3';
+  readonly sign: 'WrongRange' | 'ShortBody' | 'WrongETag' | 'NotS3' | 'WrongStore';
   readonly requestId: string;
   constructor(sign: WrongAnswer['sign'], text: string, requestId: string) {
     super(text);
