@@ -63,6 +63,7 @@ const gc = (...args: string[]) => runVastOst('gc', 'cloud', '--config', config, 
 test('what dead writers left goes: objects, uploads, claims; a second time there is nothing', async () => {
   plant('unmade~1', { 'claim.1': deadClaim() });
   plant('deleted~1', { '.deleted': tombstone(deadPid, 1), 'image.data': 'data' });
+  plant('begun~1', { '.deleted': tombstone(deadPid, 1), 'image.meta': '{"state":"complete"}', 'image.data': 'data' });
   plant('pending~1', { 'image.meta': '{"state":"pending"}', 'claim.2': deadClaim() });
   plant('complete~1', {
     'image.meta': '{"state":"complete"}',
@@ -76,7 +77,7 @@ test('what dead writers left goes: objects, uploads, claims; a second time there
   const shown = await gc('--dry-run');
   expect(shown).toMatchObject({ code: 0, errors: '' });
   expect(shown.text).toContain('would remove: daily/unmade~1/ (an image that was never there)');
-  expect(shown.text).toContain('6 would be removed');
+  expect(shown.text).toContain('7 would be removed');
   expect(server.has(`${lsu}unmade~1/claim.1`)).toBe(true);
   expect((await gc()).text).toContain('removed: daily/complete~1/.remains (what a complete image does not need)');
   expect(server.keys().filter((key) => key.startsWith(`${lsu}`))).toEqual([

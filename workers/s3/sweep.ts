@@ -128,16 +128,17 @@ async function leftOf(
     found.map(({ key }) => key),
   );
   const modifiedAt = Math.max(...found.map((one) => one.modifiedAt));
+  const path = `${image}/`;
+  const isOurs = found.every(({ key }) => keys.isOfImage(key));
+  const tombstone = found.find(({ key }) => key === keys.deleted);
+  if (tombstone !== undefined && isOurs) {
+    const claim = (await tombstoneOf(objects, keys)) ?? '';
+    const token = removerOf(claim);
+    return [{ path, kind: 'removal', token, claim, claims: [], modifiedAt: tombstone.modifiedAt }];
+  }
   if (!found.some(({ key }) => key === keys.meta)) {
     // Whose this is nobody knows.
-    if (!found.every(({ key }) => keys.isOfImage(key))) return [];
-    const path = `${image}/`;
-    const tombstone = found.find(({ key }) => key === keys.deleted);
-    if (tombstone !== undefined) {
-      const claim = (await tombstoneOf(objects, keys)) ?? '';
-      const token = removerOf(claim);
-      return [{ path, kind: 'removal', token, claim, claims: [], modifiedAt: tombstone.modifiedAt }];
-    }
+    if (!isOurs) return [];
     const kind = claims.length > 0 ? 'create' : 'orphan';
     return [{ path, kind, token: '', claim: claims.at(-1)?.text ?? null, claims, modifiedAt }];
   }
@@ -167,7 +168,7 @@ export async function sweepOne(
   const n = keys.claimOf(keys.dir + name);
   if (n > 0) return removeClaim(objects, keys, n, claim);
   const tombstone = name === '' ? await tombstoneOf(objects, keys) : null;
-  if (tombstone !== null) return tombstone === claim && removeMetaless(objects, keys, { token, over: tombstone });
+  if (tombstone !== null) return tombstone === claim && removeBuried(objects, keys, { token, over: tombstone });
   const claims = await readClaims(objects, keys);
   if (!(claim === null ? claims.length === 0 : claims.some(({ text }) => text === claim))) return false;
   if (name === '') return removeMetaless(objects, keys, { token });
@@ -190,14 +191,28 @@ async function removeClaim(objects: Objects, keys: ImageKeys, n: number, claim: 
   return dropClaim(objects, keys, n, claim);
 }
 
-/** False: it is no such thing any more, or somebody else was there first. */
+/** Goes on with a removal whose process is dead, however far it came: its meta may still go by a late request. */
+function removeBuried(objects: Objects, keys: ImageKeys, remover: Remover): Promise<boolean> {
+  return removeWhere(objects, keys, remover, (found) => found.every((key) => keys.isOfImage(key)));
+}
+
 async function removeMetaless(objects: Objects, keys: ImageKeys, remover: Remover): Promise<boolean> {
   const isMetaless = (found: readonly string[]): boolean =>
     !found.includes(keys.meta) && found.every((key) => keys.isOfImage(key));
   // Lists of some endpoints lag behind: what is asked for by its name is there or is not.
   if ((await objects.head(keys.meta)) !== null) return false;
+  return removeWhere(objects, keys, remover, isMetaless);
+}
+
+/** False: it is no such thing any more, or somebody else was there first. */
+async function removeWhere(
+  objects: Objects,
+  keys: ImageKeys,
+  remover: Remover,
+  demand: (found: readonly string[]) => boolean,
+): Promise<boolean> {
   try {
-    return (await removeAll(objects, keys, remover, isMetaless)) > 0;
+    return (await removeAll(objects, keys, remover, demand)) > 0;
   } catch (error) {
     if (isErrno(error, errno.EBUSY)) return false;
     throw error;
