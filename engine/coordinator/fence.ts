@@ -1,9 +1,10 @@
 /**
  * Before an image is taken over from a dead writer on one mount: what its engine left under way on another. After kill -9
  * WRITEs go on in the kernel, and nothing on this mount waits for them; so each mount on which there may be some is
- * brought to rest first. Its own mount is fenced when the files are opened again (reopenImage).
+ * brought to rest first. Where there is one mount only, opening the files again does it (reopenImage).
  *
- * It comes before the new claim: as long as the old one stands, it tells the mount.
+ * It comes before the new claim: as long as the old one stands, it tells the mount. So this very mount too: a takeover
+ * that failed behind its claim would leave none, and the next one, on another mount, would wait for nothing.
  */
 import { Failed, status } from '../core/errors.ts';
 import type { Claim } from '../core/store.ts';
@@ -38,12 +39,13 @@ export async function fenceMounts(ctx: Context, key: ImageKey, claims: readonly 
 
 function mountsToFence(ctx: Context, key: ImageKey, claims: readonly Claim[]): Set<Context> {
   const found = new Set<Context>();
+  const several = ctx.mounts.all.length > 1;
   for (const { text } of claims) {
     const claim = decodeClaim(text);
-    if (claim === null || !maybeUnderWay(claim, ctx.self) || claim.mount === ctx.mount) continue;
+    if (claim === null || !maybeUnderWay(claim, ctx.self)) continue;
     const named = ctx.mounts.all.filter(({ mount }) => claim.mount === undefined || mount === claim.mount);
     if (named.length === 0) throw busy(key, claim.mount ?? '', 'is none of its mount points now', 'list it again');
-    for (const mount of named) if (mount !== ctx) found.add(mount);
+    if (several) for (const mount of named) found.add(mount);
   }
   return found;
 }

@@ -199,7 +199,12 @@ test('a reader under way goes on through another mount when its own fails, and w
     shim.arm(1, { action: 'fail', argument: errno.EIO, count: 0, path: 'b:*' });
     const last = await host.call(`read r 0 ${mib}`);
     expect(last).toMatchObject({ name: 'STS_ESYSTEM', text: expect.stringContaining('EIO') });
+    // The mount that was left answers nothing at all any more: that keeps no close waiting.
+    shim.arm(0, { action: 'hang', count: 0, path: 'a:*' });
+    shim.arm(2, { action: 'hang', count: 0, names: ['close'], path: 'a:*' });
+    shim.disarm(1);
     await host.ok('close r 1');
+    for (const slot of [0, 2]) shim.disarm(slot);
   }
   await settled(engine, from);
 });
@@ -297,6 +302,26 @@ test('a resume on another mount waits for late writes on the one where the write
   expect(engine.bugs()).toEqual([]);
 });
 
+test('a resume that fails on the mount where the writer died leaves the claim that tells it', async () => {
+  await using mounts = await MountsEngine.start();
+  const { engine } = mounts;
+  const image = await diedOnA(mounts);
+  await mounts.launch(['a', 'b']);
+  const { shim } = mounts;
+  {
+    await using host = await engine.script();
+    shim.arm(0, { action: 'fail', argument: errno.EACCES, count: 0, names: ['open'], path: `a:lsu/${image}~7/*.data` });
+    expect((await host.call(`open_image v i lsu ${image} 7 write`)).text).toContain('EACCES');
+    // Nothing has waited for the dead writer yet: the next one, on whatever mount, must know of it.
+    expect(claimedAt(mounts, image)).toBe(mounts.path('a'));
+    shim.disarm(0);
+    await host.ok(`open_image v i lsu ${image} 7 write`);
+    expect(await host.ok('prop i')).toMatchObject({ durable: mib });
+    await host.ok('close i 1');
+  }
+  expect(engine.bugs()).toEqual([]);
+});
+
 /** Files of the image whose late writes somebody waited for, by mount, in the order of the first time. */
 function fenced(mounts: MountsEngine, image: string): string[] {
   const paths = pathsOf(mounts, 'chmod');
@@ -347,6 +372,7 @@ test('a claim that tells no mount: late writes are waited for on all of them', a
     'a:image.data',
     'a:image.sums',
     'b:image.data',
+    'b:image.sums',
     'c:image.data',
     'c:image.sums',
   ]);
