@@ -120,7 +120,9 @@ export class ImageReader {
     this.#closed = true;
     this.#plan?.stop();
     if (this.#tasks > 0) await new Promise<void>((resolve) => this.#idleWaiters.push(resolve));
-    for (const { ctx, target } of this.#left) await closeRead(ctx, target);
+    // Nobody waits for a mount that this image has left: it may not even answer a close.
+    for (const { ctx, target } of this.#left)
+      void closeRead(ctx, target).catch((error: unknown) => ctx.bug(`close of ${target.key.id}`, error));
     await closeRead(this.#ctx, this.target);
   }
 
