@@ -171,7 +171,10 @@ export class Storage {
     try {
       await this.ready();
     } catch (error) {
-      throw error instanceof NotMounted && touched ? new NotMounted('storage', error.why, true) : error;
+      if (!touched || !(error instanceof Failed)) throw error;
+      // Whoever asks for the step may not take it to another mount: it may be done already.
+      if (error instanceof NotMounted) throw new NotMounted('storage', error.why, true);
+      throw error instanceof NotReached ? new Failed(error.status, error.message, error.errno) : error;
     }
   }
 
