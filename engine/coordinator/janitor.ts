@@ -4,7 +4,7 @@ import type { SweepItem } from '../core/store.ts';
 import { isCondemned, ownerlessAgeS } from '../image/condemned.ts';
 import { parseLsuDirName } from '../image/names.ts';
 import { ownedToken } from '../image/owner.ts';
-import type { ServerContext } from './context.ts';
+import type { Context, ServerContext } from './context.ts';
 import type { Storage } from './storage.ts';
 import type { Alive } from './write-target.ts';
 
@@ -15,7 +15,8 @@ export class Janitor {
   readonly #ctx: ServerContext;
   readonly #alive: Alive;
   #timer: NodeJS.Timeout | null = null;
-  #running: Promise<void> | null = null;
+  /** By the mount that a round stays on. */
+  readonly #running = new Map<Context, Promise<void>>();
   #stopping = false;
 
   constructor(ctx: ServerContext, alive: Alive) {
@@ -32,25 +33,29 @@ export class Janitor {
   async stop(): Promise<void> {
     this.#stopping = true;
     if (this.#timer !== null) clearInterval(this.#timer);
-    await this.#running;
+    await Promise.all(this.#running.values());
   }
 
-  /** One round; a second call while one runs waits for that. */
-  run(): Promise<void> {
-    this.#running ??= this.#round()
+  /**
+   * One round; a second call while one runs there waits for that. A round stays on its mount: where that does not answer
+   * any more, the next hour's round takes another, so there are at most as many as mounts.
+   */
+  async run(): Promise<void> {
+    const ctx = await this.#ctx.mounts.pick('');
+    if (this.#stopping) return;
+    const known = this.#running.get(ctx);
+    if (known !== undefined) return known;
+    const round = this.#round(ctx)
       .catch((error) => {
         // Not mounted is told where it matters; the next hour tries again.
         if (!(error instanceof Failed)) this.#ctx.bug('janitor', error);
       })
-      .finally(() => {
-        this.#running = null;
-      });
-    return this.#running;
+      .finally(() => this.#running.delete(ctx));
+    this.#running.set(ctx, round);
+    return round;
   }
 
-  async #round(): Promise<void> {
-    // A round stays on its mount: where that goes away, the next hour's round takes another.
-    const { storage } = await this.#ctx.mounts.pick('');
+  async #round({ storage }: Context): Promise<void> {
     const { list } = await storage.call('the LSU list', 'openNames', { lsu: null });
     try {
       for (;;) {
