@@ -94,8 +94,10 @@ export function printReport(result: Result): void {
     const rate = median(row.samples.map((sample) => sample.rate));
     out(`write ${row.streams}: default / digest alone ${(rate / result.digestBytesPerSecond).toFixed(2)}`);
   }
-  for (const { name, maxMs, over30Ms } of result.stalls ?? []) {
+  for (const { name, maxMs, over30Ms, own } of result.stalls ?? []) {
     out(`event loops of ${name}: longest stall ${maxMs.toFixed(0)} ms, seconds with one over 30 ms: ${over30Ms}`);
+    if (own !== undefined)
+      out(`  without waits for a processor: ${own.maxMs.toFixed(0)} ms, seconds over 30 ms: ${own.over30Ms}`);
   }
   const guards = new Map(result.rows.map(({ name, integrity }) => [name, integrity]));
   for (const [name, integrity] of guards) if (integrity !== undefined) out(`guarded by: ${name}: ${integrity}`);

@@ -20,6 +20,8 @@ export const rowSchema = z.object({
   samples: z.array(sample),
 });
 
+const stallsSchema = z.object({ maxMs: z.number(), over30Ms: z.number().int() });
+
 export const resultSchema = z.object({
   schema: z.literal('vast-ost-bench/1'),
   store: z.enum(['file', 's3']).default('file'),
@@ -40,8 +42,11 @@ export const resultSchema = z.object({
   memcpyBytesPerSecond: z.number(),
   digestBytesPerSecond: z.number(),
   rows: z.array(rowSchema),
-  /** Of the S3 part: how long the net thread's event loop stood still, in ms, the worst of each second. */
-  stalls: z.array(z.object({ name: z.string(), maxMs: z.number(), over30Ms: z.number().int() })).optional(),
+  /**
+   * Of the S3 part: how long the net thread's event loop stood still, in ms, the worst of each second. `own`: without its
+   * waits for a processor.
+   */
+  stalls: z.array(stallsSchema.extend({ name: z.string(), own: stallsSchema.optional() })).optional(),
   small: z
     .object({ bareMs: z.array(z.number()), engineMs: z.array(z.number()), perImage: z.number().int() })
     .nullable(),

@@ -47,8 +47,12 @@ interface Stalls {
 
 function readStalls({ name, file }: Stalls): NonNullable<Result['stalls']>[number] {
   const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n').filter(Boolean) : [];
-  const stalls = lines.map((line) => (JSON.parse(line) as { ms: number }).ms);
-  return { name, maxMs: Math.max(0, ...stalls), over30Ms: stalls.filter((ms) => ms > 30).length };
+  const stalls = lines.map((line) => JSON.parse(line) as { ms: number; ownMs: number });
+  return { name, ...longest(stalls.map(({ ms }) => ms)), own: longest(stalls.map(({ ownMs }) => ownMs)) };
+}
+
+function longest(stalls: readonly number[]): { maxMs: number; over30Ms: number } {
+  return { maxMs: Math.max(0, ...stalls), over30Ms: stalls.filter((ms) => ms > 30).length };
 }
 
 export async function s3Rows(

@@ -135,6 +135,24 @@ describe.each(['http', 'https'] as const)('%s', (protocol) => {
     expect(client.stats).toEqual({ open: 1, idle: 1, opened: 1, waiting: 0 });
   });
 
+  test('one slice goes out in a turn of the event loop, also where the socket would take more', async () => {
+    responder.answer = (_, socket) => socket.write(ok(''));
+    const slices = 64;
+    const oneByOne = clientWith({ sliceBytes: 16 * kib });
+    await oneByOne.request(get());
+    let turns = 0;
+    let counts = true;
+    const count = (): void => {
+      turns++;
+      if (counts) setImmediate(count);
+    };
+    setImmediate(count);
+    await oneByOne.request(get({ method: 'PUT', body: [pattern(slices * 16 * kib, 1)] }));
+    counts = false;
+    expect(turns).toBeGreaterThan(slices - 2);
+    await oneByOne.close();
+  });
+
   test("a success' body lands in the caller's memory, and nothing beside it", async () => {
     const body = pattern(900 * kib, 5);
     responder.answer = (_, socket) => socket.write(ok(body));

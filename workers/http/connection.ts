@@ -47,7 +47,7 @@ export interface ConnectionSettings {
   readonly idleMs: number;
   /** Between exchanges: then it is closed. */
   readonly keptMs: number;
-  /** Bytes that are sent, or received, in one turn of the event loop: the others are to have theirs. */
+  /** Bytes that are sent in one turn of the event loop: the others are to have theirs. */
   readonly sliceBytes: number;
   readonly tls: { readonly ca: string | undefined; readonly verify: boolean };
 }
@@ -168,9 +168,9 @@ export class Connection {
 
   /** For the socket: where the next bytes go. */
   nextBuffer(): Uint8Array {
-    const wanted = this.#current?.parser.wanted;
-    // A receive buffer may hold many megabytes of a fast endpoint's: not all of them in one system call.
-    return wanted?.subarray(0, this.#settings.sliceBytes) ?? this.#scratch;
+    // All of it: one that is filled by what is there is read into again in the same turn, up to 32 times; one that is
+    // larger ends the turn.
+    return this.#current?.parser.wanted ?? this.#scratch;
   }
 
   /** For the socket: bytes came. */
@@ -274,8 +274,9 @@ export class Connection {
     this.#socket.write(pieces[at] as Uint8Array, (error) => {
       if (error) return; // 'error' and 'close' tell
       if (at + 1 < pieces.length) {
-        // What the socket has taken at once is told of in this very turn; TLS tells later by itself.
-        if (this.#secure || at === 0) this.#write(current, pieces, at + 1);
+        // What the socket has taken at once is told of in this very turn. So it is by TLS: it tells by one of Node's own
+        // immediates, and those that they make run in the same turn, for as long as the endpoint takes all.
+        if (at === 0) this.#write(current, pieces, at + 1);
         else setImmediate(() => this.#write(current, pieces, at + 1));
         return;
       }
