@@ -289,6 +289,37 @@ test('an image in 512 objects is full: told, and pending at what is durable', as
   await store.close();
 });
 
+test('an endpoint that takes more parts, or fewer, in the middle of an image moves no border that is there', async () => {
+  await using server = await startServer(10);
+  const store = storeOver(settingsOf(server), { ...aws, partsMax });
+  const { objects } = store;
+  const upload = new Upload(objects, new ImageKeys('', 'lsu', 'image~7'), {});
+  const write = async (length: number): Promise<void> => {
+    await upload.write(upload.end, whole(upload.end + length).subarray(upload.end), false);
+  };
+  const sizes = (): number[] => upload.fragments(upload.end).map(({ size }) => size);
+  for (let i = 0; i < 3; i++) await write(5 * mib);
+  await write(mib + 512);
+  objects.abilities = { ...aws, partsMax: 10 };
+  expect(sizes()).toEqual([10 * mib, 6 * mib + 512]);
+  await write(6 * mib);
+  await write(5 * mib);
+  expect(sizes()).toEqual([10 * mib, 17 * mib + 512]);
+  objects.abilities = { ...aws, partsMax };
+  expect(sizes()).toEqual([10 * mib, 17 * mib, 512]);
+  // What a meta was just told holds no more: it must not be put over objects that are cut otherwise.
+  objects.abilities = { ...aws, partsMax: 10 };
+  await expect(upload.complete(upload.end)).rejects.toMatchObject({
+    failure: { step: expect.stringContaining('take another number of parts') },
+  });
+  const told = upload.fragments(upload.end);
+  await upload.complete(upload.end);
+  expect(told.map(({ name }) => server.bytes(dir + name).length)).toEqual([10 * mib, 17 * mib + 512]);
+  const stored = Buffer.concat(told.map(({ name }) => server.bytes(dir + name)));
+  expect(stored.equals(whole(upload.end))).toBe(true);
+  await store.close();
+});
+
 test('gc ends an upload of a further fragment that no record names, and no other', async () => {
   await using server = await startServer();
   await using engine = await startEngine(server);

@@ -36,6 +36,11 @@ export interface UploadStart {
 
 export const nothingYet: UploadStart = { fragments: [freshFragment(1, 0)], tail: new Uint8Array(0) };
 
+export interface FragmentSize {
+  name: string;
+  size: number;
+}
+
 export class Upload {
   readonly keys: ImageKeys;
   readonly #objects: Objects;
@@ -48,6 +53,8 @@ export class Upload {
   #failure: unknown = null;
   /** The image was sent as one object. */
   #whole = false;
+  /** What the last meta was told. */
+  #told: { size: number; list: readonly FragmentSize[] } | null = null;
 
   constructor(objects: Objects, keys: ImageKeys, labels: Labels, from: UploadStart = nothingYet) {
     this.#objects = objects;
@@ -66,12 +73,19 @@ export class Upload {
     return this.#last.end;
   }
 
-  /** The fragments of the image's bytes below `size`, which were all taken. */
-  fragments(size: number): { name: string; size: number }[] {
-    const list: { name: string; size: number }[] = [];
-    for (const { n, start, end, hasRoom } of this.#fragments) {
+  /** The fragments of the image's bytes below `size`, which were all taken: a meta is going to say so. */
+  fragments(size: number): FragmentSize[] {
+    const list = this.#cuts(size);
+    this.#told = { size, list };
+    return list;
+  }
+
+  #cuts(size: number): FragmentSize[] {
+    const list: FragmentSize[] = [];
+    for (const fragment of this.#fragments) {
+      const { n, start, end } = fragment;
       if (start >= size && n > 1) break;
-      list.push({ name: fragmentName(n), size: Math.min(size, hasRoom ? this.end : end) - start });
+      list.push({ name: fragmentName(n), size: Math.min(size, this.#goesOn(fragment) ? this.end : end) - start });
     }
     const behind = size - this.start;
     if (behind > 0 && !this.#last.hasRoom) list.push({ name: fragmentName(this.#last.n + 1), size: behind });
@@ -122,7 +136,7 @@ export class Upload {
    */
   finish(size: number): void {
     for (const fragment of this.#fragments) {
-      if (fragment.hasRoom || fragment.isDone || fragment.end > size) continue;
+      if (this.#goesOn(fragment) || fragment.isDone || fragment.end > size) continue;
       // One that fails is tried again at the next durable size, and at the end, which tells.
       fragment.complete().catch(() => {});
     }
@@ -133,6 +147,9 @@ export class Upload {
     await this.#settled();
     if (size !== this.end) failed('size', this.keys.data, storeErrno.sizeDiffers);
     if (this.#whole) return;
+    // Else a meta would say complete of objects that are cut otherwise.
+    if (this.#told?.size === size && JSON.stringify(this.#cuts(size)) !== JSON.stringify(this.#told.list))
+      failed('the endpoints take another number of parts now; try again: commit', this.keys.data, errno.EPROTO);
     if (this.#stash.length > 0 || (this.end === 0 && !this.#last.isDone)) await this.#sendLast();
     for (const fragment of this.#fragments) await fragment.complete();
   }
@@ -147,6 +164,11 @@ export class Upload {
     const last = this.#fragments.at(-1);
     assert(last !== undefined, 'there is a fragment always');
     return last;
+  }
+
+  /** It takes the next part. Only the last one does: endpoints may take more parts now than when another one was full. */
+  #goesOn(fragment: FragmentUpload): boolean {
+    return fragment === this.#last && fragment.hasRoom;
   }
 
   /** The fragment that the next part goes to. Throws StoreError. */
