@@ -22,6 +22,7 @@ export function buildServers(parts: Parts): readonly StorageServer[] {
     ...config.servers,
   ];
   let mountNext = 0;
+  const engineMounts: Context[] = [];
   return configs.map((server, number) => {
     const label = serverLabel(server?.name ?? null);
     const note: Note = (level, text, more) => parts.shared.log[level]({ server: label, ...more }, text);
@@ -32,10 +33,12 @@ export function buildServers(parts: Parts): readonly StorageServer[] {
     mountNext += own.mounts.length;
     const { shared } = parts;
     const mounts = new Mounts();
-    const ctx = { ...shared, server: number, settings: own.settings, open: new OpenImages(), mounts };
+    const ctx = { ...shared, server: number, settings: own.settings, open: new OpenImages(), mounts, engineMounts };
     for (const mount of own.mounts) {
       const lanesLost = () => mount.pool.mountStatus(0).lost + parts.io.mountStatus(mount.number).lost;
-      mounts.add({ ctx: mountContext(ctx, mount, note), lanesLost });
+      const held = mountContext(ctx, mount, note);
+      mounts.add({ ctx: held, lanesLost });
+      if (held.mount !== null) engineMounts.push(held);
     }
     const { store, bucket } = own;
     return { name: server?.name ?? null, store, config: server, ctx, mounts, bucket, parts: own.mounts };

@@ -42,6 +42,8 @@ export interface ServerContext extends Shared {
   readonly settings: Settings;
   readonly open: OpenImages;
   readonly mounts: MountChoice;
+  /** Of all storage servers of the engine: two of them may show one store. Buckets are none. */
+  readonly engineMounts: readonly Context[];
 }
 
 /** One mount of it: what is opened there stays there. A bucket is a storage server's only one. */

@@ -43,9 +43,11 @@ function mountsToFence(ctx: Context, key: ImageKey, claims: readonly Claim[]): S
   for (const { text } of claims) {
     const claim = decodeClaim(text);
     if (claim === null || !maybeUnderWay(claim, ctx.self)) continue;
-    const named = ctx.mounts.all.filter(({ mount }) => claim.mount === undefined || mount === claim.mount);
-    if (named.length === 0) throw busy(key, claim.mount ?? '', 'is none of its mount points now', 'list it again');
-    if (several) for (const mount of named) found.add(mount);
+    const { mount: path } = claim;
+    // A storage server that shows the same store by another mount has to wait for this one's.
+    const named = path === undefined ? ctx.mounts.all : ctx.engineMounts.filter(({ mount }) => mount === path);
+    if (named.length === 0) throw busy(key, path ?? '', 'is no mount point of this engine now', 'list it again');
+    for (const mount of named) if (several || mount !== ctx) found.add(mount);
   }
   return found;
 }

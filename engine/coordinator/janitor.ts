@@ -106,13 +106,19 @@ export class Janitor {
     } while (at.list >= 0 && !this.#stopping);
   }
 
+  /** What writes into a bucket writes through no mount. */
+  get #severalMounts(): boolean {
+    const { mounts, engineMounts } = this.#ctx;
+    return engineMounts.length > 1 && mounts.all.some(({ mount }) => mount !== null);
+  }
+
   #condemned(item: SweepItem): boolean {
     return isCondemned(item, {
       self: this.#ctx.self,
       alive: this.#alive,
       now: Date.now() / 1000,
       ownerlessAgeS,
-      severalMounts: this.#ctx.mounts.all.length > 1,
+      severalMounts: this.#severalMounts,
       byHand: false,
     });
   }

@@ -44,9 +44,12 @@ export interface WriteTarget {
   shaReached: (offset: number, state: () => Uint8Array) => void;
 }
 
-/** It names its mount where there are others: whoever takes over from a dead writer must know where that one wrote. */
-function claimText({ self, mount, mounts }: Context, token: string): string {
-  return encodeClaim({ ...self, token, ...(mount !== null && mounts.all.length > 1 ? { mount } : {}) });
+/**
+ * It names its mount where there are others, of another storage server too: whoever takes over from a dead writer must
+ * know where that one wrote.
+ */
+function claimText({ self, mount, engineMounts }: Context, token: string): string {
+  return encodeClaim({ ...self, token, ...(mount !== null && engineMounts.length > 1 ? { mount } : {}) });
 }
 
 /** Files have no place for labels: they need not travel to their lanes. */

@@ -16,7 +16,7 @@ export interface Judge {
   readonly now: number;
   /** Age from which ownerless things go, seconds. */
   readonly ownerlessAgeS: number;
-  /** The storage server has several mounts: a claim tells whoever resumes the image where late writes may be under way. */
+  /** The engine has several mounts: a claim tells whoever resumes the image where late writes may be under way. */
   readonly severalMounts: boolean;
   /** Somebody asked for it, and may remove also what may be a damaged image. */
   readonly byHand: boolean;

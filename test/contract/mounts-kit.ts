@@ -13,6 +13,8 @@ export interface MountsOptions {
   config?: NonNullable<EngineOptions['config']>;
   /** Of all the links there are: those in mount_points. */
   names?: readonly string[];
+  /** Those of VastData:other, a second storage server; none: there is no such. */
+  others?: readonly string[];
   /** Called before the engine starts. */
   prepare?: (directory: string) => void;
 }
@@ -32,14 +34,14 @@ export class MountsEngine implements AsyncDisposable {
     this.#config = config;
   }
 
-  static async start({ config = {}, names = ['a', 'b'], prepare }: MountsOptions = {}): Promise<MountsEngine> {
+  static async start({ config = {}, names = ['a', 'b'], others = [], prepare }: MountsOptions = {}) {
     const directory = testDirectory();
     mkdirSync(join(directory, 'store'));
     for (const name of links) symlinkSync('store', join(directory, name));
     prepare?.(directory);
     const shim = new Shim(directory, 'calls');
     const env = shim.env(join(directory, 'store'), 'engine/main.ts', links);
-    const all = { ...config, ...mountPoints(directory, names) };
+    const all = { ...config, ...mountPoints(directory, names, others) };
     const engine = await TestEngine.start({ directory, config: all, env });
     return new MountsEngine(engine, shim, directory, config);
   }
@@ -53,10 +55,10 @@ export class MountsEngine implements AsyncDisposable {
   }
 
   /** The next process of the engine, with these mounts, under a shim without a past. */
-  async launch(names: readonly string[]): Promise<void> {
+  async launch(names: readonly string[], others: readonly string[] = []): Promise<void> {
     this.#shim.close();
     this.#shim = new Shim(this.directory, 'calls');
-    const all = { ...this.#config, ...mountPoints(this.directory, names) };
+    const all = { ...this.#config, ...mountPoints(this.directory, names, others) };
     writeFileSync(this.engine.config, configText(this.directory, all));
     await this.engine.launch();
   }
@@ -96,10 +98,16 @@ export class MountsEngine implements AsyncDisposable {
   }
 }
 
-/** One storage server, which the scripts of TestEngine open, and no default. */
-function mountPoints(directory: string, names: readonly string[]): NonNullable<EngineOptions['config']> {
+/** No default, and a storage server that the scripts of TestEngine open. */
+function mountPoints(
+  directory: string,
+  names: readonly string[],
+  others: readonly string[],
+): NonNullable<EngineOptions['config']> {
+  const listed = (links: readonly string[]) => ({ mount_points: links.map((name) => join(directory, name)).join(', ') });
   return {
     general: { nfs_mount_point: null },
-    'server:test': { mount_points: names.map((name) => join(directory, name)).join(', ') },
+    'server:test': listed(names),
+    ...(others.length > 0 ? { 'server:other': listed(others) } : {}),
   };
 }

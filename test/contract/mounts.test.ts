@@ -337,7 +337,7 @@ test('a dead writer whose mount is none of ours any more keeps its image busy un
     await using host = await engine.script();
     const busy = await host.call(`open_image v i lsu ${image} 7 write`);
     expect(busy).toMatchObject({ name: 'STS_EBUSY' });
-    expect(busy.text).toContain(`${mounts.path('a')}, which is none of its mount points now`);
+    expect(busy.text).toContain(`${mounts.path('a')}, which is no mount point of this engine now`);
     const claim = join(mounts.directory, 'store/lsu', `${image}~7/claim.1`);
     const before = JSON.parse(readFileSync(claim, 'utf8')) as Record<string, unknown>;
     const boot = '00000000-0000-4000-8000-000000000000';
@@ -376,6 +376,31 @@ test('a claim that tells no mount: late writes are waited for on all of them', a
     'c:image.data',
     'c:image.sums',
   ]);
+  expect(engine.bugs()).toEqual([]);
+});
+
+test('two storage servers over one store, each with a mount of its own: one waits for the late writes of the other', async () => {
+  await using mounts = await MountsEngine.start({ names: ['a'], others: ['b'] });
+  const { engine } = mounts;
+  {
+    await using host = await engine.script();
+    await host.ok('create_lsu v lsu');
+    await host.ok('create_image v i lsu image 7');
+    await host.ok(`write i 0 ${mib} 3`);
+    await host.ok('flush i');
+    expect(claimedAt(mounts, 'image')).toBe(mounts.path('a'));
+    await engine.kill();
+  }
+  await mounts.launch(['a'], ['b']);
+  {
+    await using host = await engine.script();
+    await host.ok('open_server s o VastData:other');
+    await host.ok('open_image o i lsu image 7 write');
+    expect(await host.ok('prop i')).toMatchObject({ durable: mib });
+    await host.ok('close i 1');
+    expect(fenced(mounts, 'image')).toEqual(['a:image.data', 'a:image.sums', 'b:image.data']);
+    await expectImage(host, 'image');
+  }
   expect(engine.bugs()).toEqual([]);
 });
 
