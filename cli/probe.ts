@@ -47,6 +47,11 @@ export function serverOf(name: string, options: { readonly config?: string }): S
   const plain = name.replace(/^VastData:/, '');
   const server = config.servers.find((one) => one.name === plain);
   if (server?.store === 's3') return server;
+  if (server !== undefined) {
+    const root = server.mountPoints[0] as string;
+    const remedy = `a storage root is prepared with vast-ost init-store ${root}, and its engine cleans it up`;
+    throw new CliError(`[server:${plain}] in ${config.source} is mounted and no bucket; ${remedy}`);
+  }
   const known = config.servers.filter(({ store }) => store === 's3').map((one) => one.name);
   const hint = known.length === 0 ? 'none has store = s3' : `those with store = s3: ${known.join(', ')}`;
   throw new CliError(`${config.source} has no [server:${plain}] with store = s3; ${hint}`);

@@ -2,11 +2,13 @@
  * One store that several "mounts" lead to: links, which the storage shim tells from each other, so that one can hang or
  * fail and the others not. No rights to mount are needed.
  */
-import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { expect } from 'vitest';
 import { ranked } from '../../engine/transfer/spread.ts';
 import { Shim } from '../fault/shim/shim.ts';
 import { configText, type EngineOptions, TestEngine, testDirectory } from '../support/engine.ts';
+import type { HostScript } from '../support/host-program.ts';
 import { clear } from './faults-kit.ts';
 
 export interface MountsOptions {
@@ -19,6 +21,7 @@ export interface MountsOptions {
   prepare?: (directory: string) => void;
 }
 
+const mib = 1 << 20;
 const links = ['a', 'b', 'c'];
 
 export class MountsEngine implements AsyncDisposable {
@@ -104,10 +107,30 @@ function mountPoints(
   names: readonly string[],
   others: readonly string[],
 ): NonNullable<EngineOptions['config']> {
-  const listed = (links: readonly string[]) => ({ mount_points: links.map((name) => join(directory, name)).join(', ') });
+  const listed = (links: readonly string[]) => ({
+    mount_points: links.map((name) => join(directory, name)).join(', '),
+  });
   return {
     general: { nfs_mount_point: null },
     'server:test': listed(names),
     ...(others.length > 0 ? { 'server:other': listed(others) } : {}),
   };
+}
+
+export async function expectImage(host: HostScript, image: string, seed = 3): Promise<void> {
+  await host.ok(`open_image v r lsu ${image} 7 read`);
+  expect(await host.ok(`read r 0 ${mib} expect=${seed}`)).toMatchObject({ got: mib, match: true });
+  await host.ok('close r 1');
+}
+
+/** Paths of all calls of this name, each with the name of the link that led to it in front. */
+export function pathsOf(mounts: MountsEngine, call: string): string[] {
+  return mounts.shim.readLog().flatMap((line) => (line.kind === 'begin' && line.name === call ? [line.path] : []));
+}
+
+/** The mount that an image's claim names. */
+export function claimedAt({ directory }: MountsEngine, image: string): string | undefined {
+  const dir = join(directory, 'store/lsu', `${image}~7`);
+  const [claim] = readdirSync(dir).filter((name) => name.startsWith('claim.'));
+  return (JSON.parse(readFileSync(join(dir, claim as string), 'utf8')) as { mount?: string }).mount;
 }

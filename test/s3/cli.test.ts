@@ -57,7 +57,7 @@ test('a passport is shown, written, and compared later', async () => {
 
 test.each([
   [['probe', 'none'], 1, /has no \[server:none\] with store = s3; those with store = s3: cloud/],
-  [['probe', 'files'], 1, /has no \[server:files\] with store = s3/],
+  [['probe', 'files'], 1, /\[server:files\] in .* is mounted and no bucket; .*init-store \//],
   [['init-store'], 2, /needs a directory, or --server/],
   [['init-store', '/x', '--server', 'cloud'], 2, /needs a directory, or --server/],
 ])('%j is refused with what to write instead', async (args, exitCode, text) => {
