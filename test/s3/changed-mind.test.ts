@@ -247,6 +247,52 @@ test('otherStore: an endpoint that was down at open and shows another storage is
   expect(other.keys('')).toEqual(['.vast-ost-store']);
 });
 
+test('an endpoint that came back and says nothing keeps no request from those that answer', async () => {
+  await using own = await kit({ endpoints: [{}, {}] }, [1]);
+  const { server, objects, clock } = own;
+  await server.endpoints[1]?.up();
+  const held = server.faults.add({ match: { endpoint: 1 }, action: { do: 'stall', at: 'start' } });
+  server.faults.add({
+    match: { endpoint: 0, key: 'a', count: 1 },
+    action: { do: 'answer', status: 503, code: 'SlowDown' },
+  });
+  clock.at += 60_000;
+  await objects.put('a', [bytes]);
+  expect(server.bytes('a')).toEqual(bytes);
+  await held.stalled();
+  // Once it answers, it is used.
+  held.release();
+  await until(async () => {
+    clock.at += 60_000;
+    await Promise.all([objects.put('a', [bytes]), objects.put('b', [bytes])]);
+    return server.requests.some((one) => one.endpoint === 1 && isPut(one) && !isProbe(one));
+  });
+});
+
+test('otherStore: an endpoint whose marker cannot be read is not taken for one of this storage', async () => {
+  const other = await S3Server.start();
+  servers.push(other);
+  other.plant('.vast-ost-store', Buffer.from(marker.replace('aaaa', 'bbbb')));
+  const foreign = other.endpoints[0];
+  if (foreign === undefined) throw new Error('an endpoint');
+  await foreign.down();
+  await using own = await kit({}, [], [foreign.url]);
+  const { objects, clock } = own;
+  const silent = other.faults.add({
+    match: { op: 'GetObject', key: '.vast-ost-store' },
+    action: { do: 'answer', status: 503, code: 'SlowDown' },
+  });
+  await foreign.up();
+  clock.at += 60_000;
+  await until(async () => {
+    await Promise.all([objects.put('a', [bytes]), objects.put('b', [bytes])]);
+    return silent.hits > 0 && objects.bucket.status().endpoints[1]?.problem !== '';
+  });
+  await Promise.all(Array.from({ length: 4 }, () => objects.put('a', [bytes])));
+  expect(other.keys('')).toEqual(['.vast-ost-store']);
+  expect(other.counter('PutObject').count).toBe(0);
+});
+
 test('refusals that a passport does not explain make nobody ask again and again', async () => {
   await using own = await kit();
   const { server, objects, probes, clock, notes } = own;

@@ -289,7 +289,7 @@ export class Bucket {
       try {
         // None is known that could take it: before anything is sent there.
         if (!endpoint.known && told.anyEndpoint !== true) {
-          await this.inspector.inspect(endpoint);
+          await this.inspector.inspectSoon(endpoint);
           this.#demandAbilities(told);
         }
         const answer = take(await endpoint.client.send(command, transfer));

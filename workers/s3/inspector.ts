@@ -1,6 +1,7 @@
 /**
  * What each endpoint of a bucket can do, as far as it was asked: passports, made anew when an endpoint contradicts its own
- * or comes back after it was gone. One endpoint is asked at a time, and none again and again for the same suspicion.
+ * or comes back after it was gone. One endpoint is asked at a time, unless it says nothing, and none again and again for the
+ * same suspicion.
  *
  *   known ──gone (refused, no such host …)──► unknown ──asked, answers──► known
  *     └──contradicts its passport──► asked ──► known, perhaps with other abilities
@@ -17,12 +18,15 @@ import {
   type Passport,
   passportDiff,
 } from '../../engine/core/passport.ts';
+import { HttpFailure } from '../http/failure.ts';
 import { StoreError } from '../store.ts';
 import type { Endpoint, Endpoints } from './endpoints.ts';
 import type { S3Verdict } from './failures.ts';
 
 /** So many times bytes may have changed on their way before the endpoint's passport is doubted. */
 const badDigestsInARow = 3;
+/** How long an endpoint that is asked may keep others waiting. */
+const patienceMs = 1000;
 const suspectMsMin = 1000;
 const suspectMsMax = 300_000;
 
@@ -109,8 +113,18 @@ export class Inspector<Client> {
         this.#running.delete(endpoint);
       });
     this.#running.set(endpoint, own);
-    this.#last = own.catch(() => {});
+    // One that says nothing does not keep the next one waiting.
+    this.#last = within(own, patienceMs).catch(() => {});
     return own;
+  }
+
+  /**
+   * For a request that others may take: as above, and no longer than a moment; it is being asked on. Throws HttpFailure
+   * then, as if the request itself had stalled there.
+   */
+  inspectSoon(endpoint: Endpoint<Client>): Promise<void> {
+    const asked = this.inspect(endpoint);
+    return this.#parts.endpoints.all.length === 1 ? asked : within(asked, patienceMs);
   }
 
   /** It is gone: who answers there next may be another one. */
@@ -169,6 +183,18 @@ export class Inspector<Client> {
     endpoint.problem = '';
     endpoint.restMs = 0;
     endpoint.restsUntil = 0;
+  }
+}
+
+async function within(work: Promise<void>, ms: number): Promise<void> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    late.reject(new HttpFailure('headers', 'ETIMEDOUT', 'it is being asked what it can do, and says nothing'));
+  }, ms);
+  try {
+    await Promise.race([work, late.promise]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 
