@@ -1,6 +1,8 @@
 /**
  * npm run bench [-- --store file|s3] [--quick] [--alternations N] [--streams 1,4,16] [--target DIR]
- *                   [--macro-only | --micro-only] [--no-peers]
+ *                   [--size MIB] [--macro-only | --micro-only] [--no-peers]
+ *
+ * --size: bytes of each image, MiB; else by the number of streams. What an image costs once weighs less in longer ones.
  *
  * Ratios are medians over alternations of the ratio within one. The first alternation warms up and does not count.
  * Writes bench/results/<time>.json (schema v1, bench/result.ts).
@@ -26,6 +28,7 @@ const { values } = parseArgs({
     quick: { type: 'boolean' },
     alternations: { type: 'string' },
     streams: { type: 'string' },
+    size: { type: 'string' },
     target: { type: 'string' },
     'macro-only': { type: 'boolean' },
     'micro-only': { type: 'boolean' },
@@ -37,9 +40,12 @@ const store = values.store ?? 'file';
 if (store !== 'file' && store !== 's3') throw new Error(`--store ${store}: file or s3`);
 const alternations = Number(values.alternations ?? (values.quick ? 2 : 7));
 const streamCounts = (values.streams ?? (store === 's3' ? '1,4' : '1,4,16')).split(',').map(Number);
+const sizeMib = values.size === undefined ? null : Number(values.size);
+if (sizeMib !== null && !(Number.isInteger(sizeMib) && sizeMib > 0)) throw new Error(`--size ${values.size}: MiB`);
 const mib = 1 << 20;
 
 function bytesPerStream(streams: number): number {
+  if (sizeMib !== null) return sizeMib * mib;
   if (store === 's3') return Math.floor((values.quick ? 512 : streams === 1 ? 2048 : 4096) / streams) * mib;
   if (values.quick) return Math.max(128 * mib, Math.floor(512 / streams) * mib);
   // Long enough that the first slot, which fills while the device waits, is a small part of each image.
