@@ -43,10 +43,13 @@ const streamCounts = (values.streams ?? (store === 's3' ? '1,4' : '1,4,16')).spl
 const sizeMib = values.size === undefined ? null : Number(values.size);
 if (sizeMib !== null && !(Number.isInteger(sizeMib) && sizeMib > 0)) throw new Error(`--size ${values.size}: MiB`);
 const mib = 1 << 20;
+/** Images: of two floors and six engines; a file of a peer's, and its copy. */
+const keptAtOnce = 10;
+const memoryShare = 0.9;
 
 function bytesPerStream(streams: number): number {
   if (sizeMib !== null) return sizeMib * mib;
-  if (store === 's3') return Math.floor((values.quick ? 512 : streams === 1 ? 2048 : 4096) / streams) * mib;
+  if (store === 's3') return Math.floor((values.quick ? 512 : 2048) / streams) * mib;
   if (values.quick) return Math.max(128 * mib, Math.floor(512 / streams) * mib);
   // Long enough that the first slot, which fills while the device waits, is a small part of each image.
   return streams === 1 ? 6144 * mib : streams <= 4 ? 2048 * mib : 512 * mib;
@@ -66,6 +69,16 @@ function checkSpace(directory: string): void {
   if (bavail * bsize < need * 1.1) {
     throw new Error(
       `${directory} has ${(bavail * bsize) / 1e9} GB free, the bench needs ${need / 1e9}: use --target, --quick or --streams 1`,
+    );
+  }
+}
+
+/** The null server keeps an image of each subject in memory, and peers have files there: out of it, everything stands. */
+function checkMemory(): void {
+  const need = keptAtOnce * Math.max(...streamCounts.map((streams) => streams * bytesPerStream(streams)));
+  if (need > totalmem() * memoryShare) {
+    throw new Error(
+      `what the null server keeps needs ${need / 1e9} GB of memory, this machine has ${totalmem() / 1e9} GB: lower --size`,
     );
   }
 }
@@ -95,6 +108,7 @@ async function main(): Promise<void> {
   const base = values.target ?? join(project, 'build');
   mkdirSync(base, { recursive: true });
   if (!values['micro-only'] && store === 'file') checkSpace(base);
+  if (!values['micro-only'] && store === 's3') checkMemory();
   const directory = mkdtempSync(join(base, 'bench-'));
   const remove = (): void => rmSync(directory, { recursive: true, force: true });
   process.once('SIGINT', () => {
