@@ -219,13 +219,19 @@ test('an endpoint that was gone and is another one now is asked before it is use
   expect(objects.abilities.conditionalPut).toBe(false);
 });
 
-test('otherStore: an endpoint that was down at open and shows another storage is never used', async () => {
+/** Another storage, whose endpoint is down. */
+async function otherStore() {
   const other = await S3Server.start();
   servers.push(other);
   other.plant('.vast-ost-store', Buffer.from(marker.replace('aaaa', 'bbbb')));
   const foreign = other.endpoints[0];
   if (foreign === undefined) throw new Error('an endpoint');
   await foreign.down();
+  return { other, foreign };
+}
+
+test('otherStore: an endpoint that was down at open and shows another storage is never used', async () => {
+  const { other, foreign } = await otherStore();
   await using own = await kit({}, [], [foreign.url]);
   const { server, objects, clock } = own;
   await foreign.up();
@@ -270,12 +276,7 @@ test('an endpoint that came back and says nothing keeps no request from those th
 });
 
 test('otherStore: an endpoint whose marker cannot be read is not taken for one of this storage', async () => {
-  const other = await S3Server.start();
-  servers.push(other);
-  other.plant('.vast-ost-store', Buffer.from(marker.replace('aaaa', 'bbbb')));
-  const foreign = other.endpoints[0];
-  if (foreign === undefined) throw new Error('an endpoint');
-  await foreign.down();
+  const { other, foreign } = await otherStore();
   await using own = await kit({}, [], [foreign.url]);
   const { objects, clock } = own;
   const silent = other.faults.add({

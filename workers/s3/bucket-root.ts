@@ -97,9 +97,10 @@ export class BucketRoot {
   #learned(passport: Passport, differences: readonly Difference[]): void {
     const before = this.#passport === null ? [] : warningsOf(this.#passport);
     this.#passport = passport;
-    const { integrity, conditionalPut, labels, partsMax } = abilitiesOf(passport);
-    this.#objects.abilities = abilitiesOf(passport);
+    const abilities = abilitiesOf(passport);
+    this.#objects.abilities = abilities;
     if (differences.length === 0) return;
+    const { integrity, conditionalPut, labels, partsMax } = abilities;
     const rows = differences.map((one) => `${one.what}: ${one.before} -> ${one.after}`);
     this.#note('warn', 'an endpoint is not what its passport said', {
       differences: rows,

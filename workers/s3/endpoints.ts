@@ -84,6 +84,11 @@ export class Endpoints<Client> {
 
   answered(endpoint: Endpoint<Client>, bytes: number): void {
     endOf(endpoint, bytes);
+    this.answers(endpoint);
+  }
+
+  /** Nothing speaks against it any more. */
+  answers(endpoint: Endpoint<Client>): void {
     wake(endpoint);
     endpoint.problem = '';
   }

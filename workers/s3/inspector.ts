@@ -179,10 +179,7 @@ export class Inspector<Client> {
     if (JSON.stringify(abilities) !== JSON.stringify(this.#abilities)) this.generation++;
     this.#abilities = abilities;
     endpoint.known = true;
-    endpoint.healthy = true;
-    endpoint.problem = '';
-    endpoint.restMs = 0;
-    endpoint.restsUntil = 0;
+    this.#parts.endpoints.answers(endpoint);
   }
 }
 
