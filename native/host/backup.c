@@ -78,6 +78,7 @@ static bool write_piece(struct backup *backup, const unsigned char *data, size_t
   stream->writes++;
   stream->bytes += got;
   stream_moved(backup->options, stream, got);
+  stream_pause(backup->options, stream, got);
   return true;
 }
 

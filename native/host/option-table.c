@@ -99,6 +99,8 @@ const struct option option_table[] = {
     BYTES("generate", generate_bytes, BACKUP, "write so much generated data that does not compress (pattern.h defines it)"),
     NUMBER("seed", "S", seed, MOVERS, "seed of --generate, of --random-reads (1)"),
     NUMBER("streams", "N", streams, MOVERS, "N processes, one image each: names end in _S1 … _SN, and %d in file names is the number"),
+    BYTES("rate", rate, MOVERS, "move at most so many bytes a second in each stream, as a slow client does"),
+    NUMBER("think-us", "US", think_us, MOVERS, "pause so many microseconds behind each call that moves data"),
     TEXT("output", "FILE", output, RESTORE, "where the data goes instead of standard output"),
     FLAG("discard", discard, RESTORE, "read and throw away"),
     BYTES("offset", offset, RESTORE, "first byte to restore (0)"),

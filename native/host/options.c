@@ -84,6 +84,10 @@ static bool check_options(const struct options *options) {
   if (options->random_writes_seed != UNSET && options->resume) {
     return refuse(command, "both --random-writes and --resume", "", "a resumed image goes on in order: give one of them");
   }
+  if (options->rate == 0) return refuse(command, "impossible rate in", "--rate", "give 1 byte a second or more");
+  if (options->think_us != UNSET && options->think_us > THINK_US_MAX) {
+    return refuse(command, "impossible pause in", "--think-us", "give at most 60000000");
+  }
   if (options->read_max == 0 || options->read_max > 1u << 30) {
     return refuse(command, "impossible size in", "--read-max", "give 1 byte to 1 GiB");
   }

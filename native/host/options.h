@@ -12,6 +12,7 @@
 #define UNSET UINT64_MAX /* of a number that was not given */
 #define INPUTS_MAX 1024
 #define STREAMS_MAX 1024
+#define THINK_US_MAX 60000000u
 
 struct options;
 
@@ -49,6 +50,7 @@ struct options {
   bool create_lsu, resume, hold, raw, discard;
   uint64_t incomplete_at, die_at, hold_at, flush_every, random_writes_seed;
   const char *output, *compare;
+  uint64_t rate, think_us;
   uint64_t offset, length, verify_seed, random_reads, read_max;
 
   /* the rest */

@@ -60,6 +60,7 @@ static bool read_piece(struct restore *restore, uint64_t offset, size_t length, 
   *got = (size_t)count;
   stream->bytes += count;
   stream_moved(restore->options, stream, count);
+  stream_pause(restore->options, stream, count);
   return checker_check(&restore->checker, &restore->host, stream->def.img_basename, offset, restore->buffer, *got);
 }
 

@@ -34,6 +34,7 @@ static void members(struct json *json, const struct options *options, const stru
   json_decimal(json, "flush_s", seconds(stream->flush_ns));
   json_decimal(json, "close_s", seconds(stream->close_ns));
   json_decimal(json, "file_s", seconds(stream->file_ns));
+  json_decimal(json, "pause_s", seconds(stream->pause_ns));
 }
 
 static void line(FILE *out, const struct options *options, const struct stream *stream) {

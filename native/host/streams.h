@@ -27,6 +27,8 @@ struct stream {
   uint64_t open_ns, write_ns, read_ns, flush_ns, close_ns; /* spent in calls of the plug-in */
   uint64_t write_max_ns, read_max_ns;                      /* the longest single call */
   uint64_t file_ns;        /* spent reading input or writing output */
+  uint64_t pause_ns;       /* waited for --rate and --think-us */
+  uint64_t due_ns;         /* when --rate allows the next piece; 0: none was moved */
   sts_uint32_t state;      /* STS_II_* after close */
 };
 
@@ -41,6 +43,9 @@ int streams_run(const struct options *options, uint64_t count, stream_function *
 
 /* Called by a stream after each piece: progress when it is the only one. */
 void stream_moved(const struct options *options, struct stream *stream, uint64_t bytes);
+
+/* Called by a stream after each piece too: waits as --rate and --think-us say. */
+void stream_pause(const struct options *options, struct stream *stream, uint64_t bytes);
 
 /* Between these two calls the stream's seconds and CPU seconds are counted. */
 void stream_started(struct stream *stream);

@@ -345,6 +345,8 @@ const usages: [string, string[], RegExp][] = [
   ['a value for a flag', ['backup', '--resume=1'], /takes no value/],
   ['no image', ['restore', '--date', '1'], /no name of the image/],
   ['no date', ['restore', '--image', 'x'], /no date of the image/],
+  ['no rate', ['backup', '--image', 'x', '--rate', '0'], /1 byte a second/],
+  ['a pause too long', ['backup', '--image', 'x', '--think-us', '60000001'], /at most 60000000/],
   ['a negative number', ['backup', '--image', 'x', '--date', '-1'], /takes a whole number, not "-1"/],
   ['an odd buffer', ['backup', '--image', 'x', '--buffer', '1000'], /multiple of 512/],
   ['an odd stop', ['backup', '--image', 'x', '--die-at', '1'], /blocks of 512/],
