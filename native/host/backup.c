@@ -26,10 +26,8 @@ struct backup {
   bool input_ended;
 };
 
-static bool timed(struct backup *backup, int status, const char *call, uint64_t began, uint64_t *sum, uint64_t *longest) {
-  uint64_t ns = clock_ns() - began;
-  *sum += ns;
-  if (longest != NULL && ns > *longest) *longest = ns;
+static bool timed(struct backup *backup, int status, const char *call, uint64_t began, enum call_kind kind) {
+  stream_called(backup->stream, kind, began);
   return host_call(&backup->host, status, call);
 }
 
@@ -46,10 +44,10 @@ static bool open_for_write(struct backup *backup) {
   uint64_t began = clock_ns();
   if (!options->resume) {
     int status = host->plugin.create_image(host->server, options->lsu, &stream->def, 0, &backup->image);
-    return timed(backup, status, "stsp_create_image", began, &stream->open_ns, NULL);
+    return timed(backup, status, "stsp_create_image", began, CALL_CREATE);
   }
   int status = host->plugin.open_image(host->server, options->lsu, &stream->def, STS_MODE_WRITE, &backup->image);
-  if (!timed(backup, status, "stsp_open_image", began, &stream->open_ns, NULL)) return false;
+  if (!timed(backup, status, "stsp_open_image", began, CALL_OPEN)) return false;
   sts_image_info_t info;
   if (!host_call(host, host->plugin.get_image_prop(backup->image, &info), "stsp_get_image_prop")) return false;
   uint64_t durable = info.imo_durable / STS_BLOCK_SIZE * STS_BLOCK_SIZE, reached = 0;
@@ -70,7 +68,7 @@ static bool write_piece(struct backup *backup, const unsigned char *data, size_t
   struct stream *stream = backup->stream;
   uint64_t padded = (got + STS_BLOCK_SIZE - 1) / STS_BLOCK_SIZE * STS_BLOCK_SIZE, written = 0, began = clock_ns();
   int status = backup->host.plugin.write_image(backup->image, NULL, data, padded, offset, &written);
-  if (!timed(backup, status, "stsp_write_image", began, &stream->write_ns, &stream->write_max_ns)) return false;
+  if (!timed(backup, status, "stsp_write_image", began, CALL_WRITE)) return false;
   if (written != padded) {
     return host_failed(&backup->host, HOST_FAILED, "stsp_write_image took %llu of %llu bytes at offset %llu without a failure",
                        (unsigned long long)written, (unsigned long long)padded, (unsigned long long)offset);
@@ -88,7 +86,7 @@ static bool flush_when_due(struct backup *backup) {
   uint64_t began = clock_ns();
   backup->flushed_at = backup->offset;
   return timed(backup, backup->host.plugin.flush_image(backup->image), "stsp_flush_image", began,
-               &backup->stream->flush_ns, NULL);
+               CALL_FLUSH);
 }
 
 /* Tells that we hold, and waits for a line on standard input; its end counts as one. */
@@ -175,7 +173,7 @@ static void close_image(struct backup *backup, bool good) {
   if (good && backup->options->hold) hold(backup);
   uint64_t began = clock_ns();
   int flags = complete ? STS_CLOSEF_IH_COMPLETE : STS_CLOSEF_IH_INCOMPLETE;
-  timed(backup, host->plugin.close_image(backup->image, flags), "stsp_close_image", began, &backup->stream->close_ns, NULL);
+  timed(backup, host->plugin.close_image(backup->image, flags), "stsp_close_image", began, CALL_CLOSE);
   backup->image = NULL;
 }
 

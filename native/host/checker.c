@@ -16,6 +16,7 @@ bool checker_open(struct checker *checker, struct host *host, uint64_t stream, s
     checker->name = "the generated data";
     checker->pattern = input_pattern(options);
     if (checker->pattern == NULL) return host_failed(host, HOST_FAILED, "no memory for the pattern of --verify-generated");
+    checker->shape = input_shape(options, checker->pattern, stream);
   }
   if (options->compare == NULL) return true;
   char path[4096];
@@ -62,7 +63,8 @@ static bool check_file(struct checker *checker, struct host *host, const char *i
 bool checker_check(struct checker *checker, struct host *host, const char *image, uint64_t offset, const void *bytes,
                    size_t length) {
   if (checker->pattern != NULL) {
-    size_t good = pattern_mismatch(checker->pattern, offset, bytes, length);
+    size_t good = checker->shape.on ? shape_mismatch(&checker->shape, offset, bytes, length)
+                                    : pattern_mismatch(checker->pattern, offset, bytes, length);
     if (good < length) return mismatch(checker, host, image, offset + good);
   }
   return checker->fd < 0 || check_file(checker, host, image, offset, bytes, length);

@@ -3,10 +3,12 @@
 #define HOST_CHECKER_H
 
 #include "pattern.h"
+#include "shape.h"
 #include "session.h"
 
 struct checker {
   struct pattern *pattern; /* --verify-generated */
+  struct shape shape;      /* the same with --dedup or --compress */
   int fd;                  /* --compare; -1: none */
   const char *name;
   unsigned char *buffer;

@@ -25,11 +25,25 @@ bool path_of_stream(const char *path, uint64_t stream, char *out, size_t out_siz
   return true;
 }
 
+static uint64_t generated_seed(const struct options *options) {
+  return options->verify_seed != UNSET ? options->verify_seed : options->seed;
+}
+
+static bool shaped(const struct options *options) { return options->dedup != UNSET || options->compress != UNSET; }
+
 struct pattern *input_pattern(const struct options *options) {
   static struct pattern pattern;
-  uint64_t seed = options->verify_seed != UNSET ? options->verify_seed : options->seed;
+  uint64_t seed = shaped(options) ? 0 : generated_seed(options);
   if (pattern.bytes == NULL && !pattern_open(&pattern, seed)) return NULL;
   return &pattern;
+}
+
+struct shape input_shape(const struct options *options, struct pattern *pattern, uint64_t stream) {
+  struct shape shape = {.on = false};
+  if (!shaped(options)) return shape;
+  shape_set(&shape, pattern, generated_seed(options) + stream, options->dedup == UNSET ? SHAPE_ONE : options->dedup,
+            options->compress == UNSET ? SHAPE_ONE : options->compress);
+  return shape;
 }
 
 bool input_open(struct input *input, struct host *host, const char *path, uint64_t stream) {
@@ -44,7 +58,9 @@ bool input_open(struct input *input, struct host *host, const char *path, uint64
     input->name = "generated data";
     input->length = options->generate_bytes;
     input->pattern = input_pattern(options);
-    return input->pattern != NULL || host_failed(host, HOST_FAILED, "no memory for the pattern of --generate");
+    if (input->pattern == NULL) return host_failed(host, HOST_FAILED, "no memory for the pattern of --generate");
+    input->shape = input_shape(options, input->pattern, stream);
+    return true;
   }
   if (path == NULL || strcmp(path, "-") == 0) {
     input->fd = STDIN_FILENO;
@@ -98,6 +114,12 @@ static void pad(unsigned char *buffer, size_t got) {
 static void take_generated(struct input *input, uint64_t offset, size_t wanted, const unsigned char **data, size_t *got) {
   uint64_t left = offset < input->length ? input->length - offset : 0;
   *got = wanted < left ? wanted : (size_t)left;
+  if (input->shape.on) {
+    shape_copy(&input->shape, offset, input->buffer, *got);
+    pad(input->buffer, *got);
+    *data = input->buffer;
+    return;
+  }
   size_t whole = *got;
   *data = pattern_at(input->pattern, offset, &whole);
   if (whole == *got && *got % STS_BLOCK_SIZE == 0) return; /* straight from the pattern: no copy */

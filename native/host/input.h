@@ -3,6 +3,7 @@
 #define HOST_INPUT_H
 
 #include "pattern.h"
+#include "shape.h"
 #include "session.h"
 
 struct input {
@@ -10,6 +11,7 @@ struct input {
   int fd;           /* -1: generated */
   uint64_t length;  /* bytes in all; UNSET: known only at the end (a pipe) */
   struct pattern *pattern;
+  struct shape shape; /* off without --dedup and --compress */
   unsigned char *buffer; /* one piece, page aligned */
   size_t buffer_bytes;
 };
@@ -20,6 +22,9 @@ void input_close(struct input *input);
 
 /* The pattern of --generate, made once and shared by forked streams. NULL: no memory. */
 struct pattern *input_pattern(const struct options *options);
+
+/* What --dedup and --compress make of the pattern for a stream; off without them. */
+struct shape input_shape(const struct options *options, struct pattern *pattern, uint64_t stream);
 
 /* Goes forward to `offset`; `*reached` is less when the input ends before. A pipe is read and thrown away. */
 bool input_skip(struct input *input, struct host *host, uint64_t offset, uint64_t *reached);

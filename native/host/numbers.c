@@ -59,6 +59,23 @@ bool parse_bytes(const char *text, uint64_t *bytes) {
   return true;
 }
 
+bool parse_ratio(const char *text, uint64_t *thousandths) {
+  uint64_t whole = 0, part = 0, unit = 1000;
+  const char *at = text;
+  for (; *at >= '0' && *at <= '9' && whole <= 1000; at++) whole = whole * 10 + (uint64_t)(*at - '0');
+  if (at == text) return false;
+  if (*at == '.') {
+    const char *first = ++at;
+    for (; *at >= '0' && *at <= '9' && unit > 1; at++) {
+      unit /= 10;
+      part += (uint64_t)(*at - '0') * unit;
+    }
+    if (at == first) return false;
+  }
+  *thousandths = whole * 1000 + part;
+  return *at == '\0' && *thousandths >= 1000 && *thousandths <= 1000000;
+}
+
 bool parse_hex(const char *text, size_t text_length, unsigned char *bytes, size_t capacity, size_t *length) {
   if (text_length % 2 != 0 || text_length / 2 > capacity) return false;
   for (size_t i = 0; i < text_length / 2; i++) {

@@ -75,6 +75,7 @@ const size_t commands_count = sizeof commands / sizeof *commands;
 #define TEXT(option, arg, m, where, text) {option, arg, OPTION_TEXT, MEMBER(m), where, text}
 #define BYTES(option, m, where, text) {option, "BYTES", OPTION_BYTES, MEMBER(m), where, text}
 #define NUMBER(option, arg, m, where, text) {option, arg, OPTION_NUMBER, MEMBER(m), where, text}
+#define RATIO(option, m, where, text) {option, "RATIO", OPTION_RATIO, MEMBER(m), where, text}
 #define FLAG(option, m, where, text) {option, NULL, OPTION_FLAG, MEMBER(m), where, text}
 
 /* The order is that of --help: first what is the command's own. */
@@ -98,6 +99,8 @@ const struct option option_table[] = {
     NUMBER("random-writes", "SEED", random_writes_seed, BACKUP, "write the buffers in an order drawn from SEED"),
     BYTES("generate", generate_bytes, BACKUP, "write so much generated data that does not compress (pattern.h defines it)"),
     NUMBER("seed", "S", seed, MOVERS, "seed of --generate, of --random-reads (1)"),
+    RATIO("dedup", dedup, MOVERS, "generated data of which one unit of 1 MiB in RATIO is fresh; 1: all of it (shape.h defines it)"),
+    RATIO("compress", compress, MOVERS, "generated data of which 4096 / RATIO bytes of each 4 KiB do not compress and the rest is zero"),
     NUMBER("streams", "N", streams, MOVERS, "N processes, one image each: names end in _S1 … _SN, and %d in file names is the number"),
     BYTES("rate", rate, MOVERS, "move at most so many bytes a second in each stream, as a slow client does"),
     NUMBER("think-us", "US", think_us, MOVERS, "pause so many microseconds behind each call that moves data"),
@@ -110,6 +113,7 @@ const struct option option_table[] = {
     TEXT("compare", "FILE", compare, RESTORE, "compare with a file"),
     NUMBER("random-reads", "N", random_reads, RESTORE, "N reads at random places instead, output none; for use with the two above"),
     BYTES("read-max", read_max, RESTORE, "longest random read (1M)"),
+    BYTES("read-bytes", read_bytes, RESTORE, "every random read so long, at a multiple of it, instead of --read-max"),
     TEXT("state", "STATE", state, LIST, "complete or pending; else both"),
     FLAG("details", details_too, LIST, "with state, size and checksum"),
     TEXT("to-lsu", "NAME", to_lsu, COPY, "LSU of the copy; else the same"),

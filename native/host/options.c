@@ -22,6 +22,11 @@ static const struct option *find_option(const struct command *command, const cha
   return NULL;
 }
 
+static const char *what_it_takes(enum option_kind kind) {
+  if (kind == OPTION_BYTES) return "a number of bytes such as 1048576, 256K or 4M";
+  return kind == OPTION_RATIO ? "a ratio from 1 to 1000, with at most three decimals," : "a whole number";
+}
+
 static bool set_option(struct options *options, const struct option *option, const char *value) {
   void *member = (char *)options + option->member;
   uint64_t number = 0;
@@ -38,6 +43,9 @@ static bool set_option(struct options *options, const struct option *option, con
     case OPTION_BYTES:
       if (!parse_bytes(value, &number)) return false;
       break;
+    case OPTION_RATIO:
+      if (!parse_ratio(value, &number)) return false;
+      break;
   }
   *(uint64_t *)member = number;
   return true;
@@ -47,7 +55,7 @@ static void set_defaults(struct options *options) {
   memset(options, 0, sizeof *options);
   for (size_t i = 0; i < option_table_count; i++) {
     const struct option *option = &option_table[i];
-    if (option->kind == OPTION_NUMBER || option->kind == OPTION_BYTES) {
+    if (option->kind != OPTION_FLAG && option->kind != OPTION_TEXT) {
       *(uint64_t *)((char *)options + option->member) = UNSET;
     }
   }
@@ -81,6 +89,11 @@ static bool check_options(const struct options *options) {
   if (options->generate_bytes != UNSET && options->positionals_count > 0) {
     return refuse(command, "both --generate and a file:", options->positionals[0], "give one of them");
   }
+  if ((options->dedup != UNSET || options->compress != UNSET) && options->generate_bytes == UNSET &&
+      options->verify_seed == UNSET) {
+    return refuse(command, "--dedup or --compress without", "generated data",
+                  "they shape what backup --generate and restore --verify-generated make");
+  }
   if (options->random_writes_seed != UNSET && options->resume) {
     return refuse(command, "both --random-writes and --resume", "", "a resumed image goes on in order: give one of them");
   }
@@ -90,6 +103,9 @@ static bool check_options(const struct options *options) {
   }
   if (options->read_max == 0 || options->read_max > 1u << 30) {
     return refuse(command, "impossible size in", "--read-max", "give 1 byte to 1 GiB");
+  }
+  if (options->read_bytes == 0 || (options->read_bytes != UNSET && options->read_bytes > 1u << 30)) {
+    return refuse(command, "impossible size in", "--read-bytes", "give 1 byte to 1 GiB");
   }
   if (options->image != NULL && options->image_hex != NULL) {
     return refuse(command, "both --image and --image-hex", "", "give one of them");
@@ -128,7 +144,7 @@ bool options_parse(struct options *options, const struct command *command, int a
     }
     if (!set_option(options, option, value)) {
       fprintf(stderr, "vast-ost-host %s: --%s takes %s, not \"%s\"\n", command->name, option->name,
-              option->kind == OPTION_BYTES ? "a number of bytes such as 1048576, 256K or 4M" : "a whole number", value);
+              what_it_takes(option->kind), value);
       return false;
     }
   }

@@ -46,19 +46,19 @@ struct options {
   uint64_t to_date;
 
   /* moving data */
-  uint64_t buffer_bytes, streams, generate_bytes, seed;
+  uint64_t buffer_bytes, streams, generate_bytes, seed, dedup, compress; /* the last two in thousandths */
   bool create_lsu, resume, hold, raw, discard;
   uint64_t incomplete_at, die_at, hold_at, flush_every, random_writes_seed;
   const char *output, *compare;
   uint64_t rate, think_us;
-  uint64_t offset, length, verify_seed, random_reads, read_max;
+  uint64_t offset, length, verify_seed, random_reads, read_max, read_bytes;
 
   /* the rest */
   const char *state, *label, *text;
   bool details_too;
 };
 
-enum option_kind { OPTION_FLAG, OPTION_TEXT, OPTION_NUMBER, OPTION_BYTES };
+enum option_kind { OPTION_FLAG, OPTION_TEXT, OPTION_NUMBER, OPTION_BYTES, OPTION_RATIO };
 
 struct option {
   const char *name;

@@ -30,14 +30,17 @@ void pattern_fill(struct pattern *pattern) {
   for (size_t piece = 0; piece < PATTERN_PIECES; piece++) fill_piece(pattern, piece);
 }
 
+const unsigned char *pattern_from(struct pattern *pattern, uint64_t at, size_t length) {
+  fill_piece(pattern, at / PATTERN_UNIT);
+  if (length > 0) fill_piece(pattern, (at + length - 1) / PATTERN_UNIT);
+  return pattern->bytes + at;
+}
+
 const unsigned char *pattern_at(struct pattern *pattern, uint64_t offset, size_t *length) {
   uint64_t start = words_at(~pattern->seed, offset / PATTERN_UNIT) % (PATTERN_BYTES / 4096) * 4096;
   uint64_t inside = offset % PATTERN_UNIT;
   if (*length > PATTERN_UNIT - inside) *length = PATTERN_UNIT - inside;
-  uint64_t at = (start + inside) % PATTERN_BYTES;
-  fill_piece(pattern, at / PATTERN_UNIT);
-  if (*length > 0) fill_piece(pattern, (at + *length - 1) / PATTERN_UNIT);
-  return pattern->bytes + at;
+  return pattern_from(pattern, (start + inside) % PATTERN_BYTES, *length);
 }
 
 void pattern_copy(struct pattern *pattern, uint64_t offset, void *bytes, size_t length) {

@@ -33,7 +33,7 @@ static bool open_for_read(struct restore *restore) {
   struct stream *stream = restore->stream;
   uint64_t began = clock_ns();
   int status = host->plugin.open_image(host->server, restore->options->lsu, &stream->def, STS_MODE_READ, &restore->image);
-  stream->open_ns = clock_ns() - began;
+  stream_called(stream, CALL_OPEN, began);
   if (!host_call(host, status, "stsp_open_image")) return false;
   sts_image_info_t info;
   if (!host_call(host, host->plugin.get_image_prop(restore->image, &info), "stsp_get_image_prop")) return false;
@@ -47,9 +47,7 @@ static bool read_piece(struct restore *restore, uint64_t offset, size_t length, 
   struct stream *stream = restore->stream;
   uint64_t count = 0, began = clock_ns();
   int status = restore->host.plugin.read_image(restore->image, restore->buffer, length, offset, &count);
-  uint64_t ns = clock_ns() - began;
-  stream->read_ns += ns;
-  if (ns > stream->read_max_ns) stream->read_max_ns = ns;
+  stream_called(stream, CALL_READ, began);
   stream->reads++;
   if (!host_call(&restore->host, status, "stsp_read_image")) return false;
   if (count < length && offset + count < stream->size) {
@@ -92,13 +90,21 @@ static bool read_in_order(struct restore *restore) {
   return true;
 }
 
-/* --random-reads N: N ranges drawn from --seed, of 1 to --read-max bytes, anywhere in the image. */
+/*
+ * --random-reads N: N ranges drawn from --seed, of 1 to --read-max bytes, anywhere in the image; with --read-bytes B the
+ * i-th one is of B bytes at B × (word(2 i) mod the whole B in the image).
+ */
 static bool read_at_random(struct restore *restore) {
   const struct options *options = restore->options;
-  uint64_t length = restore->stream->length;
+  uint64_t length = restore->stream->length, fixed = options->read_bytes;
+  if (fixed != UNSET && length < fixed) {
+    return host_failed(&restore->host, HOST_FAILED, "image %s has %llu bytes; give --read-bytes less than that",
+                       restore->stream->def.img_basename, (unsigned long long)length);
+  }
   for (uint64_t i = 0; i < options->random_reads && length > 0; i++) {
-    uint64_t at = words_at(options->seed, 2 * i) % length;
-    size_t got = 0, wanted = (size_t)(words_at(options->seed, 2 * i + 1) % options->read_max + 1);
+    uint64_t place = words_at(options->seed, 2 * i), size = words_at(options->seed, 2 * i + 1) % options->read_max + 1;
+    uint64_t at = fixed == UNSET ? place % length : place % (length / fixed) * fixed;
+    size_t got = 0, wanted = (size_t)(fixed == UNSET ? size : fixed);
     if (wanted > length - at) wanted = (size_t)(length - at);
     if (!read_piece(restore, at, wanted, &got)) return false;
   }
@@ -128,6 +134,7 @@ static bool prepare(struct restore *restore) {
   const struct options *options = restore->options;
   size_t bytes = options->buffer_bytes;
   if (options->random_reads != UNSET && options->read_max > bytes) bytes = options->read_max;
+  if (options->read_bytes != UNSET && options->read_bytes > bytes) bytes = options->read_bytes;
   void *buffer = NULL;
   if (posix_memalign(&buffer, 4096, bytes) != 0) {
     return host_failed(&restore->host, HOST_FAILED, "no memory for a buffer of %zu bytes", bytes);
@@ -163,8 +170,9 @@ static void restore_one(const struct options *options, struct stream *stream) {
     }
     if (restore.image != NULL) {
       uint64_t closing = clock_ns();
-      host_call(&restore.host, restore.host.plugin.close_image(restore.image, STS_CLOSEF_IH_COMPLETE), "stsp_close_image");
-      stream->close_ns = clock_ns() - closing;
+      int status = restore.host.plugin.close_image(restore.image, STS_CLOSEF_IH_COMPLETE);
+      stream_called(stream, CALL_CLOSE, closing);
+      host_call(&restore.host, status, "stsp_close_image");
     }
     stream_ended(stream);
   }

@@ -6,6 +6,15 @@
 
 static double seconds(uint64_t ns) { return (double)ns / 1e9; }
 
+/* Seconds in all calls of a kind. */
+static double spent(const struct stream *stream, enum call_kind kind) {
+  return seconds(stream->measures->calls[kind].sum_ns);
+}
+
+static double longest(const struct stream *stream, enum call_kind kind) {
+  return seconds(stream->measures->calls[kind].max_ns);
+}
+
 /* The image's name and numbers, as members of the object that is open. */
 static void members(struct json *json, const struct options *options, const struct stream *stream) {
   uint64_t ns = stream->ended_ns - stream->started_ns, cpu_ns = stream->cpu.user_ns + stream->cpu.system_ns;
@@ -26,19 +35,21 @@ static void members(struct json *json, const struct options *options, const stru
   json_number(json, "writes", stream->writes);
   json_number(json, "reads", stream->reads);
   json_decimal(json, "connect_s", seconds(stream->connect_ns));
-  json_decimal(json, "open_s", seconds(stream->open_ns));
-  json_decimal(json, "write_s", seconds(stream->write_ns));
-  json_decimal(json, "write_max_s", seconds(stream->write_max_ns));
-  json_decimal(json, "read_s", seconds(stream->read_ns));
-  json_decimal(json, "read_max_s", seconds(stream->read_max_ns));
-  json_decimal(json, "flush_s", seconds(stream->flush_ns));
-  json_decimal(json, "close_s", seconds(stream->close_ns));
+  json_decimal(json, "open_s", spent(stream, CALL_CREATE) + spent(stream, CALL_OPEN));
+  json_decimal(json, "write_s", spent(stream, CALL_WRITE));
+  json_decimal(json, "write_max_s", longest(stream, CALL_WRITE));
+  json_decimal(json, "read_s", spent(stream, CALL_READ));
+  json_decimal(json, "read_max_s", longest(stream, CALL_READ));
+  json_decimal(json, "flush_s", spent(stream, CALL_FLUSH));
+  json_decimal(json, "close_s", spent(stream, CALL_CLOSE));
   json_decimal(json, "file_s", seconds(stream->file_ns));
   json_decimal(json, "pause_s", seconds(stream->pause_ns));
 }
 
 static void line(FILE *out, const struct options *options, const struct stream *stream) {
   uint64_t ns = stream->ended_ns - stream->started_ns, cpu_ns = stream->cpu.user_ns + stream->cpu.system_ns;
+  double calls = 0;
+  for (unsigned kind = 0; kind < CALL_KINDS; kind++) calls += spent(stream, kind);
   fprintf(out, "%s ", options->command->name);
   report_name(out, options->lsu);
   fputc('/', out);
@@ -52,8 +63,7 @@ static void line(FILE *out, const struct options *options, const struct stream *
           (unsigned long long)stream->bytes, state_name(stream->state), seconds(ns),
           report_gigabytes_per_second(stream->bytes, ns),
           stream->bytes == 0 ? 0 : (double)cpu_ns / (double)stream->bytes,
-          seconds(stream->open_ns + stream->write_ns + stream->read_ns + stream->flush_ns + stream->close_ns),
-          seconds(stream->open_ns), seconds(stream->close_ns), seconds(stream->file_ns));
+          calls, spent(stream, CALL_CREATE) + spent(stream, CALL_OPEN), spent(stream, CALL_CLOSE), seconds(stream->file_ns));
 }
 
 /* Seconds of all streams together: from the first that started to the last that ended. */
@@ -70,6 +80,12 @@ static struct stream sum_of(const struct stream *streams, uint64_t count) {
   }
   if (sum.ended_ns == 0) sum.started_ns = 0;
   return sum;
+}
+
+/* Latencies and series of all streams together, in the first one's place. */
+static const struct measures *merged(const struct stream *streams, uint64_t count) {
+  for (uint64_t i = 1; i < count; i++) measures_merge(streams[0].measures, streams[i].measures);
+  return streams[0].measures;
 }
 
 static void totals(struct json *json, const struct stream *streams, uint64_t count) {
@@ -105,6 +121,7 @@ int streams_report(const struct options *options, const struct stream *streams, 
   report_begin(&report, outcome);
   if (alone) {
     members(&report.json, options, &streams[0]);
+    measures_report(&report.json, streams[0].measures);
     return report_end(&report, outcome);
   }
   totals(&report.json, streams, count);
@@ -119,5 +136,6 @@ int streams_report(const struct options *options, const struct stream *streams, 
     json_close(&report.json, '}');
   }
   json_close(&report.json, ']');
+  measures_report(&report.json, merged(streams, count));
   return report_end(&report, outcome);
 }

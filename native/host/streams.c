@@ -20,6 +20,13 @@ static void print_progress(uint64_t bytes, uint64_t ns, uint64_t running) {
 void stream_started(struct stream *stream) {
   stream->cpu = cpu_now();
   stream->started_ns = clock_ns();
+  uint64_t none = 0;
+  atomic_compare_exchange_strong(stream->first_ns, &none, stream->started_ns);
+}
+
+void stream_called(struct stream *stream, enum call_kind kind, uint64_t began) {
+  stream->called_ns = clock_ns();
+  latency_add(&stream->measures->calls[kind], stream->called_ns - began);
 }
 
 void stream_ended(struct stream *stream) {
@@ -31,6 +38,8 @@ void stream_ended(struct stream *stream) {
 
 void stream_moved(const struct options *options, struct stream *stream, uint64_t bytes) {
   static uint64_t told_ns;
+  series_add(&stream->measures->series, stream->called_ns - atomic_load_explicit(stream->first_ns, memory_order_relaxed),
+             bytes);
   uint64_t moved = atomic_load_explicit(&stream->moved, memory_order_relaxed) + bytes;
   atomic_store_explicit(&stream->moved, moved, memory_order_relaxed);
   if (!options->progress || stream->number != 0) return;
@@ -100,15 +109,41 @@ static bool start_all(const struct options *options, struct stream *streams, pid
   return true;
 }
 
+struct shared {
+  _Atomic uint64_t first_ns;
+  struct measures *measures;
+  struct stream streams[];
+};
+
+static size_t shared_bytes(uint64_t count) { return sizeof(struct shared) + count * sizeof(struct stream); }
+
+static void *shared_memory(size_t bytes) {
+  void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  return memory == MAP_FAILED ? NULL : memory;
+}
+
+/* Pages come when they are touched: a stream costs what it uses of its histograms. */
+static struct shared *shared_open(uint64_t count) {
+  struct shared *shared = shared_memory(shared_bytes(count));
+  if (shared == NULL) return NULL;
+  shared->measures = shared_memory(count * sizeof(struct measures));
+  if (shared->measures == NULL) return NULL;
+  for (uint64_t i = 0; i < count; i++) {
+    shared->streams[i].measures = &shared->measures[i];
+    shared->streams[i].first_ns = &shared->first_ns;
+  }
+  return shared;
+}
+
 int streams_run(const struct options *options, uint64_t count, stream_function *function, bool data_on_stdout) {
   bool forked = count > 0;
   uint64_t number = forked ? count : 1;
-  size_t bytes = number * sizeof(struct stream);
-  struct stream *streams = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  if (streams == MAP_FAILED) {
+  struct shared *shared = shared_open(number);
+  if (shared == NULL) {
     fprintf(stderr, "vast-ost-host: no memory for %llu streams\n", (unsigned long long)number);
     return EXIT_FAILED;
   }
+  struct stream *streams = shared->streams;
   for (uint64_t i = 0; i < number; i++) {
     streams[i].number = forked ? i + 1 : 0;
     if (!options_image(options, streams[i].number, &streams[i].def)) return EXIT_USAGE;
@@ -126,6 +161,7 @@ int streams_run(const struct options *options, uint64_t count, stream_function *
     sigprocmask(SIG_SETMASK, &old_mask, NULL);
   }
   int exit_code = streams_report(options, streams, number, data_on_stdout);
-  munmap(streams, bytes);
+  munmap(shared->measures, number * sizeof(struct measures));
+  munmap(shared, shared_bytes(number));
   return exit_code;
 }

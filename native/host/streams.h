@@ -8,9 +8,13 @@
 #include <stdatomic.h>
 
 #include "clock.h"
+#include "measures.h"
 #include "session.h"
 
-/* What one stream did. Shared memory: written by the stream's process, read by the first one (moved: also meanwhile). */
+/*
+ * What one stream did. Shared memory: written by the stream's process, read by the first one (moved: also meanwhile).
+ * Streams have one beginning of time for their series: when the first of them started.
+ */
 struct stream {
   uint64_t number; /* 1 …; 0: the only one, in the first process itself */
   sts_image_def_t def;
@@ -24,8 +28,9 @@ struct stream {
   uint64_t reads, writes;  /* calls */
   uint64_t started_ns, ended_ns, connect_ns; /* started: behind open_server; ended: behind close */
   struct cpu_time cpu;     /* of the process between started and ended */
-  uint64_t open_ns, write_ns, read_ns, flush_ns, close_ns; /* spent in calls of the plug-in */
-  uint64_t write_max_ns, read_max_ns;                      /* the longest single call */
+  struct measures *measures; /* of the calls of the plug-in; shared memory too */
+  _Atomic uint64_t *first_ns; /* when the first stream started; 0: none did */
+  uint64_t called_ns;        /* when the last call ended */
   uint64_t file_ns;        /* spent reading input or writing output */
   uint64_t pause_ns;       /* waited for --rate and --think-us */
   uint64_t due_ns;         /* when --rate allows the next piece; 0: none was moved */
@@ -41,7 +46,10 @@ typedef void stream_function(const struct options *options, struct stream *strea
  */
 int streams_run(const struct options *options, uint64_t count, stream_function *function, bool data_on_stdout);
 
-/* Called by a stream after each piece: progress when it is the only one. */
+/* Called behind each call of the plug-in that `began` then. Nanoseconds. */
+void stream_called(struct stream *stream, enum call_kind kind, uint64_t began);
+
+/* Called by a stream after each piece, behind stream_called: the series, and progress when it is the only one. */
 void stream_moved(const struct options *options, struct stream *stream, uint64_t bytes);
 
 /* Called by a stream after each piece too: waits as --rate and --think-us say. */

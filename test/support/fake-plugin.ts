@@ -7,7 +7,7 @@ import { type HostRun, hostDirectory, runHost } from './host-program.ts';
 
 /** Builds host program and fake plug-in; nothing to do when they are up to date. */
 export function buildFake(): void {
-  execFileSync('make', ['-s', '-C', hostDirectory, 'all', 'fake'], { stdio: ['ignore', 'ignore', 'inherit'] });
+  execFileSync('make', ['-s', '-C', hostDirectory, 'all', 'fake', 'check'], { stdio: ['ignore', 'ignore', 'inherit'] });
 }
 
 export class FakePlace implements Disposable {
