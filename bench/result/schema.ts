@@ -37,7 +37,7 @@ export const sampleSchema = z.object({
   seconds: z.number(),
   bytes: z.number(),
   /** Seconds from the result's startedAt to where the sample began, so that merge finds what ran at the same time. */
-  at: z.number().nullable().default(null),
+  at: z.number().optional(),
   cpu: cpuSchema.nullable(),
   latency: z.array(latencySchema).default([]),
   /** Bytes moved in each second of the sample, from its first. */
