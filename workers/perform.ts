@@ -71,7 +71,7 @@ function performChecked(record: Int32Array, area: LaneArea, store: Store | null)
 }
 
 /** The sums of all chunks that the `count` bytes from `offset` of the image touch, into the area. Returns `count`, or −errno. */
-function readSumsOf(count: number, offset: number, sums: number, chunkBytes: number, area: LaneArea): number {
+export function readSumsOf(count: number, offset: number, sums: number, chunkBytes: number, area: LaneArea): number {
   const first = Math.floor(offset / chunkBytes);
   const chunks = Math.floor((offset + count - 1) / chunkBytes) - first + 1;
   const bytes = chunks * sumsEntryBytes;

@@ -46,7 +46,8 @@ export class Engine implements LinkEvents, SessionHost {
   #draining = false;
   bugs = 0;
 
-  constructor(config: Config, engineLog: EngineLog, engineVersion: string) {
+  /** `lanePath`: another entry for the lanes' threads, which the bench has; no configuration leads there. */
+  constructor(config: Config, engineLog: EngineLog, engineVersion: string, lanePath?: string) {
     this.config = config;
     this.version = engineVersion;
     this.#log = engineLog;
@@ -67,6 +68,7 @@ export class Engine implements LinkEvents, SessionHost {
         niceness: 0,
         storeKind: 'file',
         now,
+        lanePath,
         onLost: () => log.error(where, 'a lane is overdue: the storage does not answer; it is replaced'),
         onDied: (error) => log.error({ ...where, problem: String(error) }, 'a lane died; it is replaced'),
         ...options,

@@ -32,8 +32,8 @@ export interface PoolOptions {
   queueMax?: number;
   /** Milliseconds of a clock that never goes back. */
   now(): number;
-  /** Tests: another entry for the lanes' threads. */
-  lanePath?: string;
+  /** Tests and the bench: another entry for the lanes' threads. */
+  lanePath?: string | undefined;
   onLost?(order: LaneOrder, mount: number): void;
   onDied?(error: Error | null): void;
 }

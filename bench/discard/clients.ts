@@ -1,0 +1,123 @@
+/** Who gives the discarding engine its work: the submitter, which touches no payload, and the real plug-in. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import type { Sample } from '../result/schema.ts';
+import type { DiscardEngine } from './engine.ts';
+
+const project = join(import.meta.dirname, '../..');
+const submitterProgram = join(project, 'bench/native/build/submitter');
+const hostProgram = process.env.VAST_OST_HOST ?? join(project, 'native/host/build/vast-ost-host');
+
+/** Counters of a sample: of the engine's threads over the sample, microseconds and blocks. */
+export const counter = { blocks: 'engine.blocks', coordinator: 'coordinator.cpuUs', lanes: 'lanes.cpuUs' } as const;
+
+/** What a program printed as its last line; throws with its standard error when it failed. */
+export async function runJson(
+  program: string,
+  args: readonly (string | number)[],
+  signal?: AbortSignal,
+): Promise<Record<string, number>> {
+  const child = spawn(program, args.map(String), {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    ...(signal === undefined ? {} : { signal }),
+  });
+  let out = '';
+  let err = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    out += chunk.toString();
+  });
+  child.stderr.on('data', (chunk: Buffer) => {
+    err += chunk.toString();
+  });
+  const [code] = (await once(child, 'close')) as [number | null];
+  if (code !== 0) throw new Error(`${program} ${args.join(' ')}: ${err || out || `ended with ${code}`}`);
+  return JSON.parse(out.trim().split('\n').at(-1) ?? '') as Record<string, number>;
+}
+
+interface Submitted {
+  engine: DiscardEngine;
+  streams: number;
+  blocks: number;
+  warm: number;
+  date: number;
+  /** Bytes of a block of images that are there: they are read. */
+  readBlockBytes?: number;
+  signal?: AbortSignal;
+}
+
+/** Blocks of each image; the first `warm` of them do not count. */
+export async function submit(work: Submitted): Promise<Sample> {
+  const { engine, streams, blocks, warm, date, readBlockBytes } = work;
+  const args = [engine.socket, streams, blocks, warm, date, ...(readBlockBytes === undefined ? [] : [readBlockBytes])];
+  const told = await runJson(submitterProgram, args, work.signal);
+  const number = (name: string): number => told[name] ?? Number.NaN;
+  const cpu = { hostProgram: number('cpu_s'), engine: number('coordinator_cpu_s') + number('lanes_cpu_s'), rest: null };
+  const latency = {
+    call: 'SUBMIT to SLOT_FREE',
+    n: number('blocks'),
+    p50Us: number('p50_us'),
+    p90Us: number('p90_us'),
+    p99Us: number('p99_us'),
+    p999Us: number('p999_us'),
+    maxUs: number('max_us'),
+  };
+  return {
+    value: number('bytes') / number('seconds'),
+    seconds: number('seconds'),
+    bytes: number('bytes'),
+    cpu,
+    latency: readBlockBytes === undefined ? [latency] : [],
+    series: [],
+    shares: null,
+    counters: {
+      [counter.blocks]: number('blocks'),
+      [counter.coordinator]: number('coordinator_cpu_s') * 1e6,
+      [counter.lanes]: number('lanes_cpu_s') * 1e6,
+    },
+  };
+}
+
+interface Hosted {
+  engine: DiscardEngine;
+  command: 'backup' | 'restore';
+  image: string;
+  streams: number;
+  bytesPerStream: number;
+  blockBytes: number;
+  date: number;
+  signal?: AbortSignal;
+}
+
+/** The real plug-in in the host program: its processes copy every byte. Seconds run from create to the end of close. */
+export async function host(work: Hosted): Promise<Sample> {
+  const { engine, command, streams, bytesPerStream, blockBytes, date } = work;
+  const before = engine.threadSeconds();
+  const payload = command === 'backup' ? ['--create-lsu', '--generate', bytesPerStream] : ['--discard'];
+  const told = await runJson(
+    hostProgram,
+    [
+      ...[command, '--config', engine.config, '--server', 'VastData:bench', '--lsu', 'bench', '--json'],
+      ...['--image', work.image, '--date', date, '--streams', streams, ...payload],
+    ],
+    work.signal,
+  );
+  const after = engine.threadSeconds();
+  const { bytes = 0, seconds = 0, cpu_user_s = 0, cpu_system_s = 0 } = told;
+  const coordinator = after.coordinator - before.coordinator;
+  const lanes = after.lanes - before.lanes;
+  return {
+    value: bytes / seconds,
+    seconds,
+    bytes,
+    cpu: { hostProgram: cpu_user_s + cpu_system_s, engine: coordinator + lanes, rest: null },
+    latency: [],
+    series: [],
+    shares: null,
+    counters: {
+      [counter.blocks]: bytes / blockBytes,
+      [counter.coordinator]: coordinator * 1e6,
+      [counter.lanes]: lanes * 1e6,
+    },
+  };
+}
