@@ -29,14 +29,14 @@ export async function alternate(run: Run, subjects: readonly Subject[], load: Lo
   return all;
 }
 
-function rowsOf(run: Run, { name, role, mode, integrity, measures }: Subject, load: Load): Row[] {
+function rowsOf(run: Run, { name, role, mode, integrity, measures, store = run.store }: Subject, load: Load): Row[] {
   const guarded = integrity === undefined ? {} : { integrity };
   return measures.map(({ workload, unit }) => ({
     workload,
     subject: name,
     role,
     mode,
-    store: run.store,
+    store,
     ...load,
     unit,
     ...guarded,

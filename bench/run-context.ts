@@ -103,6 +103,8 @@ export interface Subject {
   readonly name: string;
   readonly role: Role;
   readonly mode: ModeName | null;
+  /** Where its bytes go, when that is not the run's store. */
+  readonly store?: Row['store'];
   /** What guards its bytes on the way, for people. */
   readonly integrity?: string;
   readonly measures: readonly Measure[];

@@ -1,0 +1,95 @@
+/**
+ * What the discarding engine's rows stand beside: a copy on one core and on all, CRC-64 and CRC-64 + SHA-256 alone on one
+ * core, pages of a fresh arena made ready, and the bare hand-over between two processes and two threads.
+ */
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { addon } from '../../native/addon/index.ts';
+import type { Measure, Subject, Taken } from '../run-context.ts';
+import { runJson } from './clients.ts';
+
+const native = join(import.meta.dirname, '../native/build');
+const mib = 1 << 20;
+const block = 64 * mib;
+const copyBytes = 4e9;
+const handovers = 2000;
+
+/** In the order of what they cost a byte; names that the model looks for. */
+export const floorNames = {
+  copy: 'floor, memcpy on one core',
+  copyAll: 'floor, memcpy on all cores',
+  crc: 'floor, CRC-64 on one core',
+  sha: 'floor, CRC-64 + SHA-256 on one core',
+  zero: 'floor, fresh pages on one core',
+  process: 'floor, socket hand-over, two processes',
+  thread: 'floor, futex hand-over, two threads',
+} as const;
+
+async function copies(count: number, signal: AbortSignal): Promise<Taken> {
+  const run = () => runJson(join(native, 'floor'), ['memcpy', copyBytes], signal);
+  const begin = performance.now();
+  const told = await Promise.all(Array.from({ length: count }, run));
+  const seconds = (performance.now() - begin) / 1000;
+  const cpu = told.reduce((sum, { cpu_s = 0 }) => sum + cpu_s, 0);
+  const rate = told.reduce((sum, one) => sum + (one.bytes ?? 0) / (one.seconds ?? Number.NaN), 0);
+  return { value: rate, seconds, bytes: count * copyBytes, cpu: { hostProgram: cpu, engine: null, rest: null } };
+}
+
+/** `passes` times over one slot of a populated arena, in this thread. */
+function digested(passes: number, withSha: boolean): Taken {
+  const arena = addon.arenaOpen(block);
+  addon.arenaPopulate(arena, 0, block);
+  const sha = withSha ? addon.shaOpen() : 0;
+  const crcs = new BigUint64Array(block / mib + 1);
+  const cpuBefore = addon.threadCpuNs();
+  const begin = performance.now();
+  for (let i = 0; i < passes; i++) addon.digestSlot(arena, 0, block, i * block, mib, sha, crcs);
+  const taken = inThread(passes * block, begin, cpuBefore);
+  if (withSha) addon.shaClose(sha);
+  addon.arenaClose(arena);
+  return taken;
+}
+
+function zeroed(): Taken {
+  const arena = addon.arenaOpen(4 * block);
+  const cpuBefore = addon.threadCpuNs();
+  const begin = performance.now();
+  addon.arenaPopulate(arena, 0, 4 * block);
+  const taken = inThread(4 * block, begin, cpuBefore);
+  addon.arenaClose(arena);
+  return taken;
+}
+
+function inThread(bytes: number, begin: number, cpuBefore: number): Taken {
+  const seconds = (performance.now() - begin) / 1000;
+  const cpu = { hostProgram: (addon.threadCpuNs() - cpuBefore) / 1e9, engine: null, rest: null };
+  return { value: bytes / seconds, seconds, bytes, cpu };
+}
+
+async function handover(name: 'process_us' | 'thread_us', signal: AbortSignal): Promise<Taken> {
+  const begin = performance.now();
+  const told = await runJson(join(native, 'handover'), [handovers], signal);
+  return { value: told[name] ?? Number.NaN, seconds: (performance.now() - begin) / 1000, bytes: 0, cpu: null };
+}
+
+function floor(name: string, unit: Measure['unit'], take: () => Taken | Promise<Taken>): Subject {
+  const measures: Measure[] = [{ workload: 'orders', unit, take: async () => take() }];
+  return { name, role: 'floor', mode: null, store: 'none', measures };
+}
+
+export function floors(signal: AbortSignal): Subject[] {
+  return [
+    floor(floorNames.copy, 'B/s', () => copies(1, signal)),
+    floor(floorNames.copyAll, 'B/s', () => copies(availableParallelism(), signal)),
+    floor(floorNames.crc, 'B/s', () => digested(48, false)),
+    floor(floorNames.sha, 'B/s', () => digested(8, true)),
+    floor(floorNames.zero, 'B/s', zeroed),
+    // Both ends stay on processors 0 and 1: on a machine with one there is nothing to hand over.
+    ...(availableParallelism() < 2
+      ? []
+      : [
+          floor(floorNames.process, 'us', () => handover('process_us', signal)),
+          floor(floorNames.thread, 'us', () => handover('thread_us', signal)),
+        ]),
+  ];
+}
