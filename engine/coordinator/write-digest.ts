@@ -22,7 +22,7 @@ const piecesPerOrder = 64;
 const slackCrcs = 2;
 
 /** A block that is digested sooner than a lane is woken: 16 KiB take some 10 µs, one bell 20 to 50. */
-const hereBytesMax = 16 * 1024;
+export const hereBytesMax = 16 * 1024;
 
 interface DigestOrder {
   arena: number;

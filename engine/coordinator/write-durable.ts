@@ -2,7 +2,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { addon } from '../../native/addon/index.ts';
 import { Failed, status } from '../core/errors.ts';
-import type { Store } from '../core/store.ts';
+import type { LastBytes, Store } from '../core/store.ts';
 import { encodeMeta, type Fragment, type ImageMeta } from '../image/meta.ts';
 import { ownedToken } from '../image/owner.ts';
 import { encodeSumsTail, sumsOffset, wholeChunks } from '../image/sums.ts';
@@ -155,7 +155,13 @@ export async function lowerDurable(ctx: Context, t: WriteTarget, to: number): Pr
 }
 
 /** The commit: data, sums and meta durable, the image complete. */
-export async function commitTarget(ctx: Context, t: WriteTarget, account: Account, size: number): Promise<void> {
+export async function commitTarget(
+  ctx: Context,
+  t: WriteTarget,
+  account: Account,
+  size: number,
+  last?: LastBytes,
+): Promise<void> {
   checkNoGap(t, size);
   await catchUp(ctx, t, account, size);
   while (!t.coverage.condense(combinesPerTurn)) await nextTurn();
@@ -186,6 +192,7 @@ export async function commitTarget(ctx: Context, t: WriteTarget, account: Accoun
     size,
     claim: t.claim.text,
     claimN: t.claim.n,
+    ...(last === undefined ? {} : { last }),
   });
   forgetFiles(t);
   t.durable.flushed(size);

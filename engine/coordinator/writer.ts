@@ -9,9 +9,9 @@
 import { Failed, status } from '../core/errors.ts';
 import { op } from '../core/order.ts';
 import type { StatusJob } from '../core/status-report.ts';
-import { closeFlag, encodeBody, encodeFrame, type FrameOf, frame, frameText, imageState, wire } from '../core/wire.ts';
+import type { LastBytes } from '../core/store.ts';
+import { closeFlag, encodeBody, encodeFrame, type FrameOf, frame, frameText, imageState } from '../core/wire.ts';
 import type { Link } from '../intake/link.ts';
-import { piecesMax } from '../transfer/coverage.ts';
 import { type Block, type Piece, WritePlan } from '../transfer/write-plan.ts';
 import { Account } from './account.ts';
 import { runOrder } from './again.ts';
@@ -21,7 +21,8 @@ import type { Arena } from './memory.ts';
 import type { OpenWriter } from './open-images.ts';
 import { ioFailure } from './storage.ts';
 import { WriteCheckpoints } from './write-checkpoint.ts';
-import { digestBlock } from './write-digest.ts';
+import { refusalOf, withMetadata } from './write-checks.ts';
+import { digestBlock, hereBytesMax } from './write-digest.ts';
 import { commitTarget, flushTarget } from './write-durable.ts';
 import { makeRoom } from './write-prepare.ts';
 import { closeTarget, dataName, dropClaim, type WriteTarget } from './write-target.ts';
@@ -29,6 +30,12 @@ import { WriterSlots } from './writer-slots.ts';
 
 interface WriteBlock extends Block {
   crcs: BigUint64Array | null;
+}
+
+/** Up to which size an image's only block waits for the close: a bucket puts it as it is, a file's commit writes it. */
+function holdBytes({ settings, storage }: Context): number {
+  if (settings.sequential) return Number.POSITIVE_INFINITY;
+  return storage.options.kind === 'file' ? hereBytesMax : 0;
 }
 
 export class ImageWriter implements OpenWriter {
@@ -46,6 +53,8 @@ export class ImageWriter implements OpenWriter {
   #writes = 0;
   /** The block under way is all there is of the image. */
   #sole = false;
+  /** The piece that the commit writes; its slot is held until then. */
+  #last: Piece<WriteBlock> | null = null;
   #closed = false;
   readonly #gone = Promise.withResolvers<void>();
 
@@ -59,7 +68,7 @@ export class ImageWriter implements OpenWriter {
       blocksInFlight: ctx.settings.blocksInFlight,
       align: target.files.align,
       end: target.meta.size,
-      holdFirst: ctx.settings.sequential && target.meta.size === 0,
+      holdFirstBytes: target.meta.size === 0 ? holdBytes(ctx) : 0,
       digestFirst: ctx.settings.sequential && target.meta.sums !== null,
     });
     this.#checkpoints = ctx.settings.sequential ? new WriteCheckpoints(ctx, target) : null;
@@ -106,7 +115,7 @@ export class ImageWriter implements OpenWriter {
       sequence: body.sequence,
       crcs: null,
     };
-    const wrong = this.#failure === null ? this.#refusal(block) : null;
+    const wrong = this.#failure === null ? refusalOf(this.#ctx, this.target, this.#plan.end, block) : null;
     if (wrong !== null) this.#fail(wrong);
     if (this.#failure !== null || this.#closed) {
       this.slots.free(block.slot, block.sequence);
@@ -119,46 +128,9 @@ export class ImageWriter implements OpenWriter {
     this.#pump();
   }
 
-  #refusal(block: WriteBlock): Failed | null {
-    const { key, coverage, durable } = this.target;
-    if (this.#ctx.settings.sequential && block.offset !== this.#plan.end) {
-      return new Failed(
-        status.ENOTSUP,
-        `${key.what}: a write at ${block.offset}, but a bucket takes an image's bytes in order and ${this.#plan.end} is next; write it to an NFS storage server`,
-      );
-    }
-    const missing = durable.firstWrite(block.offset);
-    if (missing !== null) {
-      return new Failed(
-        status.EINVAL,
-        `${key.what}: the first write begins at ${block.offset}, but bytes from ${missing.offset} are missing: go on there`,
-      );
-    }
-    if (coverage.pieceCount >= piecesMax) {
-      return new Failed(
-        status.EINVAL,
-        `${key.what}: too many scattered pieces; write in rising order, or close and reopen`,
-      );
-    }
-    return null;
-  }
-
   writeMetadata(offset: number, bytes: Uint8Array): void {
     if (this.#failure !== null) throw this.#failure;
-    const end = offset + bytes.length;
-    if (end > wire.metadataMax) {
-      throw new Failed(status.EINVAL, `${this.target.key.what}: opaque metadata beyond ${wire.metadataMax} bytes`);
-    }
-    if (offset > this.target.opaque.length) {
-      throw new Failed(
-        status.EINVAL,
-        `${this.target.key.what}: opaque metadata would have a hole at ${this.target.opaque.length}`,
-      );
-    }
-    const all = new Uint8Array(Math.max(end, this.target.opaque.length));
-    all.set(this.target.opaque);
-    all.set(bytes, offset);
-    this.target.opaque = all;
+    this.target.opaque = withMetadata(this.target, offset, bytes);
   }
 
   async flush(sequence: number): Promise<Buffer> {
@@ -183,6 +155,7 @@ export class ImageWriter implements OpenWriter {
     this.account.copyNs = body.copy_ns;
     const complete = (body.flags & closeFlag.complete) !== 0;
     this.#sole = this.#plan.release() && complete && body.sequence === this.slots.sequence;
+    if (this.#sole && !this.#ctx.settings.sequential) this.#leaveToCommit();
     this.#pump();
     try {
       await this.#settled(body.sequence);
@@ -196,8 +169,29 @@ export class ImageWriter implements OpenWriter {
 
   async #complete(): Promise<Buffer> {
     if (this.#failure !== null) throw this.#failure;
-    await commitTarget(this.#ctx, this.target, this.account, this.#plan.end);
+    await commitTarget(this.#ctx, this.target, this.account, this.#plan.end, this.#lastBytes());
     return this.#closedBody(imageState.created);
+  }
+
+  /**
+   * A small image's only block is written by the lane that commits it: one lane less to wake. Where it has an edge beside
+   * its aligned part it goes the usual way.
+   */
+  #leaveToCommit(): void {
+    const piece = this.#plan.next();
+    if (piece === null) return;
+    if (piece.length === piece.block.length) {
+      this.#last = piece;
+      this.#done(this.#plan.written(piece));
+    } else this.#start(piece);
+  }
+
+  #lastBytes(): LastBytes | undefined {
+    if (this.#last === null) return undefined;
+    const { kind, slotOffset, offset, length, block } = this.#last;
+    const { arena } = this.slots;
+    const memoryOffset = block.slot * arena.slotBytes + slotOffset;
+    return { arena: arena.id, memoryOffset, offset, length, align: kind === 'edge' ? this.target.files.align : 1 };
   }
 
   #closedBody(state: number): Buffer {
@@ -214,8 +208,9 @@ export class ImageWriter implements OpenWriter {
     if (this.#closed) return;
     this.#closed = true;
     this.slots.close();
-    for (const block of this.#plan.stop()) this.slots.free(block.slot, block.sequence);
+    for (const block of this.#plan.stop()) this.#free(block);
     await this.#idle();
+    if (this.#last !== null) this.slots.free(this.#last.block.slot, this.#last.block.sequence);
     const { target } = this;
     try {
       const closing = closeTarget(this.#ctx, target).catch((error) => this.#ctx.bug('close of files', error));
@@ -237,10 +232,7 @@ export class ImageWriter implements OpenWriter {
 
   #pump(): void {
     for (let piece = this.#next(); piece !== null; piece = this.#next()) {
-      const started = piece;
-      this.#checkpoints?.sent(started.offset + started.length);
-      this.slots.begun(started.block.slot);
-      void this.#task(started.kind, () => (started.kind === 'prepare' ? this.#prepare(started) : this.#write(started)));
+      this.#start(piece);
     }
     for (let block = this.#plan.nextDigest(); block !== null; block = this.#plan.nextDigest()) {
       const started = block;
@@ -250,6 +242,12 @@ export class ImageWriter implements OpenWriter {
     const due = this.#failure !== null || this.#closed ? null : (this.#checkpoints?.due() ?? null);
     if (due !== null) void this.#task('checkpoint', () => due().finally(() => this.#pump()));
     if (this.#quiet) this.#wakeIdle();
+  }
+
+  #start(piece: Piece<WriteBlock>): void {
+    this.#checkpoints?.sent(piece.offset + piece.length);
+    this.slots.begun(piece.block.slot);
+    void this.#task(piece.kind, () => (piece.kind === 'prepare' ? this.#prepare(piece) : this.#write(piece)));
   }
 
   #next(): Piece<WriteBlock> | null {
@@ -323,9 +321,14 @@ export class ImageWriter implements OpenWriter {
         this.target.coverage.cover(block.offset, block.length, block.crcs);
         this.account.moved(block.length, this.#ctx.now());
       }
-      this.slots.free(block.slot, block.sequence);
+      this.#free(block);
     }
     this.#pump();
+  }
+
+  /** The commit's block keeps its slot until the end. */
+  #free(block: WriteBlock): void {
+    if (block !== this.#last?.block) this.slots.free(block.slot, block.sequence);
   }
 
   // --- failures and waiting -------------------------------------------------------------------------------------------
@@ -334,7 +337,7 @@ export class ImageWriter implements OpenWriter {
     if (this.#failure !== null) return;
     this.#failure = failure;
     this.#ctx.log.error({ job: this.#link.job, image: this.target.key.id, status: failure.status }, failure.message);
-    for (const block of this.#plan.stop()) this.slots.free(block.slot, block.sequence);
+    for (const block of this.#plan.stop()) this.#free(block);
     const text = frameText(failure.message);
     this.#link.send(
       encodeFrame(

@@ -57,6 +57,16 @@ export interface Capacity {
 }
 
 /** An image that is open: ids of the addon, to be closed with closeFiles. −1 where there is no such file. */
+/** Bytes in an arena's slot that nobody has written yet. */
+export interface LastBytes {
+  arena: number;
+  memoryOffset: number;
+  offset: number;
+  length: number;
+  /** 1: aligned. Else of the sectors that are read and merged. */
+  align: number;
+}
+
 export interface OpenFiles {
   /** The fragment that is written or read, opened for direct I/O where that is on and works. */
   data: number;
@@ -205,8 +215,11 @@ export interface Store {
   replaceMeta(arg: { lsu: string; image: string; dir: number; token: string; meta: string }): void;
   /** Appends sums without syncing: for images whose tail of sums does not fit one call. */
   appendSums(arg: { sums: number; at: number; crcs: string }): void;
-  /** DESIGN §6 complete; `size` is checked after the sync. When it succeeds, it has closed `files`. */
-  commitImage(arg: FlushArg & { claim: string; claimN: number }): void;
+  /**
+   * DESIGN §6 complete; `size` is checked after the sync. When it succeeds, it has closed `files`. `last`: bytes that are
+   * written first, those of a small image whose lane is the commit's; stores in files only.
+   */
+  commitImage(arg: FlushArg & { claim: string; claimN: number; last?: LastBytes }): void;
 
   /** Renames the directory into .trash, syncs. ENOENT when there is no such image. */
   removeImage(arg: { lsu: string; image: string; token: string }): void;

@@ -40,8 +40,11 @@ export interface WritePlanOptions {
   align: number;
   /** Durable size at open; 0 for a new image. A write below it is a rewrite. */
   end: number;
-  /** The first block is not written before a second one comes, or `release`: a store may do better with the only one. */
-  holdFirst?: boolean;
+  /**
+   * A first block of at most so many bytes is not written before a second one comes, or `release`: a store may do better
+   * with the only one. 0: none is held.
+   */
+  holdFirstBytes?: number;
   /** Digests go with the bytes. */
   digestFirst?: boolean;
 }
@@ -74,7 +77,7 @@ export class WritePlan<B extends Block = Block> {
     assert(options.end >= 0, 'images begin at 0');
     this.#options = { ...options };
     this.#end = options.end;
-    this.#holding = options.holdFirst ?? false;
+    this.#holding = (options.holdFirstBytes ?? 0) > 0;
   }
 
   /** Highest end of all blocks submitted so far: the image's size as its writer sees it. */
@@ -106,7 +109,7 @@ export class WritePlan<B extends Block = Block> {
       digest: 'due',
     });
     this.#end = Math.max(this.#end, block.offset + block.length);
-    if (this.#entries.length > 1) this.#holding = false;
+    if (this.#entries.length > 1 || block.length > (this.#options.holdFirstBytes ?? 0)) this.#holding = false;
   }
 
   /** Nothing is held any more. True: exactly one block was. */

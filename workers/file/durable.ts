@@ -1,4 +1,5 @@
 /** Flush and complete (DESIGN §6): the order of the syncs is the promise. */
+import { errno } from '../../engine/core/errors.ts';
 import { addon, statField } from '../../native/addon/index.ts';
 import {
   checkClaimNumber,
@@ -10,7 +11,7 @@ import {
   metaPrefix,
   sumsName,
 } from '../layout.ts';
-import { type FlushArg, type Store, storeErrno } from '../store.ts';
+import { type FlushArg, type LastBytes, type Store, storeErrno } from '../store.ts';
 import {
   closeAll,
   enterWhole,
@@ -42,6 +43,7 @@ export function commitImage(root: Root, arg: CommitArg): void {
   const dataPath = `${path}/${dataName}`;
   const claim = claimName(checkClaimNumber(arg.claimN));
   root.checkMarker();
+  if (arg.last !== undefined) writeLast(arg.files.data, arg.last, dataPath);
   const written = sizeOf(arg.files.data, dataPath);
   // Making it longer would fill in zeros that nobody wrote.
   if (written < arg.size) fail('size', dataPath, storeErrno.sizeDiffers);
@@ -52,6 +54,15 @@ export function commitImage(root: Root, arg: CommitArg): void {
   // The image is complete and durable: a claim that stays is only something for the janitor.
   addon.unlinkFile(arg.files.dir, claim, 0);
   closeAll([arg.files.data, arg.files.sums, arg.files.dir]);
+}
+
+function writeLast(data: number, last: LastBytes, path: string): void {
+  const { arena, memoryOffset, offset, length, align } = last;
+  const written =
+    align === 1
+      ? addon.writeSlot(data, arena, memoryOffset, length, offset)
+      : addon.writeEdge(data, arena, memoryOffset, length, offset, align);
+  if (must(written, 'write', path) !== length) fail('write', path, -errno.EIO);
 }
 
 export function replaceMeta(root: Root, arg: MetaArg): void {
