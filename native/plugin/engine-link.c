@@ -321,6 +321,18 @@ int stsp__link_call(struct stsp__link *link, uint16_t type, void *frame, size_t 
   return status == STS_EOK ? await_reply(link, link->call_id, body_bytes, longer, reply) : status;
 }
 
+int stsp__link_call_behind(struct stsp__link *link, uint16_t first_type, void *first, size_t first_size, uint16_t type,
+                           void *frame, size_t size, size_t body_bytes) {
+  if (first_size == 0) return stsp__link_call(link, type, frame, size, NULL, 0, body_bytes, false, NULL);
+  struct stsp__reply unused;
+  struct wire_header *header = first;
+  *header = (struct wire_header){(uint32_t)first_size, first_type, 0, 0};
+  header = frame;
+  *header = (struct wire_header){(uint32_t)size, type, 0, ++link->call_id};
+  int status = send_bytes(link, first, first_size, frame, size);
+  return status == STS_EOK ? await_reply(link, link->call_id, body_bytes, false, &unused) : status;
+}
+
 void stsp__link_close(struct stsp__link *link) {
   if (!link) return;
   stsp__frame_drop_passed(link);

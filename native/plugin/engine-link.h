@@ -77,6 +77,13 @@ void stsp__link_close(struct stsp__link *link);
 int stsp__link_call(struct stsp__link *link, uint16_t type, void *frame, size_t size, const void *tail,
                     size_t tail_length, size_t body_bytes, bool longer, struct stsp__reply *reply);
 
+/*
+ * A call without a tail, whose reply's body has exactly `body_bytes`; in front of it a one-way frame of `first_size`
+ * bytes, 0: none. Both go in one write, so that the engine wakes once.
+ */
+int stsp__link_call_behind(struct stsp__link *link, uint16_t first_type, void *first, size_t first_size, uint16_t type,
+                           void *frame, size_t size, size_t body_bytes);
+
 /* A one-way frame. */
 int stsp__link_send(struct stsp__link *link, uint16_t type, void *frame, size_t size);
 

@@ -39,15 +39,21 @@ int stsp__writer_failure(struct stsp__image *image) {
 
 /* ---- slots ----------------------------------------------------------------------------------------------------------- */
 
-int stsp__writer_submit(struct stsp__image *image) {
+bool stsp__writer_end_block(struct stsp__image *image, struct wire_submit *frame) {
   struct stsp__writer *writer = &image->writer;
   struct stsp__block *block = &writer->block;
-  if (!block->open) return STS_EOK;
+  if (!block->open) return false;
   block->open = false;
-  struct wire_submit frame = {.arena = image->arena.id, .slot = block->slot, .slot_offset = block->start,
-                              .length = block->fill, .offset = block->offset, .sequence = writer->sequence + 1};
   writer->sequence++;
   writer->submitted[block->slot] = writer->sequence;
+  *frame = (struct wire_submit){.arena = image->arena.id, .slot = block->slot, .slot_offset = block->start,
+                                .length = block->fill, .offset = block->offset, .sequence = writer->sequence};
+  return true;
+}
+
+static int submit(struct stsp__image *image) {
+  struct wire_submit frame;
+  if (!stsp__writer_end_block(image, &frame)) return STS_EOK;
   return stsp__link_send(image->link, WIRE_SUBMIT, &frame, sizeof frame);
 }
 
@@ -81,7 +87,7 @@ static int populate_once(struct stsp__image *image) {
 static int write_all(struct stsp__image *image, const unsigned char *buffer, uint64_t length, uint64_t offset) {
   struct stsp__block *block = &image->writer.block;
   int status = STS_EOK;
-  if (block->open && offset != block->offset + block->fill) status = stsp__writer_submit(image);
+  if (block->open && offset != block->offset + block->fill) status = submit(image);
   while (length > 0 && status == STS_EOK) {
     if (!block->open) status = take_slot(image, offset);
     if (status != STS_EOK) break;
@@ -96,7 +102,7 @@ static int write_all(struct stsp__image *image, const unsigned char *buffer, uin
     offset += piece;
     length -= piece;
     status = populate_once(image);
-    if (status == STS_EOK && used + piece == image->arena.slot_bytes) status = stsp__writer_submit(image);
+    if (status == STS_EOK && used + piece == image->arena.slot_bytes) status = submit(image);
   }
   return status;
 }

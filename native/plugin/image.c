@@ -143,24 +143,25 @@ int stsp__image_flush(struct stsp__image *image) {
   image->link->action = "the flush";
   int status = stsp__writer_failure(image);
   if (status != STS_EOK) return status;
-  status = stsp__writer_submit(image);
-  if (status == STS_EOK) {
-    struct wire_flush frame = {.sequence = image->writer.sequence};
-    status = stsp__link_call(image->link, WIRE_FLUSH, &frame, sizeof frame, NULL, 0, sizeof(struct wire_closed), false,
-                             NULL);
-  }
+  struct wire_submit last;
+  bool more = stsp__writer_end_block(image, &last);
+  struct wire_flush frame = {.sequence = image->writer.sequence};
+  status = stsp__link_call_behind(image->link, WIRE_SUBMIT, &last, more ? sizeof last : 0, WIRE_FLUSH, &frame,
+                                  sizeof frame, sizeof(struct wire_closed));
   int failure = image->writer.failure != STS_EOK ? stsp__writer_failure(image) : STS_EOK;
   image->left_ns = stsp__now();
   return failure != STS_EOK ? failure : status;
 }
 
-static int call_close(struct stsp__image *image, bool complete) {
+static int call_close(struct stsp__image *image, bool complete, bool with_block) {
+  struct wire_submit last;
+  bool more = with_block && stsp__writer_end_block(image, &last);
   uint64_t sequence = image->writable ? image->writer.sequence : 0;
   struct wire_close frame = {.sequence = sequence, .flags = complete ? WIRE_CLOSE_COMPLETE : 0,
                              .host_wait_ns = image->host_wait_ns, .slot_wait_ns = image->slot_wait_ns,
                              .copy_ns = image->copy_ns};
-  return stsp__link_call(image->link, WIRE_CLOSE, &frame, sizeof frame, NULL, 0, sizeof(struct wire_closed), false,
-                         NULL);
+  return stsp__link_call_behind(image->link, WIRE_SUBMIT, &last, more ? sizeof last : 0, WIRE_CLOSE, &frame,
+                                sizeof frame, sizeof(struct wire_closed));
 }
 
 /*
@@ -170,10 +171,10 @@ static int call_close(struct stsp__image *image, bool complete) {
 static int close_writer(struct stsp__image *image, bool complete) {
   struct stsp__writer *writer = &image->writer;
   int status = writer->failure == STS_EOK ? stsp__link_drain(image->link) : STS_EOK;
-  if (status == STS_EOK && writer->failure == STS_EOK) status = stsp__writer_submit(image);
   if (status == STS_EOK) {
-    image->link->advice = complete && writer->failure == STS_EOK ? advice_complete : advice_write;
-    status = call_close(image, complete && writer->failure == STS_EOK);
+    bool sound = writer->failure == STS_EOK;
+    image->link->advice = complete && sound ? advice_complete : advice_write;
+    status = call_close(image, complete && sound, sound);
   }
   bool tell = writer->failure != STS_EOK && (complete || !writer->failure_told);
   return tell ? stsp__writer_failure(image) : status;
@@ -182,7 +183,7 @@ static int close_writer(struct stsp__image *image, bool complete) {
 int stsp__image_close(struct stsp__image *image, bool complete) {
   image->link->action = "the close";
   image->host_wait_ns += stsp__now() - image->left_ns;
-  int status = image->writable ? close_writer(image, complete) : call_close(image, false);
+  int status = image->writable ? close_writer(image, complete) : call_close(image, false, false);
   if (status == STS_EOK) stsp__log(image->session, STS_LOG_DEBUG, "closed %s", image->link->subject);
   stsp__arena_unmap(&image->arena); /* before the socket: its end tells the engine that the memory is its own again */
   stsp__link_close(image->link);

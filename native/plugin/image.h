@@ -83,8 +83,8 @@ bool stsp__info_from_wire(const struct wire_image_info *from, sts_image_info_t *
 int stsp__image_write(struct stsp__image *image, const unsigned char *buffer, uint64_t length, uint64_t offset);
 /* Takes the frames that are there. The failure of earlier data, or STS_EOK. */
 int stsp__writer_failure(struct stsp__image *image);
-/* Hands the open block to the engine, if there is one. */
-int stsp__writer_submit(struct stsp__image *image);
+/* Ends the open block: true, with the frame that hands it to the engine; false when there is none. */
+bool stsp__writer_end_block(struct stsp__image *image, struct wire_submit *frame);
 const char *stsp__writer_sink(struct stsp__image *image, const struct wire_header *frame, int *fd);
 /* A failure of our own side: from here on it counts as one of the data. Returns `status`. */
 int stsp__writer_fail(struct stsp__image *image, int status);
