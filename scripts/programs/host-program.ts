@@ -37,8 +37,13 @@ export async function runHost(
   args: string[],
   env: NodeJS.ProcessEnv = {},
   input: Uint8Array | string = '',
+  /** Kills it. */
+  signal?: AbortSignal,
 ): Promise<HostRun> {
   const child = spawn(hostProgram, args, { env: { ...process.env, ...env } });
+  const kill = (): void => void child.kill('SIGKILL');
+  signal?.addEventListener('abort', kill, { once: true });
+  if (signal?.aborted) kill();
   const out: Buffer[] = [];
   let err = '';
   child.stdout.on('data', (chunk: Buffer) => out.push(chunk));
@@ -47,9 +52,10 @@ export async function runHost(
   });
   child.stdin.on('error', () => undefined); // a program that ends early does not read all of it
   child.stdin.end(input);
-  const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
+  const [code, killed] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
+  signal?.removeEventListener('abort', kill);
   const all = Buffer.concat(out);
-  return { code, signal, out: all, err, json: parseLast(all) };
+  return { code, signal: killed, out: all, err, json: parseLast(all) };
 }
 
 /** `vast-ost-host script` in a process of its own: one call, one answer. */
