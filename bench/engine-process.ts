@@ -1,6 +1,6 @@
 /** An engine that the bench measures: a process of its own with a store of its own, as shipped but for what is measured. */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { totalmem } from 'node:os';
+import { tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { askEngine } from '../cli/engine-call.ts';
 import type { StatusReport } from '../engine/core/status-report.ts';
@@ -62,7 +62,8 @@ export class EngineProcess {
     this.store = settings.store ?? join(directory, 'store');
     // A socket's path is at most 107 bytes, and a network file system may keep none.
     const here = join(directory, 's');
-    if (Buffer.byteLength(here) > socketPathMax) this.#socketDirectory = mkdtempSync('/tmp/vast-ost-bench-socket-');
+    if (Buffer.byteLength(here) > socketPathMax)
+      this.#socketDirectory = mkdtempSync(join(tmpdir(), 'vast-ost-bench-socket-'));
     this.socket = this.#socketDirectory === null ? here : join(this.#socketDirectory, 's');
   }
 
