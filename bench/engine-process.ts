@@ -45,6 +45,13 @@ function memoryMb({ blockBytes = 64 * mib, streams = 16 }: EngineSettings): numb
   return Math.max(512, Math.min(Math.max(4096, wanted), Math.floor(totalmem() / 2 / mib)));
 }
 
+const living = new Set<number>();
+
+/** For who has no time to stop them. */
+export function liveEngines(): readonly number[] {
+  return [...living];
+}
+
 export class EngineProcess {
   readonly config: string;
   readonly socket: string;
@@ -86,6 +93,7 @@ export class EngineProcess {
       one.#forget();
       throw error;
     }
+    living.add(one.pid);
     return one;
   }
 
@@ -134,18 +142,18 @@ export class EngineProcess {
   /** As an operator would. Throws when it did not end well. */
   async stop(): Promise<void> {
     const how = await this.#engine?.stop();
-    this.#engine = null;
     this.#forget();
     if (how !== undefined && how !== 'code 0') throw new Error(`the engine of ${this.config} ended with ${how}`);
   }
 
   async kill(): Promise<void> {
     await this.#engine?.kill();
-    this.#engine = null;
     this.#forget();
   }
 
   #forget(): void {
+    living.delete(this.pid);
+    this.#engine = null;
     if (this.#socketDirectory !== null) rmSync(this.#socketDirectory, { recursive: true, force: true });
     this.#socketDirectory = null;
   }
