@@ -1,10 +1,12 @@
 /** Where the parts of the program are: in a checkout, or in an unpacked package (bin/demo says so). */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Programs, programs } from '../programs/places.ts';
 import { top } from '../steps.ts';
 
-export interface Places extends Programs {
+export interface Places {
+  engineMain: string;
+  cliMain: string;
+  hostProgram: string;
   /** An S3 endpoint of the checkout's own; null: a package carries none. */
   testEndpoint: string | null;
   /** A big tree of files that is always there, for the demo. */
@@ -14,27 +16,32 @@ export interface Places extends Programs {
 }
 
 export function places(): Places {
-  const found = programs();
-  const { packageTop, engineMain, cliMain, hostProgram } = found;
-  if (packageTop !== null) {
+  const packageTop = process.env.VAST_OST_PACKAGE;
+  if (packageTop !== undefined) {
     const bin = join(packageTop, 'bin');
     return {
-      ...found,
+      engineMain: join(top, 'engine/main.js'),
+      cliMain: join(top, 'cli/main.js'),
+      hostProgram: join(bin, 'vast-ost-host'),
       testEndpoint: null,
       ownTree: packageTop,
       typed: {
         engine: join(bin, 'vast-ostd'),
         cli: join(bin, 'vast-ost'),
-        host: hostProgram,
+        host: join(bin, 'vast-ost-host'),
         testEndpoint: '',
         demo: join(bin, 'demo'),
       },
     };
   }
+  const [engineMain, cliMain] = ['engine/main.ts', 'cli/main.ts'].map((file) => join(top, file));
+  const hostProgram = join(top, 'native/host/build/vast-ost-host');
   const testEndpoint = join(top, 'test/s3/server/main.ts');
   const run = `node ${join(top, 'scripts/run.mjs')}`;
   return {
-    ...found,
+    engineMain,
+    cliMain,
+    hostProgram,
     testEndpoint,
     ownTree: join(top, 'node_modules'),
     typed: {
