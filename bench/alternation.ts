@@ -1,32 +1,38 @@
 /** Paired and alternating: in every round each subject runs once, so that a machine that changes its speed changes it for all. */
+import { difference } from './conditions/counters.ts';
 import type { Row, Sample } from './result/schema.ts';
+import { valueText } from './result/text.ts';
 import type { Load, Run, Subject, Taken } from './run-context.ts';
-
-/** A value with its unit, for people. */
-export function valueText(value: number, unit: Row['unit']): string {
-  if (unit === 'B/s') return `${(value / 1e9).toFixed(2)} GB/s`;
-  if (unit === 'per s') return `${value.toFixed(0)} per s`;
-  return unit === 's' ? `${value.toFixed(3)} s` : `${value.toFixed(1)} µs`;
-}
 
 /** Rows of all subjects and measures. Throws when the run is over; what was taken until then is kept in the run. */
 export async function alternate(run: Run, subjects: readonly Subject[], load: Load): Promise<Row[]> {
   const rows = new Map(subjects.map((subject) => [subject, rowsOf(run, subject, load)]));
-  const all = [...rows.values()].flat();
+  const taken = (): Row[] => [...rows.values()].flat().filter(({ samples }) => samples.length > 0);
   try {
     for (let round = 1 - run.warmUps; round <= run.alternations; round++) {
       // Forth and back, so that no subject always runs behind the same other one.
       const order = round % 2 === 0 ? subjects : subjects.toReversed();
-      for (const subject of order) {
-        const samples = await takeAll(run, subject, load, round);
+      for (const subject of order.filter((one) => rows.has(one))) {
+        const samples = await takeAll(run, subject, load, round).catch((error: unknown) => {
+          leftOut(run, subject, load, error);
+          rows.delete(subject);
+          return [];
+        });
         if (round < 1) continue;
         rows.get(subject)?.forEach((row, i) => void row.samples.push(samples[i] as Sample));
       }
     }
   } finally {
-    run.keep(all.filter(({ samples }) => samples.length > 0));
+    run.keep(taken());
   }
-  return all;
+  return taken();
+}
+
+/** Another program that fails ends its own rows alone; all else ends the run. */
+function leftOut(run: Run, { name, role }: Subject, { streams }: Load, error: unknown): void {
+  if (role !== 'peer' || run.signal.aborted) throw error;
+  const why = error instanceof Error ? error.message : String(error);
+  run.note(`${name} is left out at ${streams} ${streams === 1 ? 'stream' : 'streams'}: ${why.slice(0, 300)}`);
 }
 
 function rowsOf(run: Run, { name, role, mode, integrity, measures, store = run.store }: Subject, load: Load): Row[] {
@@ -52,9 +58,11 @@ async function takeAll(run: Run, subject: Subject, load: Load, round: number): P
       run.check();
       const what = `${workload}, ${load.streams} ${load.streams === 1 ? 'stream' : 'streams'}`;
       run.progress({ ...step, what });
+      const at = run.elapsed();
       const before = run.counters();
       const taken = await take(load);
-      samples.push(sampleOf(taken, before, run.counters()));
+      run.signal.throwIfAborted();
+      samples.push({ at, ...sampleOf(taken, difference(before, run.counters())) });
       run.progress({ ...step, what, rate: valueText(taken.value, unit) });
     }
   } finally {
@@ -63,16 +71,8 @@ async function takeAll(run: Run, subject: Subject, load: Load, round: number): P
   return samples;
 }
 
-function sampleOf(taken: Taken, before: Record<string, number>, after: Record<string, number>): Sample {
-  const moved = Object.entries(after).flatMap(([name, value]): [string, number][] => {
-    const grown = value - (before[name] ?? Number.NaN);
-    return grown === 0 || Number.isNaN(grown) ? [] : [[name, grown]];
-  });
-  return {
-    latency: [],
-    series: [],
-    shares: null,
-    ...taken,
-    counters: { ...Object.fromEntries(moved), ...taken.counters },
-  };
+function sampleOf(taken: Taken, moved: Record<string, number>): Sample {
+  const changed = Object.entries(moved).filter(([, value]) => value !== 0);
+  const counters = { ...Object.fromEntries(changed), ...taken.counters };
+  return { latency: [], series: [], shares: null, ...taken, counters };
 }

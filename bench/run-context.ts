@@ -9,18 +9,19 @@
  * It writes below `run.place(name)` alone, ends soon after `run.signal` fires (alternate() throws then), and stops what it
  * has started in any case. Rows that are complete before it ends early are handed to `run.keep`.
  */
-import type { Row, Sample } from './result/schema.ts';
+import type { Sections } from '../scripts/programs/ini-text.ts';
+import type { Result, Row, Sample } from './result/schema.ts';
 
 export type Workload = Row['workload'];
 export type Role = Row['role'];
 export type ModeName = NonNullable<Row['mode']>;
 export type StoreName = 'file' | 's3';
 
-/** Data of images: incompressible and fresh unless set on purpose; the host program's own options. */
+/** Data of images, as the host program's --dedup, --compress and --seed make it. */
 export interface DataOptions {
-  /** Part of the data that repeats what came before, 0 to 1. */
+  /** Ratio; 1: every MiB is new. 0: not set: 64 MiB that cannot be compressed serve all images, which costs nothing. */
   readonly dedup: number;
-  /** Factor by which it can be compressed; 1: not at all. */
+  /** Ratio; 1: cannot be compressed; 0: not set. */
   readonly compress: number;
   readonly seed: number;
 }
@@ -47,6 +48,10 @@ export interface Run {
   readonly signal: AbortSignal;
   /** What runs at this moment; `rate`: the last figure, as text. Cheap, may be called often. */
   progress(step: Step): void;
+  /** Seconds since the result's startedAt. */
+  elapsed(): number;
+  /** A line for people, now: something was left out, and why. */
+  note(text: string): void;
   /** Throws what `signal` fired with; also looks whether a limit is reached. Called before each sample. */
   check(): void;
   /** Rows that are to be in the result even when the run is cut short behind them. */
@@ -60,6 +65,8 @@ export interface Run {
   readonly streams: readonly number[];
   /** Bytes of each image where so many are written at once. */
   bytesPerStream(streams: number): number;
+  /** Of the user's own, over what the bench sets (--set): for each engine that is measured. */
+  readonly settings: Sections;
   /** Rounds that count, behind those that only warm up. */
   readonly alternations: number;
   readonly warmUps: number;
@@ -69,6 +76,8 @@ export interface Run {
   /** Other programs are measured too, where they are installed. */
   readonly peers: boolean;
   readonly workloads: readonly Workload[];
+  /** How long event loops of S3 engines stood still: into the result. */
+  keepStalls(stalls: Result['stalls']): void;
 }
 
 export interface Step {

@@ -12,17 +12,18 @@ import { execFileSync } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { bucketSection, type DemoBucket, ownBucket, section, startTestEndpoint } from './demo/bucket.ts';
-import { Engine, runOnce, writeConfig } from './demo/engine.ts';
+import { runOnce, writeConfig } from './demo/engine.ts';
 import { farewell } from './demo/farewell.ts';
 import { type DemoOptions, readOptions, usage } from './demo/options.ts';
 import { places, treeTops } from './demo/places.ts';
-import { stopAll, stopAllOnSignals, wasInterrupted } from './demo/running.ts';
 import { allIdentical, type Item, itemOf, reportTable, runStore, type StoreRun } from './demo/store-run.ts';
 import { checksumByOthers, storedChecksum } from './demo/stored.ts';
 import { StoredObjects } from './demo/stored-objects.ts';
 import { megabytes } from './demo/table.ts';
 import { findTrees, type Tree } from './demo/trees.ts';
 import { type WorkFiles, workDirectory } from './demo/work-directory.ts';
+import { Engine } from './programs/engine.ts';
+import { stopAll, stopAllOnSignals, wasInterrupted } from './programs/running.ts';
 import { top } from './steps.ts';
 
 const streams = 4;
@@ -117,7 +118,7 @@ async function demo(options: DemoOptions): Promise<boolean> {
   writeConfig(files, bucket === null ? '' : bucketSection(bucket));
   if (bucket !== null) await prepareBucket(files, bucket);
 
-  const engine = await Engine.start(where.engineMain, files.config);
+  const engine = await Engine.start({ main: where.engineMain, config: files.config });
   say(`Engine started (pid ${engine.pid}), storage root ${files.root}`);
   const env: NodeJS.ProcessEnv = { ...process.env, VAST_OST_CONF: files.config };
   delete env.LD_LIBRARY_PATH; // for the Node of a package; the host program needs libc only

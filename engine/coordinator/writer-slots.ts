@@ -11,7 +11,7 @@ import type { Context } from './context.ts';
 import { type Arena, type ArenaShape, tryOpenArena } from './memory.ts';
 
 /** Slots are made ready in steps, so that a lane that does it is soon free for payload again. */
-const populateBytes = 4 * 1024 * 1024;
+const populateBytes = 16 * 1024 * 1024;
 
 function ledgerOf(arena: Arena, sequence = 0): Ledger {
   return new Ledger({ arena: arena.id, slots: arena.slots, slotBytes: arena.slotBytes, sequence });
@@ -30,9 +30,9 @@ export class WriterSlots {
   #next: Arena | null = null;
   #shrinkTo: ArenaShape | null = null;
   #populating = false;
-  /** Slots that are ready, the first one by the client itself; and how many should be. 0: nothing was asked. */
-  #ready = 1;
-  #readyTarget = 0;
+  /** Bytes from the arena's begin that are ready, the first slot by the client itself; and that should be. 0: nothing was asked. */
+  #readyBytes: number;
+  #targetBytes = 0;
   /** The first arena is with the client. */
   #begun = false;
   #closed = false;
@@ -41,6 +41,7 @@ export class WriterSlots {
     this.#ctx = ctx;
     this.#link = link;
     this.#arena = arena;
+    this.#readyBytes = arena.slotBytes;
     this.#ledger = ledgerOf(arena);
   }
 
@@ -93,8 +94,8 @@ export class WriterSlots {
       sequence: body.sequence,
     });
     if (refusal !== null) this.#link.end(`the host program broke the protocol: ${refusal}`);
-    else if (this.#readyTarget > 0) {
-      this.#readyTarget++;
+    else if (this.#targetBytes > 0) {
+      this.#targetBytes += this.#arena.slotBytes;
       this.#makeReady();
     }
     return refusal === null;
@@ -122,14 +123,14 @@ export class WriterSlots {
    * client's own memcpy is at work.
    */
   populate(): void {
-    if (this.#readyTarget > 0) return;
-    this.#readyTarget = 2;
+    if (this.#targetBytes > 0) return;
+    this.#targetBytes = 2 * this.#arena.slotBytes;
     this.#makeReady();
   }
 
   /** Flush or close has come: what is not ready now is not needed soon. */
   stopPopulating(): void {
-    this.#readyTarget = this.#ready;
+    this.#targetBytes = this.#readyBytes;
   }
 
   /** The budget wants memory back: when every slot is free the arena is replaced by a smaller one. */
@@ -165,6 +166,7 @@ export class WriterSlots {
 
   #take(arena: Arena): void {
     this.#arena = arena;
+    this.#readyBytes = arena.slotBytes;
     this.#ledger = ledgerOf(arena, this.#ledger.sequence);
     this.#ctx.memory.shrunk(this.#link.id, arena);
   }
@@ -215,15 +217,15 @@ export class WriterSlots {
 
   async #populateSlots(): Promise<void> {
     const arena = this.#arena;
-    while (this.#ready < Math.min(this.#readyTarget, arena.slots)) {
-      const begin = this.#ready * arena.slotBytes;
-      for (let at = begin; at < begin + arena.slotBytes; at += populateBytes) {
-        if (this.#closed || this.#arena !== arena || this.#link.ended || this.#readyTarget <= this.#ready) return;
-        const length = Math.min(populateBytes, begin + arena.slotBytes - at);
-        // A kernel that cannot is no failure: the pages come when they are touched.
-        await this.#ctx.io.run({ op: op.populate, arena: arena.id, memoryOffset: at, length }, this.#link.id);
-      }
-      this.#ready++;
+    for (;;) {
+      const at = this.#readyBytes;
+      if (this.#closed || this.#arena !== arena || this.#link.ended) return;
+      const end = Math.min(this.#targetBytes, arena.slots * arena.slotBytes);
+      if (at >= end) return;
+      const length = Math.min(populateBytes, end - at);
+      // A kernel that cannot is no failure: the pages come when they are touched.
+      await this.#ctx.io.run({ op: op.populate, arena: arena.id, memoryOffset: at, length }, this.#link.id);
+      this.#readyBytes = at + length;
     }
   }
 }

@@ -15,6 +15,9 @@
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
 #endif
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 8u
 #endif
@@ -28,7 +31,11 @@ constexpr size_t pageBytes = 4096;  // granularity of touching: right, if slow, 
 /** Populating and freeing hold the lock of the address space: other threads' mmap waits for one stride at most. */
 constexpr size_t strideBytes = size_t{4} << 20;
 
+/** What a page-table entry of the next level up maps, on x86-64 and on arm64 with pages of 4 KiB. Else it is never used. */
+constexpr size_t hugeBytes = size_t{2} << 20;
+
 std::atomic<bool> populateThere{true};
+std::atomic<bool> collapseThere{true};
 
 Table<Arena, 12> arenas;
 
@@ -48,6 +55,31 @@ void touch(uint8_t* from, size_t length) {
     // A failed exchange means that somebody else wrote: then the page is there as well.
     (void)__atomic_compare_exchange_n(from + at, &seen, seen, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
   }
+}
+
+/** True when nobody has touched the huge page's place yet. */
+bool isHole(int fd, size_t from) {
+  const off_t data = lseek(fd, static_cast<off_t>(from), SEEK_DATA);
+  return data < 0 ? errno == ENXIO : static_cast<size_t>(data) >= from + hugeBytes;
+}
+
+/** Like mmap, but at a multiple of a huge page, so that pages that are huge are mapped as such. */
+void* mapAligned(size_t bytes, int fd) {
+  const size_t room = bytes + hugeBytes;
+  void* reserved = mmap(nullptr, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (reserved == MAP_FAILED) return MAP_FAILED;
+  auto* begin = static_cast<uint8_t*>(reserved);
+  auto* at = reinterpret_cast<uint8_t*>((reinterpret_cast<uintptr_t>(begin) + hugeBytes - 1) / hugeBytes * hugeBytes);
+  void* memory = mmap(at, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0);
+  if (memory == MAP_FAILED) {
+    const int error = errno;
+    munmap(reserved, room);
+    errno = error;
+    return MAP_FAILED;
+  }
+  if (at > begin) munmap(begin, static_cast<size_t>(at - begin));
+  if (at + bytes < begin + room) munmap(at + bytes, static_cast<size_t>(begin + room - (at + bytes)));
+  return memory;
 }
 
 /** What is left of an arena that nobody uses any more. */
@@ -77,6 +109,7 @@ void* freeMemory(void* argument) {
 }  // namespace
 
 int Arena::destroy(Arena* arena) {
+  delete[] arena->hugeTried;
   auto* memory = new Memory{arena->fd, arena->memory, arena->mappedBytes};
   delete arena;
   if (memory->bytes <= freeHereBytes || startThread(freeMemory, memory) != 0) freeMemory(memory);
@@ -84,6 +117,34 @@ int Arena::destroy(Arena* arena) {
 }
 
 Ref<Arena> getArena(int32_t id) { return arenas.get(id); }
+
+/*
+ * One touched page each is enough: the kernel clears the rest at 12 GB/s, where 4 KiB by 4 KiB it is 2 GB/s, and the
+ * client's first touch costs one fault instead of 512. Each place is tried once, and a run of them in one call, because
+ * each call begins by emptying what all processors hold back.
+ */
+void Arena::makeHuge(uint64_t offset, uint64_t length) {
+  if (!collapseThere.load(std::memory_order_relaxed)) return;
+  const size_t first = (offset + hugeBytes - 1) / hugeBytes;
+  const size_t end = (offset + length) / hugeBytes;
+  size_t run = 0;
+  for (size_t i = first; i <= end; ++i) {
+    const uint64_t bit = uint64_t{1} << (i % 64);
+    const bool fresh = i < end && (hugeTried[i / 64].fetch_or(bit, std::memory_order_relaxed) & bit) == 0;
+    // What the client has touched by now would have to be copied into its huge page.
+    if (fresh && isHole(fd, i * hugeBytes)) {
+      touch(memory + i * hugeBytes, 1);
+      ++run;
+      continue;
+    }
+    if (run == 0) continue;
+    uint8_t* from = memory + (i - run) * hugeBytes;
+    const size_t count = run * hugeBytes;
+    run = 0;
+    const int64_t result = restarted([&] { return madvise(from, count, MADV_COLLAPSE); });
+    if (result == -EINVAL) collapseThere.store(false, std::memory_order_relaxed);
+  }
+}
 
 int64_t arenaOpen(uint64_t bytes) {
   constexpr uint64_t bytesMax = uint64_t{1} << 40;
@@ -100,9 +161,10 @@ int64_t arenaOpen(uint64_t bytes) {
   if (arena->fd < 0) return fail(errno);
   if (ftruncate(arena->fd, static_cast<off_t>(arena->mappedBytes)) != 0) return fail(errno);
   if (fcntl(arena->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) return fail(errno);
-  void* memory = mmap(nullptr, arena->mappedBytes, PROT_READ | PROT_WRITE, MAP_SHARED, arena->fd, 0);
+  void* memory = mapAligned(arena->mappedBytes, arena->fd);
   if (memory == MAP_FAILED) return fail(errno);
   arena->memory = static_cast<uint8_t*>(memory);
+  arena->hugeTried = new std::atomic<uint64_t>[arena->mappedBytes / hugeBytes / 64 + 1]();
   // A forked child must not keep gigabytes alive, and a core dump must not carry images.
   if (madvise(memory, arena->mappedBytes, MADV_DONTFORK) != 0) return fail(errno);
   if (madvise(memory, arena->mappedBytes, MADV_DONTDUMP) != 0) return fail(errno);
@@ -118,6 +180,7 @@ int64_t arenaPopulate(int32_t arena, uint64_t offset, uint64_t length) {
   const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
   const size_t from = offset / page * page;
   const size_t end = (offset + length + page - 1) / page * page;
+  a->makeHuge(offset, length);
   bool populate = populateThere.load(std::memory_order_relaxed);
   for (size_t at = from; at < end; at += strideBytes) {
     const size_t count = least(end - at, strideBytes);
@@ -129,6 +192,14 @@ int64_t arenaPopulate(int32_t arena, uint64_t offset, uint64_t length) {
       touch(a->memory + at, count);
     }
   }
+  return 0;
+}
+
+int64_t arenaMakeHuge(int32_t arena, uint64_t offset, uint64_t length) {
+  const Ref<Arena> a = getArena(arena);
+  if (!a) return -EBADF;
+  if (!a->holds(offset, length)) return -EFAULT;
+  a->makeHuge(offset, length);
   return 0;
 }
 
@@ -187,6 +258,9 @@ int64_t arenaPoke(int32_t arena, uint64_t offset, const uint8_t* bytes, size_t l
   return static_cast<int64_t>(length);
 }
 
-void pretendPopulate(bool there) { populateThere.store(there, std::memory_order_relaxed); }
+void pretendPopulate(bool populate, bool collapse) {
+  populateThere.store(populate, std::memory_order_relaxed);
+  collapseThere.store(collapse, std::memory_order_relaxed);
+}
 
 }  // namespace vast_ost

@@ -21,6 +21,14 @@ Napi::Value populate(const Napi::CallbackInfo& info) {
   return args.failed() ? args.thrown() : args.number(arenaPopulate(arena, offset, length));
 }
 
+Napi::Value makeHuge(const Napi::CallbackInfo& info) {
+  Args args(info);
+  const int32_t arena = args.id(0);
+  const auto offset = static_cast<uint64_t>(args.bytesAt(1));
+  const auto length = static_cast<uint64_t>(args.bytesAt(2));
+  return args.failed() ? args.thrown() : args.number(arenaMakeHuge(arena, offset, length));
+}
+
 Napi::Value send(const Napi::CallbackInfo& info) {
   Args args(info);
   const int32_t socket = args.id(0);
@@ -96,6 +104,7 @@ Napi::Value detach(const Napi::CallbackInfo& info) {
 void exportArena(Napi::Env env, Napi::Object exports) {
   add<open>(env, exports, "arenaOpen");
   add<populate>(env, exports, "arenaPopulate");
+  add<makeHuge>(env, exports, "arenaMakeHuge");
   add<send>(env, exports, "arenaSend");
   add<close>(env, exports, "arenaClose");
   add<peek>(env, exports, "arenaPeek");

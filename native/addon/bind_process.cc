@@ -149,9 +149,10 @@ Napi::Value pretend(const Napi::CallbackInfo& info) {
   Args args(info);
   const bool pidfd = args.flag(0);
   const bool populate = args.flag(1);
+  const bool collapse = args.flag(2);
   if (args.failed()) return args.thrown();
   pretendPidfd(pidfd);
-  pretendPopulate(populate);
+  pretendPopulate(populate, collapse);
   return args.env().Undefined();
 }
 

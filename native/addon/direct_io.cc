@@ -62,6 +62,7 @@ int64_t readSlot(int32_t file, int32_t arena, uint64_t memoryOffset, uint64_t le
   const Ref<Arena> a = getArena(arena);
   if (!f || !a) return -EBADF;
   if (!a->holds(memoryOffset, length)) return -EFAULT;
+  a->makeHuge(memoryOffset, length);
   return readUpTo(f->fd, f->direct, a->memory + memoryOffset, length, length, fileOffset);
 }
 

@@ -8,6 +8,7 @@
 #include "image.h"
 #include "log.h"
 
+#define READY_FROM (1u << 20) /* bytes of a slot; below them faults cost less than what avoids them */
 
 /* ---- failures: the first one stands ------------------------------------------------------------------------------ */
 
@@ -95,6 +96,7 @@ static int write_all(struct stsp__image *image, const unsigned char *buffer, uin
     uint64_t room = image->arena.slot_bytes - used;
     size_t piece = (size_t)(length < room ? length : room);
     uint64_t begin = stsp__now();
+    if (used + piece > READY_FROM) stsp__arena_ready(&image->arena, block->slot, used + (uint32_t)piece);
     memcpy(stsp__slot(&image->arena, block->slot) + used, buffer, piece);
     image->copy_ns += stsp__now() - begin;
     block->fill += (uint32_t)piece;

@@ -14,6 +14,7 @@ struct stsp__arena {
   uint32_t id;
   uint32_t slots;
   uint32_t slot_bytes;
+  uint32_t ready[WIRE_SLOTS_MAX]; /* bytes from a slot's begin that stsp__arena_ready has gone over */
 };
 
 /*
@@ -25,6 +26,12 @@ const char *stsp__arena_map(struct stsp__arena *arena, const struct wire_arena *
 
 /* Unmaps; nothing when there is none. */
 void stsp__arena_unmap(struct stsp__arena *arena);
+
+/*
+ * Before the slot's bytes below `to` are written: memory that is not there yet comes in huge pages where the kernel can,
+ * and is mapped at once, not by one fault for every 4 KiB. Best effort; cheap where it was done.
+ */
+void stsp__arena_ready(struct stsp__arena *arena, uint32_t slot, uint32_t to);
 
 /* Where a slot begins. */
 unsigned char *stsp__slot(const struct stsp__arena *arena, uint32_t slot);

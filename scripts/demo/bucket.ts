@@ -4,8 +4,8 @@ import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { keepRunning } from '../programs/running.ts';
 import type { OwnEndpoint } from './options.ts';
-import { keepRunning } from './running.ts';
 
 /** A section of vast-ost.conf. */
 export const section = 'demo-bucket';

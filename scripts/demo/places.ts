@@ -1,12 +1,10 @@
 /** Where the parts of the program are: in a checkout, or in an unpacked package (bin/demo says so). */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { type Programs, programs } from '../programs/places.ts';
 import { top } from '../steps.ts';
 
-export interface Places {
-  engineMain: string;
-  cliMain: string;
-  hostProgram: string;
+export interface Places extends Programs {
   /** An S3 endpoint of the checkout's own; null: a package carries none. */
   testEndpoint: string | null;
   /** A big tree of files that is always there, for the demo. */
@@ -16,32 +14,27 @@ export interface Places {
 }
 
 export function places(): Places {
-  const packageTop = process.env.VAST_OST_PACKAGE;
-  if (packageTop !== undefined) {
+  const found = programs();
+  const { packageTop, engineMain, cliMain, hostProgram } = found;
+  if (packageTop !== null) {
     const bin = join(packageTop, 'bin');
     return {
-      engineMain: join(top, 'engine/main.js'),
-      cliMain: join(top, 'cli/main.js'),
-      hostProgram: join(bin, 'vast-ost-host'),
+      ...found,
       testEndpoint: null,
       ownTree: packageTop,
       typed: {
         engine: join(bin, 'vast-ostd'),
         cli: join(bin, 'vast-ost'),
-        host: join(bin, 'vast-ost-host'),
+        host: hostProgram,
         testEndpoint: '',
         demo: join(bin, 'demo'),
       },
     };
   }
-  const [engineMain, cliMain] = ['engine/main.ts', 'cli/main.ts'].map((file) => join(top, file));
-  const hostProgram = join(top, 'native/host/build/vast-ost-host');
   const testEndpoint = join(top, 'test/s3/server/main.ts');
   const run = `node ${join(top, 'scripts/run.mjs')}`;
   return {
-    engineMain,
-    cliMain,
-    hostProgram,
+    ...found,
     testEndpoint,
     ownTree: join(top, 'node_modules'),
     typed: {

@@ -1,8 +1,8 @@
 /** One store's turn: all its images written, then read, and every one compared with what went in. */
 import { rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Engine } from '../programs/engine.ts';
 import { firstDifference } from './compare.ts';
-import type { Engine } from './engine.ts';
 import { engineAccount } from './engine-log.ts';
 import { type Job, type JobResult, runJobs } from './streams.ts';
 import { megabytes, table } from './table.ts';

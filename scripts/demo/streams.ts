@@ -1,7 +1,7 @@
 /** Several host programs at once, one process per image as bptm is one process per job, with live progress. */
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
-import { keepRunning } from './running.ts';
+import { keepRunning } from '../programs/running.ts';
 import { Progress } from './table.ts';
 
 export interface Job {

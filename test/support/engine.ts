@@ -11,6 +11,7 @@ import { askEngine } from '../../cli/engine-call.ts';
 import type { StatusReport } from '../../engine/core/status-report.ts';
 import { frame } from '../../engine/core/wire.ts';
 import { encodeMarker, newMarker } from '../../engine/image/marker.ts';
+import { iniText, merged } from '../../scripts/programs/ini-text.ts';
 import { HostScript } from './host-program.ts';
 
 /** As bin/vast-ostd starts it. */
@@ -48,23 +49,12 @@ const testDefaults: Required<EngineOptions>['config'] = {
 
 /** Text of a vast-ost.conf. */
 export function configText(directory: string, over: EngineOptions['config'] = {}): string {
-  const all: Required<EngineOptions>['config'] = {};
   const own = {
     general: { nfs_mount_point: join(directory, 'store') },
     logging: { log_file: join(directory, 'engine.log') },
     engine: { socket: join(directory, 's') },
   };
-  for (const source of [testDefaults, own, over]) {
-    for (const [section, keys] of Object.entries(source)) all[section] = { ...all[section], ...keys };
-  }
-  const lines = Object.entries(all).map(
-    ([section, keys]) =>
-      `[${section}]\n${Object.entries(keys)
-        .filter(([, value]) => value !== null)
-        .map(([key, value]) => `${key} = ${value}`)
-        .join('\n')}`,
-  );
-  return `${lines.join('\n\n')}\n`;
+  return iniText(merged(testDefaults, own, over));
 }
 
 export class TestEngine {

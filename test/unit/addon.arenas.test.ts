@@ -12,7 +12,7 @@ const mib = 1 << 20;
 /** ETOOMANYREFS: an unprivileged process has too many descriptors in flight; node does not name it. */
 const tooManyReferences = 109;
 
-afterEach(() => addon.pretendKernel(true, true));
+afterEach(() => addon.pretendKernel(true, true, true));
 
 /** Descriptors of this process that are arenas. */
 function arenaFds(): number[] {
@@ -79,10 +79,14 @@ describe('arenas', () => {
     expect(arenaFds().filter((fd) => !others.has(fd))).toEqual([]);
   });
 
-  it.each([true, false])(
-    'are populated without a change to what is in them (MADV_POPULATE_WRITE: %s)',
-    async (there) => {
-      addon.pretendKernel(true, there);
+  it.each([
+    [true, true],
+    [true, false],
+    [false, false],
+  ])(
+    'are populated without a change to what is in them (MADV_POPULATE_WRITE: %s, MADV_COLLAPSE: %s)',
+    async (populate, collapse) => {
+      addon.pretendKernel(true, populate, collapse);
       // Closed arenas are freed by a thread of the addon: the pages of an earlier test's must be gone first.
       await expect.poll(residentKb).toBe(0);
       const arena = must(addon.arenaOpen(16 * mib));

@@ -10,7 +10,7 @@ import { counts, errno, must, TestDir } from '../support/addon-kit.ts';
 
 const children: ChildProcess[] = [];
 afterEach(() => {
-  addon.pretendKernel(true, true);
+  addon.pretendKernel(true, true, true);
   for (const child of children.splice(0)) child.kill('SIGKILL');
 });
 
@@ -39,7 +39,7 @@ const watches = (): number => counts()[4]!;
 
 describe.each([true, false])('watching processes (pidfd: %s)', (pidfd) => {
   it('tells when one is killed, once, and each watch of it', async () => {
-    addon.pretendKernel(pidfd, true);
+    addon.pretendKernel(pidfd, true, true);
     const child = await living();
     const one = gone(child.pid);
     const two = gone(child.pid);
@@ -53,7 +53,7 @@ describe.each([true, false])('watching processes (pidfd: %s)', (pidfd) => {
   });
 
   it('does not call after unwatch', async () => {
-    addon.pretendKernel(pidfd, true);
+    addon.pretendKernel(pidfd, true, true);
     const child = await living();
     let called = false;
     const silent = must(
@@ -70,14 +70,14 @@ describe.each([true, false])('watching processes (pidfd: %s)', (pidfd) => {
   });
 
   it('tells of a process that was gone before', async () => {
-    addon.pretendKernel(pidfd, true);
+    addon.pretendKernel(pidfd, true, true);
     const { pid } = spawnSync(process.execPath, ['-e', '0']);
     await gone(pid).fired;
     expect(watches()).toBe(0);
   });
 
   it('tells of a zombie: nobody has waited for it yet, but what it did is over', async () => {
-    addon.pretendKernel(pidfd, true);
+    addon.pretendKernel(pidfd, true, true);
     // The shell becomes a sleeper that never waits for its child, which ends when its standard input does.
     const parent = spawn('sh', ['-c', 'read line <&3 & echo $!; exec sleep 600'], {
       stdio: ['ignore', 'pipe', 'inherit', 'pipe'],
@@ -91,7 +91,7 @@ describe.each([true, false])('watching processes (pidfd: %s)', (pidfd) => {
   });
 
   it('leaves a living process alone', async () => {
-    addon.pretendKernel(pidfd, true);
+    addon.pretendKernel(pidfd, true, true);
     const child = await living();
     let called = false;
     const watch = must(
@@ -110,7 +110,7 @@ describe.each([true, false])('watching processes (pidfd: %s)', (pidfd) => {
   });
 
   it('survives workers that end with watches open', async () => {
-    addon.pretendKernel(pidfd, true);
+    addon.pretendKernel(pidfd, true, true);
     const child = await living();
     const code = `
       import { parentPort, workerData } from 'node:worker_threads';

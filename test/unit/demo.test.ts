@@ -10,9 +10,9 @@ import { writeConfig } from '../../scripts/demo/engine.ts';
 import { farewell } from '../../scripts/demo/farewell.ts';
 import { readOptions } from '../../scripts/demo/options.ts';
 import { places } from '../../scripts/demo/places.ts';
-import { keepRunning, stopAll } from '../../scripts/demo/running.ts';
 import { table } from '../../scripts/demo/table.ts';
 import { findTrees } from '../../scripts/demo/trees.ts';
+import { keepRunning, stopAll } from '../../scripts/programs/running.ts';
 
 let dir = '';
 beforeAll(() => {

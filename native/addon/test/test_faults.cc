@@ -178,6 +178,9 @@ void copies(const Setting& setting) {
   EQUAL(unlinkFile(f.dir, "copy", 0), 0);
 }
 
+constexpr int64_t populateAdvice = 23;  // MADV_POPULATE_WRITE
+constexpr int64_t collapseAdvice = 25;  // MADV_COLLAPSE
+
 void arenas() {
   // A kernel before 6.3 refuses MFD_NOEXEC_SEAL; one before 5.14 refuses MADV_POPULATE_WRITE.
   script(Call::memfd, {fails(EINVAL), passes()});
@@ -187,6 +190,25 @@ void arenas() {
   const auto arena = static_cast<int32_t>(id);
   const uint8_t mark = 0x5a;
   EQUAL(arenaPoke(arena, 9 << 20, &mark, 1), 1);
+  // Huge pages that are not to be had are small ones; a kernel before 6.1 refuses MADV_COLLAPSE, and is asked once.
+  pretendPopulate(true, true);
+  script(Call::madvise, {fails(ENOMEM)});
+  EQUAL(arenaPopulate(arena, 1 << 20, 5 << 20), 0);
+  EQUAL(callsMade(Call::madvise), 3);
+  EQUAL(callOffset(Call::madvise, 0), collapseAdvice);
+  EQUAL(callOffset(Call::madvise, 1), populateAdvice);
+  script(Call::madvise, nullptr, 0);
+  EQUAL(arenaMakeHuge(arena, 0, 6 << 20), 0);  // only the first page of three: the others were tried
+  EQUAL(callsMade(Call::madvise), 1);
+  EQUAL(arenaMakeHuge(arena, 0, 6 << 20), 0);
+  EQUAL(arenaMakeHuge(arena, (6 << 20) + 4096, (4 << 20) - 8192), 0);  // no whole one fits
+  EQUAL(callsMade(Call::madvise), 1);
+  EQUAL(arenaMakeHuge(arena, 15 << 20, 2 << 20), -EFAULT);
+  script(Call::madvise, {fails(EINVAL)});
+  EQUAL(arenaMakeHuge(arena, 6 << 20, 2 << 20), 0);
+  EQUAL(arenaMakeHuge(arena, 8 << 20, 2 << 20), 0);
+  EQUAL(callsMade(Call::madvise), 1);
+  pretendPopulate(true, false);
   script(Call::madvise, {fails(EINVAL)});
   EQUAL(arenaPopulate(arena, 0, 16 << 20), 0);
   EQUAL(callsMade(Call::madvise), 1);  // asked once, then touched
@@ -196,6 +218,7 @@ void arenas() {
   EQUAL(arenaPeek(arena, 9 << 20, &seen, 1), 1);
   EQUAL(seen, mark);
   script(Call::madvise, nullptr, 0);
+  pretendPopulate(true, true);
   EQUAL(arenaClose(arena), 0);
   const int64_t live = Arena::live.load();
   script(Call::memfd, {fails(ENFILE)});

@@ -1,4 +1,4 @@
-/** What the demo has started and not seen ending yet. It goes on a failure and on a signal, the latest first. */
+/** What a script has started and not seen ending yet. It goes on a failure and on a signal, the latest first. */
 
 type Stop = () => unknown;
 
@@ -24,7 +24,7 @@ export function stopAll(): Promise<void> {
   return ending;
 }
 
-/** A second signal of the same kind ends the demo at once. */
+/** A second signal of the same kind ends the script at once. */
 export function stopAllOnSignals(): void {
   for (const [signal, number] of [
     ['SIGHUP', 1],

@@ -1,0 +1,68 @@
+/** The host program as the bench runs it: killed when the run is over, its figures as a sample. */
+import { runHost } from '../scripts/programs/host-program.ts';
+import { Accounting } from './conditions/accounting.ts';
+import type { EngineProcess } from './engine-process.ts';
+import type { Latency } from './result/schema.ts';
+import type { DataOptions, Taken } from './run-context.ts';
+
+export { HostScript, hostProgram } from '../scripts/programs/host-program.ts';
+
+type LatencyTold = Record<'n' | 'p50_us' | 'p90_us' | 'p99_us' | 'p999_us' | 'max_us', number> & { call: string };
+
+/** What a command that moves data prints by --json, as far as it is used here. */
+interface Told {
+  readonly bytes: number;
+  readonly seconds: number;
+  readonly cpu_user_s: number;
+  readonly cpu_system_s: number;
+  readonly latency?: readonly LatencyTold[];
+  readonly series?: readonly number[];
+  readonly series_bin_s?: number;
+}
+
+function latencyOf(told: LatencyTold): Latency {
+  const { call, n, p50_us: p50Us, p90_us: p90Us, p99_us: p99Us, p999_us: p999Us, max_us: maxUs } = told;
+  return { call, n, p50Us, p90Us, p99Us, p999Us, maxUs };
+}
+
+/** Options of `backup`: what the data is like. */
+export function dataArguments({ dedup, compress, seed }: DataOptions): string[] {
+  const shaped = dedup > 0 || compress > 1;
+  return [
+    '--seed',
+    String(seed),
+    ...(shaped ? ['--dedup', String(Math.max(1, dedup)), '--compress', String(Math.max(1, compress))] : []),
+  ];
+}
+
+/** A whole command; throws with the program's own words when it fails, and the signal's reason when that ended it. */
+export async function hostRun(
+  engine: EngineProcess,
+  args: readonly (string | number)[],
+  signal?: AbortSignal,
+): Promise<Record<string, unknown>> {
+  const all = [...args.map(String), '--config', engine.config];
+  const { code, err, json } = await runHost(all, {}, '', signal);
+  signal?.throwIfAborted();
+  if (code !== 0) throw new Error(`vast-ost-host ${all.join(' ')}: ${json.text || err.trim()}`);
+  return json;
+}
+
+/** `backup` or `restore`: its rate, with what host program, engine and the rest of the machine spent on it. */
+export async function hostSample(
+  engine: EngineProcess,
+  args: readonly (string | number)[],
+  signal?: AbortSignal,
+): Promise<Taken> {
+  const accounting = new Accounting([engine.pid]);
+  const told = (await hostRun(engine, [...args, '--json'], signal)) as unknown as Told;
+  const { hostProgram, engine: engineCpu, rest } = accounting.end(told.cpu_user_s + told.cpu_system_s);
+  return {
+    value: told.bytes / told.seconds,
+    seconds: told.seconds,
+    bytes: told.bytes,
+    cpu: { hostProgram, engine: engineCpu, rest },
+    latency: (told.latency ?? []).map(latencyOf),
+    series: told.series_bin_s === 1 ? [...(told.series ?? [])] : [],
+  };
+}

@@ -1,0 +1,64 @@
+/* An arena's memory: made ready in front of what is written, without a change to what is there. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "harness.h"
+#include "shim.h"
+#include "../slot.h"
+
+#define SLOT_BYTES (24u << 20)
+
+/* An arena of two slots, mapped by the plug-in; `fd` stays open. */
+static struct stsp__arena arena_mapped(int *fd) {
+  struct wire_arena frame = {{sizeof frame, WIRE_ARENA, 0, 0}, 7, 2, SLOT_BYTES, 0};
+  struct stsp__arena arena;
+  int error = 9;
+  *fd = memfd_create("slots", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  CHECK(*fd >= 0);
+  CHECK_NUM(ftruncate(*fd, 2 * (off_t)SLOT_BYTES), 0);
+  CHECK_NUM(fcntl(*fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW), 0);
+  const char *wrong = stsp__arena_map(&arena, &frame, *fd, true, &error);
+  CHECK(wrong == NULL);
+  CHECK_NUM(error, 0);
+  CHECK_NUM((uintptr_t)arena.base % (2u << 20), 0); /* huge pages can be mapped as such */
+  return arena;
+}
+
+TEST(memory_is_made_ready_around_what_is_there) {
+  int fd;
+  struct stsp__arena arena = arena_mapped(&fd);
+  static const uint32_t marks[] = {0, 3u << 20, (6u << 20) + 4097, (20u << 20) - 1, SLOT_BYTES - 1};
+  for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) stsp__slot(&arena, 1)[marks[i]] = (unsigned char)(i + 1);
+  for (uint32_t to = 1u << 20; to <= SLOT_BYTES; to += 1u << 20) {
+    stsp__arena_ready(&arena, 1, to);
+    CHECK(arena.ready[1] >= to);
+    CHECK(to > 2u << 20 || arena.ready[1] <= 4u << 20); /* no long image's memory for a short one */
+  }
+  CHECK_NUM(arena.ready[1], SLOT_BYTES);
+  CHECK_NUM(arena.ready[0], 0);
+  size_t kept = 0;
+  for (size_t at = 0; at < SLOT_BYTES; at++) {
+    if (stsp__slot(&arena, 1)[at] == 0) continue;
+    CHECK(kept < sizeof marks / sizeof *marks);
+    CHECK_NUM(at, marks[kept]);
+    CHECK_NUM(stsp__slot(&arena, 1)[at], kept + 1);
+    kept++;
+  }
+  CHECK_NUM(kept, sizeof marks / sizeof *marks);
+  stsp__arena_unmap(&arena);
+  close(fd);
+}
+
+TEST(memory_that_cannot_be_made_ready_comes_with_the_copy) {
+  int fd;
+  struct stsp__arena arena = arena_mapped(&fd);
+  shim_fail(SHIM_MADVISE, EINVAL); /* of MADV_COLLAPSE: it is not asked for again in this process */
+  stsp__arena_ready(&arena, 0, SLOT_BYTES);
+  CHECK_NUM(arena.ready[0], SLOT_BYTES);
+  memset(stsp__slot(&arena, 0), 0x5a, SLOT_BYTES);
+  stsp__arena_unmap(&arena);
+  close(fd);
+}
