@@ -10,7 +10,8 @@
  *   floor image  DIR COUNT                 the bare sequence of the commit protocol around 4 KiB, COUNT times
  *
  * One process a stream, as bptm is one process a job. Data does not compress. Prints one line of JSON:
- * {"bytes":…,"seconds":…,"cpu_s":…}; seconds run from the first stream's begin to the last one's end.
+ * {"bytes":…,"seconds":…,"cpu_s":…,"started_ns":…,"ended_ns":…}; seconds run from the first stream's begin to the last
+ * one's end, which are also told by the monotonic clock.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -28,6 +29,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "steps.h"
 #include "timing.h"
 
 #define BLOCK (64u * 1024 * 1024)
@@ -90,34 +92,6 @@ static void *lane(void *argument) {
   }
 }
 
-static void sync_directory(const char *path) {
-  const int fd = open(path, O_RDONLY | O_DIRECTORY);
-  check(fd < 0 || fsync(fd) != 0, path);
-  close(fd);
-}
-
-static void write_synced(const char *path, const char *bytes, size_t length) {
-  const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0640);
-  check(fd < 0, path);
-  check(write(fd, bytes, length) != (ssize_t)length || fsync(fd) != 0, path);
-  close(fd);
-}
-
-static void commit(const struct job *job) {
-  char path[600], final[600];
-  static const char sums[1024] = "sums";
-  check(fdatasync(job->fd) != 0, "fdatasync");
-  snprintf(path, sizeof path, "%s/image.sums", job->dir);
-  write_synced(path, sums, sizeof sums);
-  snprintf(path, sizeof path, "%s/.meta", job->dir);
-  snprintf(final, sizeof final, "%s/image.meta", job->dir);
-  write_synced(path, "{}", 2);
-  check(rename(path, final) != 0, "rename");
-  sync_directory(job->dir);
-  snprintf(path, sizeof path, "%s/..", job->dir);
-  sync_directory(path);
-}
-
 static void open_data(struct job *job, int flags) {
   char path[600];
   snprintf(path, sizeof path, "%s/image.data", job->dir);
@@ -166,7 +140,7 @@ static void stream(const char *mode, const char *dir, int number, uint64_t bytes
   } else open_data(&job, O_RDONLY | O_DIRECT);
   if (plain) run_plain(&job, pattern);
   else run_floor(&job);
-  if (!job.reading) commit(&job);
+  if (!job.reading) commit_image(job.dir, job.fd);
   _exit(0);
 }
 
@@ -188,8 +162,9 @@ static void run_streams(const char *mode, const char *dir, int streams, uint64_t
     int state;
     check(wait(&state) < 0 || state != 0, "a stream failed");
   }
-  printf("{\"bytes\":%llu,\"seconds\":%.6f,\"cpu_s\":%.6f}\n", (unsigned long long)bytes * (unsigned)streams,
-         now() - begin, cpu_seconds(RUSAGE_CHILDREN));
+  const double end = now();
+  printf("{\"bytes\":%llu,\"seconds\":%.6f,\"cpu_s\":%.6f,\"started_ns\":%.0f,\"ended_ns\":%.0f}\n",
+         (unsigned long long)bytes * (unsigned)streams, end - begin, cpu_seconds(RUSAGE_CHILDREN), begin * 1e9, end * 1e9);
 }
 
 static void run_memcpy(uint64_t bytes) {
@@ -214,7 +189,7 @@ static void run_images(const char *dir, int count) {
     check(mkdir(job.dir, 0750) != 0, job.dir);
     open_data(&job, O_WRONLY | O_CREAT | O_EXCL | O_DIRECT);
     move(job.fd, job.memory, 4096, 0, 0);
-    commit(&job);
+    commit_image(job.dir, job.fd);
     close(job.fd);
     took[i] = now() - at;
   }

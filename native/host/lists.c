@@ -1,13 +1,20 @@
 /* lists.c: the commands list and lsus. */
 #include <string.h>
 
+#include "clock.h"
 #include "commands.h"
 #include "properties.h"
 #include "report.h"
 #include "status.h"
 
+/* How many images came, and when, from the beginning of the call that opened the list. */
+struct listing {
+  uint64_t count, began_ns, first_ns, ended_ns;
+};
+
 static void image_line(struct report *report, const sts_image_def_t *def, const sts_image_info_t *info) {
   struct json *json = &report->json;
+  if (report->options->count_only) return;
   if (!report->options->json) {
     if (info != NULL) {
       fprintf(json->out, "%-9s %16llu ", state_name(info->imo_status), (unsigned long long)info->imo_size);
@@ -27,32 +34,47 @@ static void image_line(struct report *report, const sts_image_def_t *def, const 
 }
 
 /* One more image; with --details its properties too. An image that was deleted meanwhile is left out. */
-static bool one_image(struct host *host, struct report *report, const sts_image_def_t *def, uint64_t *count) {
+static bool one_image(struct host *host, struct report *report, const sts_image_def_t *def, struct listing *listing) {
+  sts_image_info_t info;
   if (!host->options->details_too) {
     image_line(report, def, NULL);
-    ++*count;
+    if (listing->count++ == 0) listing->first_ns = clock_ns();
     return true;
   }
-  sts_image_info_t info;
   int status = host->plugin.get_image_prop_byname(host->server, host->options->lsu, def, &info);
   if (status == STS_ENOENT) return true;
   if (!host_call(host, status, "stsp_get_image_prop_byname")) return false;
   image_line(report, def, &info);
-  ++*count;
+  if (listing->count++ == 0) listing->first_ns = clock_ns();
   return true;
 }
 
-static void list_images(struct host *host, struct report *report, sts_uint32_t states, uint64_t *count) {
+static void list_images(struct host *host, struct report *report, sts_uint32_t states, struct listing *listing) {
   sts_image_list_t *list = NULL;
+  listing->began_ns = clock_ns();
   int status = host->plugin.open_image_list(host->server, host->options->lsu, states, &list);
   if (!host_call(host, status, "stsp_open_image_list")) return;
   for (;;) {
     sts_image_def_t def;
     status = host->plugin.list_image(list, &def);
     if (status == STS_ENOENT || !host_call(host, status, "stsp_list_image")) break;
-    if (!one_image(host, report, &def, count)) break;
+    if (!one_image(host, report, &def, listing)) break;
   }
   host_call(host, host->plugin.close_image_list(list), "stsp_close_image_list");
+  listing->ended_ns = clock_ns();
+}
+
+static void report_listing(struct report *report, const struct listing *listing) {
+  double seconds = (double)(listing->ended_ns - listing->began_ns) / 1e9;
+  double first = listing->count == 0 ? 0 : (double)(listing->first_ns - listing->began_ns) / 1e9;
+  if (report->options->json) {
+    json_number(&report->json, "count", listing->count);
+    json_decimal(&report->json, "first_s", first);
+    json_decimal(&report->json, "seconds", seconds);
+  } else if (report->options->count_only) {
+    fprintf(report->json.out, "%llu images, the first after %.3f s, all after %.3f s\n",
+            (unsigned long long)listing->count, first, seconds);
+  }
 }
 
 /* The JSON line has the list first: whether it is whole is known only at its end. */
@@ -69,17 +91,17 @@ int run_list(const struct options *options) {
   struct report report;
   if (!report_open(&report, options, false)) return EXIT_FAILED;
   struct host host;
-  uint64_t count = 0;
+  struct listing listing = {.count = 0};
   bool connected = host_connect(&host, options, 0);
   if (options->json) {
     json_open(&report.json, NULL, '{');
     json_open(&report.json, "images", '[');
   }
-  if (connected) list_images(&host, &report, states, &count);
+  if (connected) list_images(&host, &report, states, &listing);
   if (options->json) json_close(&report.json, ']');
   host_end(&host);
   report_members(&report, &host.outcome);
-  if (options->json) json_number(&report.json, "count", count);
+  report_listing(&report, &listing);
   return report_end(&report, &host.outcome);
 }
 

@@ -116,6 +116,7 @@ const struct option option_table[] = {
     BYTES("read-bytes", read_bytes, RESTORE, "every random read so long, at a multiple of it, instead of --read-max"),
     TEXT("state", "STATE", state, LIST, "complete or pending; else both"),
     FLAG("details", details_too, LIST, "with state, size and checksum"),
+    FLAG("count", count_only, LIST, "tell only how many there are, when the first came, and how long it took"),
     TEXT("to-lsu", "NAME", to_lsu, COPY, "LSU of the copy; else the same"),
     TEXT("to-image", "BASENAME", to_image, COPY, "basename of the copy; else the same"),
     NUMBER("to-date", "SECONDS", to_date, COPY, "date of the copy; else the same"),

@@ -55,7 +55,7 @@ struct options {
 
   /* the rest */
   const char *state, *label, *text;
-  bool details_too;
+  bool details_too, count_only;
 };
 
 enum option_kind { OPTION_FLAG, OPTION_TEXT, OPTION_NUMBER, OPTION_BYTES, OPTION_RATIO };

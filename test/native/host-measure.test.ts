@@ -168,6 +168,19 @@ test('--dedup 1 has no 4 KiB twice, a ratio may be a fraction, and reads at odd 
   expect(gzipSync(out.subarray(0, mebi)).length).toBeGreaterThan(mebi);
 });
 
+test('list --count tells how many there are and how long it took, and no names', async () => {
+  using place = new FakePlace();
+  const none = await place.run(['list', '--count']);
+  expect(none.json).toMatchObject({ ok: true, images: [], count: 0, first_s: 0 });
+  await place.run(['backup', ...image, '--generate', '1000', '--streams', '3']);
+  const { json } = await place.run(['list', '--count', '--details']);
+  expect(json).toMatchObject({ ok: true, images: [], count: 3 });
+  expect(json.first_s).toBeGreaterThan(0);
+  expect(json.seconds).toBeGreaterThanOrEqual(json.first_s as number);
+  const text = await runHost(['list', '--count'], place.env);
+  expect(text.out.toString()).toMatch(/^3 images, the first after \d+\.\d{3} s, all after \d+\.\d{3} s\n$/);
+});
+
 test('--read-bytes reads pieces of one length at multiples of it', async () => {
   using place = new FakePlace();
   await place.run(['backup', ...image, '--generate', '1M']);

@@ -1,0 +1,99 @@
+/** What the bench makes of what its programs tell: pure parts, without running any. */
+import { expect, test } from 'vitest';
+import { fewer } from '../../bench/macro/fewer.ts';
+import { together } from '../../bench/macro/mixed.ts';
+import { thirds } from '../../bench/macro/small-images.ts';
+import type { Run } from '../../bench/run-context.ts';
+import { bestOf, fioArguments, fioFigures, fioKinds, type Trial, triedText } from '../../bench/subjects/fio.ts';
+import { contentOf, unitOf } from '../../bench/subjects/source.ts';
+
+const [psync, libaio1, libaio2] = fioKinds as [Trial['kind'], Trial['kind'], Trial['kind']];
+
+test('of what fio was tried with, the best of writes and the best of reads are taken, and what does not work is not', () => {
+  const trials: Trial[] = [
+    { kind: psync, write: 1.2e9, read: 3e9 },
+    { kind: libaio1, write: null, read: null },
+    { kind: libaio2, write: 2e9, read: 1e9 },
+    { kind: { engine: 'io_uring', depth: 3 }, write: 1.5e9, read: 2e9 },
+  ];
+  expect(bestOf(trials)).toEqual([libaio2, psync]);
+  expect(bestOf(trials.slice(2))).toEqual([libaio2, { engine: 'io_uring', depth: 3 }]);
+  expect(bestOf(trials.slice(1, 2))).toEqual([]);
+  expect(triedText(trials)).toBe(
+    'Tried once each (write/read GB/s): psync 1 1.20/3.00, libaio 1 -/-, libaio 2 2.00/1.00, io_uring 3 1.50/2.00',
+  );
+});
+
+test('fio is asked for O_DIRECT, one fsync and 64 MiB, or less for an image that is shorter', () => {
+  const load = { streams: 4, blockBytes: 0, bytesPerStream: 1 << 30 };
+  const args = fioArguments(libaio2, '/x', 'write', load);
+  for (const arg of ['--direct=1', '--end_fsync=1', '--bs=67108864', '--iodepth=2', '--numjobs=4', '--size=1073741824'])
+    expect(args).toContain(arg);
+  const reads = fioArguments(psync, '/x', 'read', { ...load, bytesPerStream: 4096 });
+  expect(reads).toContain('--bs=4096');
+  expect(reads).not.toContain('--end_fsync=1');
+});
+
+test('of fio come bytes and seconds of the direction, also behind a line that it says first', () => {
+  const side = { io_bytes: 1000, runtime: 250 };
+  const text = `fio: note\n${JSON.stringify({ jobs: [{ read: { io_bytes: 0, runtime: 0 }, write: side }] })}`;
+  expect(fioFigures(text, 'write')).toEqual({ bytes: 1000, seconds: 0.25 });
+  expect(() => fioFigures(text, 'read')).toThrow('no runtime');
+});
+
+test('backups and restores at once: from the first that began to the last that ended, and how long both ran', () => {
+  const write = { bytes: 300, started_ns: 1e9, ended_ns: 4e9 };
+  const restore = { bytes: 300, started_ns: 2e9, ended_ns: 5e9 };
+  const { value, seconds, counters } = together({ write, restore });
+  expect({ value, seconds }).toEqual({ value: 150, seconds: 4 });
+  expect(counters).toEqual({
+    'mixed.writeBytesPerS': 100,
+    'mixed.restoreBytesPerS': 100,
+    'mixed.overlap': 0.5,
+  });
+  const apart = together({ write, restore: { ...restore, started_ns: 4.5e9 } });
+  expect(apart.counters?.['mixed.overlap']).toBe(0);
+});
+
+test('a queue that grows has more in its last third', () => {
+  expect(thirds([1, 1, 2, 2, 3, 5])).toEqual({
+    'queue.firstThird': 1,
+    'queue.lastThird': 4,
+    'queue.max': 5,
+    'queue.looks': 6,
+  });
+  expect(thirds([7, 7])).toEqual({});
+});
+
+test('the source of peers: one MiB in D is fresh, the rest is like one before, and a part of each 4 KiB is zero', () => {
+  const data = { dedup: 4, compress: 2, seed: 5 };
+  const contents = Array.from({ length: 40 }, (_, unit) => contentOf(unit, data));
+  expect(new Set(contents).size).toBe(10);
+  contents.forEach((content, unit) => void expect(content).toBeLessThanOrEqual(Math.floor(unit / 4)));
+  expect(contents.map((_, unit) => contentOf(unit, { ...data, dedup: 0 }))).toEqual([...contents.keys()]);
+  const unit = unitOf(3, data);
+  expect(unit.equals(unitOf(3, data))).toBe(true);
+  expect(unit.equals(unitOf(4, data))).toBe(false);
+  expect(unit.subarray(2048, 4096).every((byte) => byte === 0)).toBe(true);
+  expect(unit.subarray(4096, 4096 + 2048).filter((byte) => byte === 0).length).toBeLessThan(50);
+  expect(
+    unitOf(3, { ...data, compress: 0 })
+      .subarray(2048, 4096)
+      .every((byte) => byte === 0),
+  ).toBe(false);
+});
+
+test('a run with fewer alternations is the same run in all else', () => {
+  class Some {
+    readonly #directory = '/d';
+    alternations = 7;
+    warmUps = 2;
+    quick = true;
+    place(name: string): string {
+      return `${this.#directory}/${name}`;
+    }
+  }
+  const run = fewer(new Some() as unknown as Run, 3);
+  expect([run.alternations, run.warmUps, run.quick, run.place('x')]).toEqual([3, 1, true, '/d/x']);
+  expect(fewer(run, 5).alternations).toBe(3);
+});
