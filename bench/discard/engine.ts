@@ -19,6 +19,8 @@ export interface EngineOptions {
   readonly mode: Mode;
   readonly blockMib: number;
   readonly memoryMib: number;
+  /** Not given: as many as the engine makes by itself. */
+  readonly digestLanes?: number;
 }
 
 export interface ThreadSeconds {
@@ -28,7 +30,7 @@ export interface ThreadSeconds {
   readonly lanes: number;
 }
 
-function configText({ directory, mode, blockMib, memoryMib }: EngineOptions): string {
+function configText({ directory, mode, blockMib, memoryMib, digestLanes = 0 }: EngineOptions): string {
   return `[general]
 nfs_mount_point = ${directory}
 block_size_mb = ${blockMib}
@@ -40,6 +42,7 @@ socket = ${join(directory, 's')}
 store = memory
 require_mount = false
 max_memory_mb = ${memoryMib}
+digest_lanes = ${digestLanes}
 handles_max = ${Math.max(1, Math.min(128, Math.floor(memoryMib / 4)))}
 [integrity]
 sums = ${mode !== 'io-only'}
@@ -49,6 +52,7 @@ checksum = ${mode === 'default' ? 'sha256' : 'none'}
 
 export class DiscardEngine {
   readonly config: string;
+  readonly log: string;
   readonly socket: string;
   readonly pid: number;
   readonly #child: ChildProcess;
@@ -56,6 +60,7 @@ export class DiscardEngine {
 
   private constructor(directory: string, child: ChildProcess, ended: Promise<unknown>, pid: number) {
     this.config = join(directory, 'vast-ost.conf');
+    this.log = join(directory, 'engine.log');
     this.socket = join(directory, 's');
     this.pid = pid;
     this.#child = child;

@@ -4,9 +4,10 @@
  * even copied). With --keep it keeps them in memory, so that they can be read back. Objects up to 1 MiB are always kept,
  * their CRC-64/NVME verified and conditions on them honoured: an engine's metas, sums, claims and its probe.
  *
- *   null-server [--keep]       prints {"port": N}, serves 127.0.0.1 until it is killed
+ *   null-server [--listen ADDRESS] [--keep]       prints {"port": N}, serves 127.0.0.1, or ADDRESS, until it is killed
  */
 #define _GNU_SOURCE
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -303,12 +304,15 @@ static void *serve(void *argument) {
 }
 
 int main(int argc, char **argv) {
-  keep = argc > 1 && strcmp(argv[1], "--keep") == 0;
+  struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  for (int i = 1; i < argc; i++) {
+    if (strcmp(argv[i], "--keep") == 0) keep = true;
+    else check(strcmp(argv[i], "--listen") != 0 || ++i == argc || inet_pton(AF_INET, argv[i], &at.sin_addr) != 1, "options");
+  }
   make_crc_table();
   signal(SIGPIPE, SIG_IGN);
   prctl(PR_SET_PDEATHSIG, SIGTERM);
   const int listener = socket(AF_INET, SOCK_STREAM, 0);
-  struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   socklen_t size = sizeof at;
   check(listener < 0 || bind(listener, (struct sockaddr *)&at, sizeof at) || listen(listener, 512), "listen");
   check(getsockname(listener, (struct sockaddr *)&at, &size), "getsockname");

@@ -28,27 +28,51 @@ async function started(command: string, args: string[]): Promise<{ child: ChildP
   return { child, port: (JSON.parse(line) as { port: number }).port };
 }
 
-/** Its bucket has the store's marker, as an administrator would have made it by `vast-ost init-store`. */
-export async function startNullServer(options: { keep: boolean }): Promise<NullServer> {
-  const bare = await started(join(import.meta.dirname, 'build/null-server'), options.keep ? ['--keep'] : []);
+export interface BareServer {
+  readonly port: number;
+  readonly endpoint: string;
+  stop(): void;
+}
+
+/**
+ * By plain http, on this machine's loopback or on an address of a network namespace. Its bucket has the store's marker, as
+ * an administrator would have made it by `vast-ost init-store`.
+ */
+export async function startBareServer(
+  keep: boolean,
+  network: { namespace: string; address: string } | null = null,
+): Promise<BareServer> {
+  const program = join(import.meta.dirname, 'build/null-server');
+  const kept = keep ? ['--keep'] : [];
+  const { child, port } =
+    network === null
+      ? await started(program, kept)
+      : await started('ip', ['netns', 'exec', network.namespace, program, '--listen', network.address, ...kept]);
+  const endpoint = `http://${network?.address ?? '127.0.0.1'}:${port}`;
+  const { status } = await fetch(`${endpoint}/${bucket}/.vast-ost-store`, {
+    method: 'PUT',
+    body: Buffer.from(encodeMarker(newMarker(new Date(0)))),
+  });
+  if (status !== 200) throw new Error(`null server: PUT of the marker answered ${status}`);
+  return { port, endpoint, stop: () => void child.kill() };
+}
+
+/** Bare, and the same objects behind TLS. */
+export async function startNullServer({ keep }: { keep: boolean }): Promise<NullServer> {
+  const bare = await startBareServer(keep);
   const front = await started(process.execPath, [
     join(import.meta.dirname, 'tls-front.ts'),
     String(bare.port),
     join(fixtures, 'server.pem'),
     join(fixtures, 'server.key'),
-    options.keep ? 'keep' : 'discard',
+    keep ? 'keep' : 'discard',
   ]);
-  const { status } = await fetch(`http://127.0.0.1:${bare.port}/${bucket}/.vast-ost-store`, {
-    method: 'PUT',
-    body: Buffer.from(encodeMarker(newMarker(new Date(0)))),
-  });
-  if (status !== 200) throw new Error(`null server: PUT of the marker answered ${status}`);
   return {
     port: bare.port,
     tlsPort: front.port,
     stop: () => {
       front.child.kill();
-      bare.child.kill();
+      bare.stop();
     },
   };
 }

@@ -1,0 +1,58 @@
+/**
+ * A disk made slow for one process: the kernel's own throttle of block devices, in a control group that is made for the
+ * engine and removed with it. Direct I/O is throttled as it is issued.
+ */
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  rmdirSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+
+const root = '/sys/fs/cgroup/blkio';
+/** Where the engine's processes were, as far as the throttle is concerned, unless somebody moved them. */
+const home = join(root, 'cgroup.procs');
+
+/** major:minor of the disk below a directory; null: no block device of its own (NFS, tmpfs, overlays). */
+function deviceOf(directory: string): string | null {
+  const { dev } = statSync(directory);
+  const major = (dev >>> 8) & 0xfff;
+  const minor = (dev & 0xff) | ((dev >>> 12) & 0xfff00);
+  const entry = `/sys/dev/block/${major}:${minor}`;
+  if (!existsSync(entry)) return null;
+  // Whole disks are throttled, not their partitions, which lie below them.
+  const disk = existsSync(join(entry, 'partition')) ? join(realpathSync(entry), '..') : entry;
+  return readFileSync(join(disk, 'dev'), 'latin1').trim();
+}
+
+/** Why this machine cannot; null: it can. */
+export function missingThrottle(directory: string): string | null {
+  try {
+    accessSync(join(root, 'blkio.throttle.write_bps_device'), constants.W_OK);
+  } catch {
+    return 'no block device throttle of control groups, version 1, that this user may write';
+  }
+  return deviceOf(directory) === null ? `${directory} lies on no block device` : null;
+}
+
+export async function slowDisk(pid: number, directory: string, bytesPerSecond: number): Promise<AsyncDisposable> {
+  const device = deviceOf(directory);
+  if (device === null) throw new Error(`${directory} lies on no block device`);
+  const group = join(root, `vast-ost-limits-${process.pid}`);
+  mkdirSync(group);
+  const limit = `${device} ${Math.floor(bytesPerSecond)}`;
+  for (const way of ['read', 'write']) writeFileSync(join(group, `blkio.throttle.${way}_bps_device`), limit);
+  writeFileSync(join(group, 'cgroup.procs'), String(pid));
+  return {
+    [Symbol.asyncDispose]: async () => {
+      writeFileSync(home, String(pid));
+      rmdirSync(group);
+    },
+  };
+}
