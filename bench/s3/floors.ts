@@ -1,53 +1,55 @@
 /** Floors of the S3 part: bare sockets in C, and bare https. */
-import { execFile } from 'node:child_process';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { asSample, type Subject } from '../subjects.ts';
+import { fileURLToPath } from 'node:url';
+import type { Load, Measure, Run, Subject, Taken } from '../run-context.ts';
+import { accounted, runProgram } from '../subjects/programs.ts';
 import { caFile, type NullServer } from './servers.ts';
 
-const run = promisify(execFile);
 const partBytes = 64 << 20;
 
-async function sampled(program: string, args: (string | number)[]): Promise<ReturnType<typeof asSample>> {
-  const { stdout } = await run(program, args.map(String));
-  return asSample(JSON.parse(stdout) as Parameters<typeof asSample>[0]);
+interface Told {
+  readonly bytes: number;
+  readonly seconds: number;
+  readonly cpu_s: number;
+}
+
+function sampled(run: Run, program: string, args: readonly (string | number)[]): Promise<Taken> {
+  return accounted([], async () => {
+    const { bytes, seconds, cpu_s } = JSON.parse(await runProgram(run.signal, program, args)) as Told;
+    return { value: bytes / seconds, seconds, bytes, hostCpu: cpu_s };
+  });
+}
+
+function floor(
+  name: string,
+  integrity: string,
+  take: (direction: 'put' | 'get', load: Load) => Promise<Taken>,
+): Subject {
+  const measure = (workload: 'write' | 'restore', direction: 'put' | 'get'): Measure => ({
+    workload,
+    unit: 'B/s',
+    take: (load) => take(direction, load),
+  });
+  return { name, role: 'floor', mode: null, integrity, measures: [measure('write', 'put'), measure('restore', 'get')] };
+}
+
+function parts({ streams, bytesPerStream }: Load): number {
+  return Math.ceil((streams * bytesPerStream) / partBytes);
 }
 
 /** A part of 64 MiB per request, `connections` of them in flight for each stream. */
-export function wireFloor(discards: NullServer, connections: number): Subject {
+export function wireFloor(run: Run, discards: NullServer, connections: number): Subject {
   const program = join(import.meta.dirname, 'build/wire-floor');
-  const args = (streams: number, bytes: number): number[] => [
-    discards.port,
-    streams * connections,
-    Math.ceil((streams * bytes) / partBytes),
-    partBytes,
-  ];
-  return {
-    name: `floor, ${connections} in flight`,
-    integrity: 'none',
-    write: (streams, bytes) => sampled(program, ['put', ...args(streams, bytes)]),
-    restore: (streams, bytes) => sampled(program, ['get', ...args(streams, bytes)]),
-    clean: async () => undefined,
-  };
+  return floor(`floor, ${connections} in flight`, 'nothing', (direction, load) =>
+    sampled(run, program, [direction, discards.port, load.streams * connections, parts(load), partBytes]),
+  );
 }
 
-export function httpsFloor(discards: NullServer, keeps: NullServer, connections: number): Subject {
-  const script = join(import.meta.dirname, 'raw-https.ts');
-  const sample = (direction: string, port: number, streams: number, bytes: number): ReturnType<typeof sampled> =>
-    sampled(process.execPath, [
-      script,
-      direction,
-      port,
-      caFile,
-      streams * connections,
-      Math.ceil((streams * bytes) / partBytes),
-      partBytes,
-    ]);
-  return {
-    name: `floor, https, ${connections} in flight`,
-    integrity: 'none but TLS',
-    write: (streams, bytes) => sample('put', discards.tlsPort, streams, bytes),
-    restore: (streams, bytes) => sample('get', keeps.tlsPort, streams, bytes),
-    clean: async () => undefined,
-  };
+export function httpsFloor(run: Run, discards: NullServer, keeps: NullServer, connections: number): Subject {
+  const script = fileURLToPath(new URL('./raw-https.ts', import.meta.url));
+  return floor(`floor, https, ${connections} in flight`, 'nothing but TLS', (direction, load) => {
+    const { tlsPort } = direction === 'put' ? discards : keeps;
+    const args = [script, direction, tlsPort, caFile, load.streams * connections, parts(load), partBytes];
+    return sampled(run, process.execPath, args);
+  });
 }

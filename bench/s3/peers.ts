@@ -3,13 +3,14 @@
  * an object of the one that keeps into a file in memory. A stream is a process. Rate and CPU are those of whole
  * processes, start included: that is what a script that calls them gets.
  */
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { randomFillSync } from 'node:crypto';
-import { once } from 'node:events';
 import { closeSync, existsSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Sample, Subject } from '../subjects.ts';
+import { fileURLToPath } from 'node:url';
+import type { Load, Run, Subject, Taken } from '../run-context.ts';
+import { accounted, runProgram } from '../subjects/programs.ts';
 import { bucket, credentials, type NullServer } from './servers.ts';
 
 /** More than one part of any client. */
@@ -39,7 +40,7 @@ const rcloneEnv = (port: number): Record<string, string> => ({
   RCLONE_S3_NO_CHECK_BUCKET: 'true',
   RCLONE_CONFIG: '/dev/null',
 });
-const libStorage = join(import.meta.dirname, 'lib-storage.ts');
+const libStorage = fileURLToPath(new URL('./lib-storage.ts', import.meta.url));
 
 function awsCli(name: string, integrity: string, mode: string): Peer {
   const s3 = (endpoint: string): string[] => ['aws', '--endpoint-url', endpoint, 's3', 'cp', '--quiet'];
@@ -107,33 +108,6 @@ const peers: readonly Peer[] = [
   sdk('SDK lib-storage, cheapest', 'signed SHA-256', 'when_required'),
 ];
 
-/** Seconds of one process as bash's `times` prints them: 0m1.23s. */
-function seconds(text: string): number {
-  const [, minutes = '0', rest = '0'] = /^(\d+)m([\d.]+)s$/.exec(text) ?? [];
-  return Number(minutes) * 60 + Number(rest);
-}
-
-/** Runs it below a shell that tells its CPU time. Returns CPU seconds, children included. */
-async function cpuOf(command: string[], env: Record<string, string>): Promise<number> {
-  const shell = '"$@" >/dev/null || exit $?; times';
-  const child = spawn('sh', ['-c', shell, 'sh', ...command], {
-    env: { ...process.env, ...credentials, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let out = '';
-  let err = '';
-  child.stdout.on('data', (chunk: Buffer) => {
-    out += chunk;
-  });
-  child.stderr.on('data', (chunk: Buffer) => {
-    err = `${err}${chunk}`.slice(-2000);
-  });
-  const [code] = (await once(child, 'close')) as [number | null];
-  if (code !== 0) throw new Error(`${command.join(' ')}: ${err}`);
-  const [user = '', system = ''] = (out.trim().split('\n').at(-1) ?? '').split(' ');
-  return seconds(user) + seconds(system);
-}
-
 /** A file in memory, where the machine has such a file system. */
 export class Scratch {
   readonly directory = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'vast-ost-bench-'));
@@ -164,74 +138,82 @@ export class Scratch {
 
 class PeerSubject implements Subject {
   readonly name: string;
+  readonly role = 'peer';
+  readonly mode = null;
   readonly integrity: string;
+  readonly measures: Subject['measures'] = [
+    { workload: 'write', unit: 'B/s', take: (load) => this.write(load) },
+    { workload: 'restore', unit: 'B/s', take: (load) => this.restore(load) },
+  ];
+  readonly #run: Run;
   readonly #peer: Peer;
   readonly #scratch: Scratch;
   readonly #discards: NullServer;
   readonly #keeps: NullServer;
   #kept = 0;
 
-  constructor(peer: Peer, scratch: Scratch, discards: NullServer, keeps: NullServer) {
+  constructor(run: Run, peer: Peer, scratch: Scratch, discards: NullServer, keeps: NullServer) {
     this.name = peer.name;
     this.integrity = peer.integrity;
+    this.#run = run;
     this.#peer = peer;
     this.#scratch = scratch;
     this.#discards = discards;
     this.#keeps = keeps;
   }
 
-  async #run(port: number, commands: string[][], bytes: number): Promise<Sample> {
-    const begin = process.hrtime.bigint();
-    const cpu = await Promise.all(commands.map((command) => cpuOf(command, this.#peer.env?.(port) ?? {})));
-    const took = Number(process.hrtime.bigint() - begin) / 1e9;
-    const all = bytes * commands.length;
-    return {
-      rate: all / took,
-      hostCpuPerGb: cpu.reduce((sum, one) => sum + one, 0) / (all / 1e9),
-      engineCpuPerGb: null,
-    };
+  /** A process a stream, CPU of their children included. */
+  #all(port: number, commands: readonly string[][], bytesEach: number): Promise<Taken> {
+    const env = { ...credentials, ...this.#peer.env?.(port) };
+    return accounted([], async () => {
+      const began = process.hrtime.bigint();
+      await Promise.all(commands.map(([program = '', ...args]) => runProgram(this.#run.signal, program, args, env)));
+      const seconds = Number(process.hrtime.bigint() - began) / 1e9;
+      const bytes = bytesEach * commands.length;
+      return { value: bytes / seconds, seconds, bytes };
+    });
   }
 
-  async write(streams: number, bytes: number): Promise<Sample> {
-    this.#scratch.fill(bytes);
+  async write({ streams, bytesPerStream }: Pick<Load, 'streams' | 'bytesPerStream'>): Promise<Taken> {
+    this.#scratch.fill(bytesPerStream);
     const { port } = this.#discards;
     const commands = Array.from({ length: streams }, (_, i) =>
       this.#peer.put(`http://127.0.0.1:${port}`, this.#scratch.source, `peer/${i}`),
     );
-    return this.#run(port, commands, bytes);
+    return this.#all(port, commands, bytesPerStream);
   }
 
-  async restore(streams: number, bytes: number): Promise<Sample> {
+  async restore({ streams, bytesPerStream }: Pick<Load, 'streams' | 'bytesPerStream'>): Promise<Taken> {
     const { port } = this.#keeps;
     const endpoint = `http://127.0.0.1:${port}`;
-    if (this.#kept !== bytes) {
-      await this.#run(port, [this.#peer.put(endpoint, this.#scratch.source, 'peer/kept')], bytes);
-      this.#kept = bytes;
+    if (this.#kept !== bytesPerStream) {
+      await this.#all(port, [this.#peer.put(endpoint, this.#scratch.source, 'peer/kept')], bytesPerStream);
+      this.#kept = bytesPerStream;
     }
     const commands = Array.from({ length: streams }, (_, i) =>
       this.#peer.get(endpoint, 'peer/kept', this.#scratch.target(i)),
     );
-    const sample = await this.#run(port, commands, bytes);
+    const taken = await this.#all(port, commands, bytesPerStream);
     for (let i = 0; i < streams; i++) this.#scratch.clear(i);
-    return sample;
+    return taken;
   }
-
-  async clean(): Promise<void> {}
 }
 
-/** Whether it copies a small object there and back; if not, what it said. */
-async function tryOut(subject: PeerSubject): Promise<string | null> {
+/** Null: it works before this server; else why not. */
+async function tryOut(run: Run, subject: PeerSubject): Promise<string | null> {
   try {
-    await subject.write(1, trialBytes);
-    await subject.restore(1, trialBytes);
+    await subject.write({ streams: 1, bytesPerStream: trialBytes });
+    await subject.restore({ streams: 1, bytesPerStream: trialBytes });
     return null;
   } catch (error) {
+    run.check();
     return error instanceof Error ? error.message.slice(0, 300) : String(error);
   }
 }
 
 /** Those that are installed and work before this server; the others by name, with the reason. */
 export async function workingPeers(
+  run: Run,
   scratch: Scratch,
   discards: NullServer,
   keeps: NullServer,
@@ -244,8 +226,9 @@ export async function workingPeers(
       missing.push(`${peer.name} (not installed)`);
       continue;
     }
-    const subject = new PeerSubject(peer, scratch, discards, keeps);
-    const reason = await tryOut(subject);
+    run.progress({ what: 'trying other clients', subject: peer.name });
+    const subject = new PeerSubject(run, peer, scratch, discards, keeps);
+    const reason = await tryOut(run, subject);
     if (reason === null) subjects.push(subject);
     else missing.push(`${peer.name} (${reason})`);
   }

@@ -1,100 +1,133 @@
-/** The S3 part: floors, the engine in its three modes by http and by https, and peers, before null servers. */
-import { execFileSync } from 'node:child_process';
+/** Backups and restores in a bucket: floors, the engine in its modes by http and by https, and other clients. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { TestEngine } from '../../test/support/engine.ts';
-import { alternate } from '../alternate.ts';
-import type { Result, Row } from '../result.ts';
-import { type Mode, modes, type Subject } from '../subjects.ts';
-import { S3EngineSubject, startS3Engine } from './engine-subject.ts';
+import { alternate } from '../alternation.ts';
+import type { EngineProcess } from '../engine-process.ts';
+import type { Result, Row } from '../result/schema.ts';
+import type { ModeName, Run, Subject } from '../run-context.ts';
+import { MainPathSubject, modeWords } from '../subjects/engine.ts';
+import { type Buckets, nullBuckets, ownBucket, startS3Engine } from './engine-subject.ts';
 import { httpsFloor, wireFloor } from './floors.ts';
 import { Scratch, workingPeers } from './peers.ts';
-import { startNullServer } from './servers.ts';
+import { type NullServer, startNullServer } from './servers.ts';
 
-export interface S3Bench {
-  readonly rows: Row[];
-  readonly stalls: NonNullable<Result['stalls']>;
-  readonly missingPeers: string[];
-}
+type Stalls = Result['stalls'];
 
-interface Part {
+interface EnginePart {
   readonly name: string;
-  readonly mode: Mode;
+  readonly role: 'engine' | 'twin';
+  readonly mode: ModeName;
+  readonly buckets: Buckets;
   readonly tls: boolean;
 }
 
 const partGuard = 'CRC-64/NVME of each part and the whole object';
 
-function guard({ mode, tls }: Part): string {
-  const sums = mode.name === 'I/O only' ? '' : ', sums of blocks';
-  return `${partGuard}${sums}${mode.name === 'default' ? ', SHA-256' : ''}${tls ? ', TLS' : ''}`;
+function guard({ mode, tls }: EnginePart): string {
+  const sums = mode === 'io-only' ? '' : ', sums of blocks';
+  return `${partGuard}${sums}${mode === 'default' ? ', SHA-256' : ''}${tls ? ', TLS' : ''}`;
 }
 
-function engineParts(): Part[] {
-  const [cheapest] = modes;
-  if (cheapest === undefined) throw new Error('no mode');
+/** In each mode, once more in the headline's, and the cheapest mode by https where null servers stand for the bucket. */
+function engineParts({ modes }: Run, plain: Buckets, https: Buckets | null, tls: boolean): EnginePart[] {
+  const part = (mode: ModeName, role: EnginePart['role'], name: string): EnginePart => {
+    return { name: `engine, ${name}`, role, mode, buckets: plain, tls };
+  };
+  const [headline = 'default'] = modes;
+  const cheapest = modes.includes('io-only') ? 'io-only' : headline;
+  const words = modeWords[cheapest];
   return [
-    ...modes.map((mode) => ({ name: `engine, ${mode.name}`, mode, tls: false })),
-    { name: 'engine, I/O only (A/A)', mode: cheapest, tls: false },
-    { name: 'engine, https, I/O only', mode: cheapest, tls: true },
+    ...modes.map((mode) => part(mode, 'engine', modeWords[mode])),
+    part(headline, 'twin', `${modeWords[headline]} (A/A)`),
+    ...(https === null ? [] : [{ ...part(cheapest, 'engine', `https, ${words}`), buckets: https, tls: true }]),
   ];
 }
 
-interface Stalls {
-  readonly name: string;
-  readonly file: string;
-}
-
-function readStalls({ name, file }: Stalls): NonNullable<Result['stalls']>[number] {
+function readStalls(subject: string, file: string): Stalls[number] {
   const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n').filter(Boolean) : [];
   const stalls = lines.map((line) => JSON.parse(line) as { ms: number; ownMs: number });
-  return { name, ...longest(stalls.map(({ ms }) => ms)), own: longest(stalls.map(({ ownMs }) => ownMs)) };
+  return { subject, ...longest(stalls.map(({ ms }) => ms)), own: longest(stalls.map(({ ownMs }) => ownMs)) };
 }
 
 function longest(stalls: readonly number[]): { maxMs: number; over30Ms: number } {
   return { maxMs: Math.max(0, ...stalls), over30Ms: stalls.filter((ms) => ms > 30).length };
 }
 
-export async function s3Rows(
-  directory: string,
-  streamCounts: readonly number[],
-  rounds: { bytes(streams: number): number; alternations: number; peers: boolean },
-): Promise<S3Bench> {
-  execFileSync('make', ['-s', '-C', import.meta.dirname], { stdio: 'inherit' });
-  const discards = await startNullServer({ keep: false });
-  const keeps = await startNullServer({ keep: true });
-  const scratch = new Scratch();
-  const engines: TestEngine[] = [];
-  const files: Stalls[] = [];
+/** What stands beside the engines, by block size the same. */
+interface Beside {
+  readonly floors: readonly Subject[];
+  readonly peers: readonly Subject[];
+}
+
+async function atBlock(run: Run, blockBytes: number, parts: readonly EnginePart[], beside: Beside): Promise<Row[]> {
+  const engines: EngineProcess[] = [];
+  const stalls: { name: string; file: string }[] = [];
+  const rows: Row[] = [];
   try {
     const own: Subject[] = [];
-    for (const [i, part] of engineParts().entries()) {
-      const stallFile = join(directory, `stalls-${i}`);
-      const options = { directory: join(directory, `engine-${i}`), discards, keeps, stallFile };
-      const engine = await startS3Engine({ ...options, mode: part.mode, tls: part.tls });
+    for (const [i, part] of parts.entries()) {
+      const directory = run.place(`engine-${blockBytes >> 20}-${i}`);
+      const stallFile = join(directory, 'stalls');
+      const engine = await startS3Engine(run, {
+        directory,
+        mode: part.mode,
+        blockBytes,
+        buckets: part.buckets,
+        stallFile,
+      });
       engines.push(engine);
-      files.push({ name: part.name, file: stallFile });
-      own.push(new S3EngineSubject(part.name, guard(part), engine));
+      stalls.push({ name: part.name, file: stallFile });
+      const { servers } = part.buckets;
+      own.push(new MainPathSubject(run, { ...part, integrity: guard(part), engine, servers }));
     }
-    const others = rounds.peers
-      ? await workingPeers(scratch, discards, keeps)
-      : { subjects: [], missing: ['all (--no-peers)'] };
-    const subjects = [
-      wireFloor(discards, 1),
-      wireFloor(discards, 6),
-      ...own,
-      httpsFloor(discards, keeps, 6),
-      ...others.subjects,
-    ];
-    const rows: Row[] = [];
-    for (const streams of streamCounts) {
-      rows.push(...(await alternate(subjects, { ...rounds, streams, bytes: rounds.bytes(streams) })));
+    for (const streams of run.streams) {
+      const load = { streams, blockBytes, bytesPerStream: run.bytesPerStream(streams) };
+      rows.push(...(await alternate(run, [...beside.floors, ...own, ...beside.peers], load)));
     }
-    return { rows, stalls: files.map(readStalls), missingPeers: others.missing };
+    return rows;
   } finally {
-    for (const engine of engines) await engine[Symbol.asyncDispose]();
+    for (const engine of engines) await engine.stop();
+    run.keepStalls(stalls.map(({ name, file }) => readStalls(name, file)));
+  }
+}
+
+/** A bucket of the user's own has no floor: what its network and service could carry is not known. */
+async function onBucket(run: Run, buckets: Buckets, tls: boolean): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (const blockBytes of run.blocks) {
+    rows.push(...(await atBlock(run, blockBytes, engineParts(run, buckets, null, tls), { floors: [], peers: [] })));
+  }
+  return rows;
+}
+
+async function onNullServers(run: Run, discards: NullServer, keeps: NullServer): Promise<Row[]> {
+  const scratch = new Scratch();
+  try {
+    const others = run.peers ? await workingPeers(run, scratch, discards, keeps) : null;
+    if (others !== null && others.missing.length > 0) run.note(`left out: ${others.missing.join(', ')}`);
+    const floors = [wireFloor(run, discards, 1), wireFloor(run, discards, 6), httpsFloor(run, discards, keeps, 6)];
+    const parts = engineParts(run, nullBuckets(discards, keeps, false), nullBuckets(discards, keeps, true), false);
+    const rows: Row[] = [];
+    for (const blockBytes of run.blocks) {
+      rows.push(...(await atBlock(run, blockBytes, parts, { floors, peers: others?.subjects ?? [] })));
+    }
+    return rows;
+  } finally {
     scratch.remove();
+  }
+}
+
+export async function s3Rows(run: Run): Promise<Row[]> {
+  if (run.bucket !== null) return onBucket(run, ownBucket(run.bucket), run.bucket.endpoint.startsWith('https:'));
+  const discards = await startNullServer({ keep: false });
+  try {
+    const keeps = await startNullServer({ keep: true });
+    try {
+      return await onNullServers(run, discards, keeps);
+    } finally {
+      keeps.stop();
+    }
+  } finally {
     discards.stop();
-    keeps.stop();
   }
 }

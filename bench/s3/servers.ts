@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { encodeMarker, newMarker } from '../../engine/image/marker.ts';
 
 export const bucket = 'bench';
@@ -12,7 +13,7 @@ export const credentials = {
   AWS_SECRET_ACCESS_KEY: 'bench-secret',
   AWS_REGION: 'us-east-1',
 };
-const fixtures = join(import.meta.dirname, '../../test/s3/fixtures');
+const fixtures = join(import.meta.dirname, 'fixtures');
 export const caFile = join(fixtures, 'ca.pem');
 
 export interface NullServer {
@@ -61,7 +62,7 @@ export async function startBareServer(
 export async function startNullServer({ keep }: { keep: boolean }): Promise<NullServer> {
   const bare = await startBareServer(keep);
   const front = await started(process.execPath, [
-    join(import.meta.dirname, 'tls-front.ts'),
+    fileURLToPath(new URL('./tls-front.ts', import.meta.url)),
     String(bare.port),
     join(fixtures, 'server.pem'),
     join(fixtures, 'server.key'),

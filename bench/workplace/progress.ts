@@ -59,7 +59,7 @@ export class Progress {
       return;
     }
     // Only what is new in kind: a line for each subject of each alternation would bury the rest.
-    const plain = `${step.what} ${step.alternation ?? ''}`;
+    const plain = `${step.what.replace(/^[\w-]+, /, '')} ${step.alternation ?? ''}`;
     if (plain === this.#plain) return;
     this.#plain = plain;
     this.#screen.write(`${text}\n`);

@@ -6,7 +6,8 @@ import { createServer as createTlsServer } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type ClientSettings, type Exchange, HttpClient, type HttpFailure } from '../../workers/http/client.ts';
 
-const fixture = (name: string): string => readFileSync(join(import.meta.dirname, '../s3/fixtures', name), 'utf8');
+const fixture = (name: string): string =>
+  readFileSync(join(import.meta.dirname, '../../bench/s3/fixtures', name), 'utf8');
 const kib = 1024;
 
 interface Asked {

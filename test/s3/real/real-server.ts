@@ -16,7 +16,7 @@ export type RealKind = 'versitygw' | 'minio';
 export const realKinds: readonly RealKind[] = ['versitygw', 'minio'];
 
 const top = join(import.meta.dirname, '../../..');
-const fixtures = join(import.meta.dirname, '../fixtures');
+const fixtures = join(import.meta.dirname, '../../../bench/s3/fixtures');
 const bytesOfKey = 12;
 const startMs = 30_000;
 const lookMs = 50;

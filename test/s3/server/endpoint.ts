@@ -6,7 +6,7 @@ import net from 'node:net';
 import type { EndpointOptions, Options } from './options.ts';
 import type { Arrival } from './serve.ts';
 
-const fixtures = new URL('../fixtures/', import.meta.url);
+const fixtures = new URL('../../../bench/s3/fixtures/', import.meta.url);
 
 /** Paths of the certificates, for configuration files. */
 export const caPath = new URL('ca.pem', fixtures).pathname;

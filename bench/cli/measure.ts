@@ -1,0 +1,221 @@
+/** One run of the bench, from its checks to its result; whatever happens, what it started and made goes again. */
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { programs } from '../../scripts/programs/places.ts';
+import { stopAll } from '../../scripts/programs/running.ts';
+import { top } from '../../scripts/steps.ts';
+import { type Alone, ratesAlone } from '../alone.ts';
+import { BenchError, CutShort } from '../bench-error.ts';
+import { conditions } from '../conditions/machine.ts';
+import { toolVersions } from '../conditions/tools.ts';
+import { LiveRun } from '../live-run.ts';
+import type { Part } from '../macro/index.ts';
+import { noisyReasons } from '../result/noisy.ts';
+import { type Conditions, type Micro, type Result, resultSchema, schemaName } from '../result/schema.ts';
+import type { BucketTarget } from '../run-context.ts';
+import { BucketPlace } from '../workplace/bucket.ts';
+import { DirectoryPlace, leftOvers, requireDirectory } from '../workplace/directory.ts';
+import { Interruption } from '../workplace/interruption.ts';
+import { checkAgainst, checkMemory, checkSpace, type SpaceNeed } from '../workplace/limits.ts';
+import { newRunId, placeName } from '../workplace/marker.ts';
+import { minutes, type Progress } from '../workplace/progress.ts';
+import { bytesPerStream, type RunOptions } from './options.ts';
+import { targetText } from './target.ts';
+
+export interface Measured {
+  readonly result: Result;
+  /** Of the process. */
+  readonly code: number;
+  /** What ended it before it was complete, other than a limit or a signal. */
+  readonly failure: Error | null;
+}
+
+/** What is measured within the run. */
+export interface Work {
+  readonly parts: readonly Part[];
+  micro?(run: LiveRun): Promise<Micro[]>;
+}
+
+const mib = 1 << 20;
+/** Images that the null server keeps at a time, of floors and engines; and a file of a peer's with its copy. */
+const keptAtOnce = 10;
+
+/** The native programs of the bench; a package has them built. */
+export function buildNative(): void {
+  if (programs().packageTop !== null) return;
+  for (const directory of ['bench/native', 'bench/s3']) {
+    const { status } = spawnSync('make', ['-s', '-C', join(top, directory)], {
+      stdio: ['ignore', 'inherit', 'inherit'],
+    });
+    if (status !== 0) throw new BenchError(`${directory} was not built: the lines of make stand above`);
+  }
+}
+
+export function version(): string {
+  return (JSON.parse(readFileSync(join(top, 'package.json'), 'utf8')) as { version: string }).version;
+}
+
+function needOf(options: RunOptions): SpaceNeed {
+  const needs = options.streams.map((streams) => ({ streams, each: bytesPerStream(options, streams) }));
+  const { streams, each } = needs.toSorted((a, b) => b.streams * b.each - a.streams * a.each)[0] ?? {
+    streams: 0,
+    each: 0,
+  };
+  return { bytes: streams * each, what: `at ${streams} ${streams === 1 ? 'stream' : 'streams'} of ${each / mib} MiB` };
+}
+
+/** Where the target is not the user's own: the checkout's directory for what is built, or one for temporary things. */
+async function ownDirectory(): Promise<string> {
+  const path = programs().packageTop === null ? join(top, 'build') : process.cwd();
+  await mkdir(path, { recursive: true });
+  return path;
+}
+
+interface Place {
+  /** Where engines and files lie. */
+  readonly directory: string;
+  /** What limits of space look at; null: a bucket. */
+  readonly limited: string | null;
+  readonly bucket: BucketTarget | null;
+  readonly text: string;
+  remove(): Promise<void>;
+  left(): string | null;
+}
+
+async function place(options: RunOptions, id: string, tell: (line: string) => void): Promise<Place> {
+  const { target, store, maxBytes } = options;
+  const need = needOf(options);
+  if (target?.kind === 's3') {
+    checkAgainst(need, maxBytes);
+    const bucket = await BucketPlace.create(target, id);
+    for (const line of await bucket.leftOvers()) tell(`left-over ${line}`);
+    const directory = await mkdtemp(join(tmpdir(), `${placeName(id)}-`));
+    const remove = async (): Promise<void> => {
+      await bucket.remove();
+      await rm(directory, { recursive: true, force: true });
+    };
+    const of = { ...target, prefix: await bucket.initStore('store') };
+    return { directory, limited: null, bucket: of, text: targetText(target), remove, left: () => bucket.left() };
+  }
+  const base = target?.path ?? (await ownDirectory());
+  requireDirectory(base);
+  for (const line of leftOvers(base)) tell(line);
+  if (options.macro && store === 's3') checkMemory({ ...need, bytes: need.bytes * keptAtOnce }, totalmem());
+  else if (options.macro) await checkSpace(base, need, maxBytes);
+  const own = DirectoryPlace.create(base, id);
+  return {
+    directory: own.path,
+    limited: own.path,
+    bucket: null,
+    text: store === 's3' ? 'null servers on loopback' : base,
+    remove: () => own.remove(),
+    left: () => own.left(),
+  };
+}
+
+async function waitUntil(at: Date | null, signal: AbortSignal, progress: Progress): Promise<void> {
+  if (at === null) return;
+  progress.step({ what: `waiting until ${at.toISOString()}` });
+  await sleep(Math.max(0, at.getTime() - Date.now()), undefined, { signal });
+}
+
+async function conditionsOf(options: RunOptions, text: string): Promise<Conditions> {
+  const { data, warmUps, alternations } = options;
+  const tools = await toolVersions();
+  return conditions({ target: text, engine: version(), tools, data, warmUps, alternations });
+}
+
+/** `given`: the command line, for the result; it has no secrets, which are in the environment alone. */
+export async function measure(
+  options: RunOptions,
+  work: Work,
+  progress: Progress,
+  given: readonly string[],
+): Promise<Measured> {
+  const id = newRunId();
+  const made: Place[] = [];
+  const left = (): string[] => made.map((one) => one.left()).filter((line) => line !== null);
+  using interruption = new Interruption(left, (line) => progress.note(line));
+  try {
+    buildNative();
+    const at = await place(options, id, (line) => progress.note(line));
+    made.push(at);
+    const asked = await conditionsOf(options, at.text);
+    await waitUntil(options.startAt, interruption.signal, progress);
+    const startedAt = new Date();
+    const run = new LiveRun({
+      id,
+      options,
+      workloads: [...new Set(work.parts.flatMap(({ workloads }) => workloads))],
+      directory: at.directory,
+      bucket: at.bucket,
+      signal: interruption.signal,
+      cut: (reason) => interruption.cut(reason),
+      progress,
+      limits: { maxSeconds: options.maxSeconds, maxBytes: options.maxBytes, directory: at.limited },
+    });
+    const done = await takeAll(run, work, progress);
+    const { rows, stalls } = run;
+    const partial = { rows, conditions: asked, cut: done.cut };
+    const result = resultSchema.parse({
+      schema: schemaName,
+      id,
+      startedAt: startedAt.toISOString(),
+      seconds: run.elapsed(),
+      arguments: given,
+      ...partial,
+      noisy: noisyReasons(partial),
+      memcpyRate: done.alone?.memcpyRate ?? null,
+      crcRate: done.alone?.crcRate ?? null,
+      digestRate: done.alone?.digestRate ?? null,
+      micro: done.micro,
+      stalls,
+    });
+    return { result, code: done.code, failure: done.failure };
+  } finally {
+    progress.clear();
+    await stopAll();
+    for (const one of made) await one.remove();
+  }
+}
+
+interface Done {
+  readonly alone: Alone | null;
+  readonly micro: Micro[];
+  readonly cut: string | null;
+  readonly code: number;
+  readonly failure: Error | null;
+}
+
+/** Ends early by a limit, a signal or a failure: rows that were taken until then stay in the run. */
+async function takeAll(run: LiveRun, { parts, micro }: Work, progress: Progress): Promise<Done> {
+  let alone: Alone | null = null;
+  let measured: Micro[] = [];
+  try {
+    progress.expect(parts.reduce((sum, part) => sum + part.points(run), 0));
+    progress.step({ what: 'what one core does alone' });
+    if (parts.length > 0) alone = await ratesAlone(run.signal, run.quick);
+    if (micro !== undefined) {
+      progress.step({ what: 'parts alone' });
+      measured = await micro(run);
+    }
+    for (const part of parts) {
+      run.check();
+      await part.rows(run);
+    }
+    return { alone, micro: measured, cut: null, code: 0, failure: null };
+  } catch (error) {
+    const reason: unknown = run.signal.aborted ? run.signal.reason : error;
+    const why = reason instanceof Error ? reason : new Error(String(reason));
+    const code = why instanceof CutShort ? why.code : 1;
+    const failure = why instanceof CutShort ? null : why;
+    const cut = failure === null ? why.message : `failed after ${minutes(run.elapsed())}: ${why.message.slice(0, 500)}`;
+    return { alone, micro: measured, cut, code, failure };
+  } finally {
+    run.end();
+  }
+}

@@ -1,0 +1,148 @@
+/** The commands of the bench and their options. What each does is in a file of its own, loaded when it runs. */
+import { Command, CommanderError } from 'commander';
+import { ZodError } from 'zod';
+import { BenchError } from '../bench-error.ts';
+import { ResultFileError } from '../result/read.ts';
+import type { BenchIo } from './io.ts';
+import { runOptions } from './options.ts';
+
+const usageCode = 2;
+
+const examples = `
+Examples:
+  bench --quick --streams 1                      a look in a minute or two; no claim
+  bench --target /mnt/vast --streams 1,4,16      on storage of your own: a directory of its own, removed at the end
+  bench --target /mnt/vast --block 16,64 --mode io-only --workloads write,restore
+  bench --target 's3://bucket/prefix?endpoint=https://s3.example.com' --streams 4
+                                                 credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
+  bench --target /mnt/vast --soak 24             a day of rounds, and a verdict
+  bench compare before.json after.json
+
+It writes below TARGET/vast-ost-bench-<id>/ alone and removes exactly that, also when it is interrupted.
+docs/bench.md has the rest.
+`;
+
+function addRun(
+  program: Command,
+  does: (work: () => Promise<number>) => Promise<void>,
+  given: readonly string[],
+  io: BenchIo,
+): void {
+  program
+    .command('run', { isDefault: true })
+    .description('measure, beside floors and other programs, and write JSON, CSV and HTML')
+    .option(
+      '--target <place>',
+      "directory, or 's3://bucket/prefix?endpoint=URL[&region=…][&ca=FILE]'; else a directory of the checkout, or null servers",
+    )
+    .option('--store <kind>', 'file or s3; s3 without a bucket as target: null servers on loopback')
+    .option('--block <mib,…>', 'block_size_mb of the engine (64)')
+    .option('--streams <n,…>', 'jobs at the same time, a process each (1,4,16; s3: 1,4)')
+    .option('--size <mib>', 'of each image; else by the number of streams')
+    .option(
+      '--mode <mode,…>',
+      'io-only, sums, default; the first one has a twin for the A/A error (default,io-only,sums)',
+    )
+    .option('--workloads <name,…>', 'write, restore, small-images, control …; else all')
+    .option('--alternations <n>', 'rounds that count (7; with --quick 2); from 6 on an interval covers 95 %')
+    .option('--warm-ups <n>', 'rounds before them (1)')
+    .option('--quick', 'small images, few rounds: for a look, not for a claim')
+    .option(
+      '--dedup <ratio>',
+      'data that a store can deduplicate so; 1: every MiB is new. Else 64 MiB serve all images',
+    )
+    .option('--compress <ratio>', 'data that can be compressed so; 1: not at all')
+    .option('--seed <n>', 'of the data (1)')
+    .option('--max-minutes <n>', 'end then, with what was measured until then')
+    .option('--max-gb <n>', 'on the target at a time, at most (10^9 bytes)')
+    .option('--out <dir>', 'where the results are written (bench/results of a checkout, else the working directory)')
+    .option('--start-at <time>', '2026-12-01T20:00:00Z or +SECONDS: begin then, for runs on several media servers')
+    .option('--soak <hours>', 'rounds of backup, verified restore and delete for so long; a verdict at the end')
+    .option(
+      '--set <section.key=value>',
+      'setting of the engines of write and restore; may be given again',
+      (value: string, all: string[]) => [...all, value],
+      [],
+    )
+    .option('--no-peers', 'without other programs')
+    .option('--macro-only', 'whole jobs alone')
+    .option('--micro-only', 'parts alone')
+    .addHelpText('after', examples)
+    .action((options: unknown) =>
+      does(async () => (await import('./run.ts')).runBench(runOptions(options), given, io)),
+    );
+}
+
+function addFiles(program: Command, does: (work: () => Promise<number>) => Promise<void>, io: BenchIo): void {
+  program
+    .command('compare')
+    .argument('<a>', 'result (JSON) of before')
+    .argument('<b>', 'result of after')
+    .description('what differs between two results, with a verdict that counts noise')
+    .action((a: string, b: string) => does(async () => (await import('../result/files.ts')).compareFiles(a, b, io)));
+  program
+    .command('merge')
+    .argument('<files...>', 'results (JSON) of runs that were started together, one a media server')
+    .requiredOption('--out <file>', 'the merged result')
+    .description('one result of several media servers')
+    .action((files: string[], { out }: { out: string }) =>
+      does(async () => {
+        (await import('../result/files.ts')).mergeFiles(files, out, io);
+        return 0;
+      }),
+    );
+}
+
+function addClean(program: Command, does: (work: () => Promise<number>) => Promise<void>, io: BenchIo): void {
+  program
+    .command('clean')
+    .argument('<place>', "directory or 's3://bucket/prefix/vast-ost-bench-…?endpoint=URL' that a run left")
+    .option('--force', 'also when it is of another machine')
+    .description('remove what a run that is over left; nothing that no bench has made')
+    .action((place: string, { force }: { force?: boolean }) =>
+      does(async () => {
+        await (await import('./clean.ts')).clean(place, force === true);
+        io.out('removed\n');
+        return 0;
+      }),
+    );
+}
+
+/** Runs a command line (without node and script); gives the exit code. Never throws for what a user can do. */
+export async function runProgram(args: readonly string[], version: string, io: BenchIo): Promise<number> {
+  let code = 0;
+  const program = new Command('bench')
+    .description('How fast is it, what limits it, is it better than the alternative: on any machine and storage')
+    .version(version)
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => io.out(text), writeErr: (text) => io.fail(text.trimEnd()) });
+  const does = async (work: () => Promise<number>): Promise<void> => {
+    code = await work();
+  };
+  addRun(program, does, args, io);
+  addFiles(program, does, io);
+  addClean(program, does, io);
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+  } catch (error) {
+    return tell(error, io);
+  }
+  return code;
+}
+
+function tell(error: unknown, io: BenchIo): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : usageCode;
+  if (error instanceof BenchError) {
+    io.fail(error.message);
+    return error.code;
+  }
+  if (error instanceof ResultFileError) {
+    io.fail(error.message);
+    return usageCode;
+  }
+  if (error instanceof ZodError) {
+    io.fail(error.issues.map(({ path, message }) => `--${path.join('.')}: ${message}`).join('; '));
+    return usageCode;
+  }
+  throw error;
+}

@@ -1,0 +1,64 @@
+/** `bench run`: measures, writes the result as files, prints it. */
+import { mkdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { programs } from '../../scripts/programs/places.ts';
+import { top } from '../../scripts/steps.ts';
+import { BenchError } from '../bench-error.ts';
+import { partsOf } from '../macro/index.ts';
+import { csv } from '../result/csv.ts';
+import { writeWhole } from '../result/files.ts';
+import type { Result, Row } from '../result/schema.ts';
+import { textReport } from '../text-report.ts';
+import type { BenchIo } from './io.ts';
+import { measure } from './measure.ts';
+import type { RunOptions } from './options.ts';
+
+/** Where results go: beside the others in a checkout, where one stands with a package. */
+function outDirectory(out: string | null): string {
+  const directory = resolve(out ?? (programs().packageTop === null ? join(top, 'bench/results') : '.'));
+  try {
+    mkdirSync(directory, { recursive: true });
+  } catch (error) {
+    throw new BenchError(`--out ${directory}: cannot be made (${(error as Error).message}); name another directory`);
+  }
+  return directory;
+}
+
+/** JSON, CSV and HTML; their paths. */
+async function writeFiles(result: Result, directory: string): Promise<string[]> {
+  const base = join(directory, result.startedAt.replaceAll(/[:.]/g, '-'));
+  const files: [string, string][] = [
+    [`${base}.json`, `${JSON.stringify(result, null, 1)}\n`],
+    [`${base}.csv`, csv(result)],
+  ];
+  for (const [path, text] of files) writeWhole(path, text);
+  return files.map(([path]) => path);
+}
+
+/** For runs that were started together: when the first and the last sample were complete. */
+function doneText({ rows, startedAt }: Result): string {
+  const ends = rows.flatMap((row: Row) => row.samples.map(({ at = 0, seconds }) => at + seconds));
+  if (ends.length === 0) return '';
+  const clock = (seconds: number): string => new Date(Date.parse(startedAt) + seconds * 1000).toISOString();
+  return `first sample done ${clock(Math.min(...ends))}, last ${clock(Math.max(...ends))}\n`;
+}
+
+export async function runBench(options: RunOptions, given: readonly string[], io: BenchIo): Promise<number> {
+  const out = outDirectory(options.out);
+  const parts = options.macro ? partsOf(options.store, options.workloads) : [];
+  if (options.macro && parts.length === 0) {
+    throw new BenchError(
+      `--workloads ${options.workloads?.join(',')}: none of them is measured on --store ${options.store}`,
+      2,
+    );
+  }
+  const { result, code, failure } = await measure(options, { parts }, io.progress, given);
+  if (result.rows.length > 0 || result.micro.length > 0) {
+    io.out(textReport(result));
+    if (options.startAt !== null) io.out(doneText(result));
+    for (const path of await writeFiles(result, out)) io.out(`written: ${path}\n`);
+  }
+  if (result.cut !== null) io.fail(`ended early: ${result.cut}`);
+  if (failure !== null) throw failure;
+  return code;
+}

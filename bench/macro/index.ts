@@ -1,0 +1,35 @@
+/** The workloads that there are. Each is loaded when it runs. */
+import type { Row } from '../result/schema.ts';
+import type { Run, StoreName, Workload } from '../run-context.ts';
+
+export interface Part {
+  readonly workloads: readonly Workload[];
+  readonly store: StoreName;
+  /** Comparisons that it makes: the time that is left is estimated by them. */
+  points(run: Run): number;
+  rows(run: Run): Promise<Row[]>;
+}
+
+const sweep = ({ blocks, streams }: Run): number => blocks.length * streams.length;
+
+export const parts: readonly Part[] = [
+  {
+    workloads: ['write', 'restore'],
+    store: 'file',
+    points: sweep,
+    rows: async (run) => (await import('./backup-restore.ts')).backupRestore(run),
+  },
+  {
+    workloads: ['write', 'restore'],
+    store: 's3',
+    points: sweep,
+    rows: async (run) => (await import('../s3/rows.ts')).s3Rows(run),
+  },
+];
+
+/** Those of the run's store that it asks for. */
+export function partsOf(store: StoreName, wanted: readonly Workload[] | null): Part[] {
+  return parts.filter((part) => {
+    return part.store === store && (wanted === null || part.workloads.some((workload) => wanted.includes(workload)));
+  });
+}

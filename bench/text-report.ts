@@ -1,0 +1,150 @@
+/** The result on a terminal: each figure with its interval and n, beside its floor. */
+import { aaErrors, floorOf, moreIsBetter, sameLoad, sizeText, values } from './result/rows.ts';
+import type { Result, Row, Sample } from './result/schema.ts';
+import { estimate, median, pairedRatios } from './result/stats.ts';
+import { printable, valueText } from './result/text.ts';
+
+function ratio(row: Row, under: Row | null): string {
+  return under === null || under === row ? '-' : median(pairedRatios(values(row), values(under))).toFixed(2);
+}
+
+/** By https: beside what goes by https. */
+function floorBeside(rows: readonly Row[], row: Row): Row | null {
+  const https = (one: Row): boolean => one.subject.includes('https');
+  return floorOf(
+    rows.filter((one) => https(one) === https(row)),
+    row,
+  );
+}
+
+/** The plain plug-in where there is one, else the fastest of the other programs. */
+function besides(rows: readonly Row[], row: Row): Row | null {
+  const others = rows.filter((one) => sameLoad(one, row) && one.store === row.store);
+  const plain = others.find(({ role }) => role === 'plain');
+  if (plain !== undefined) return plain;
+  const by = (one: Row): number => (moreIsBetter(row.unit) ? -1 : 1) * median(values(one));
+  return others.filter(({ role }) => role === 'peer').toSorted((a, b) => by(a) - by(b))[0] ?? null;
+}
+
+/** CPU seconds per 10^9 bytes. */
+function perGb(row: Row, part: keyof NonNullable<Sample['cpu']>): string {
+  const each = row.samples.flatMap(({ cpu, bytes }) => {
+    const seconds = cpu?.[part] ?? null;
+    return seconds === null || bytes === 0 ? [] : [seconds / (bytes / 1e9)];
+  });
+  return each.length === 0 || row.unit !== 'B/s' ? '-' : median(each).toFixed(3);
+}
+
+const headings = ['', 'median', '95 % interval', 'n', 'x floor', 'x plain/peer', 'host', 'engine', 'rest (CPU s/GB)'];
+
+function cells(rows: readonly Row[], row: Row): string[] {
+  const { median: middle, low, high, n } = estimate(values(row));
+  const scale = row.unit === 'B/s' ? 1e9 : 1;
+  const digits = row.unit === 'us' || row.unit === 'per s' ? 1 : 3;
+  return [
+    `  ${printable(row.subject)}`,
+    valueText(middle, row.unit),
+    `${(low / scale).toFixed(digits)} … ${(high / scale).toFixed(digits)}`,
+    String(n),
+    ratio(row, floorBeside(rows, row)),
+    row.role === 'floor' ? '-' : ratio(row, besides(rows, row)),
+    perGb(row, 'hostProgram'),
+    perGb(row, 'engine'),
+    perGb(row, 'rest'),
+  ];
+}
+
+function table(lines: readonly (readonly string[])[]): string[] {
+  const widths = headings.map((_, i) => Math.max(...lines.map((line) => (line[i] ?? '').length)));
+  return lines.map((line) =>
+    line
+      .map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)))
+      .join('  ')
+      .trimEnd(),
+  );
+}
+
+function groupTitle({ workload, streams, blockBytes, bytesPerStream }: Row): string {
+  const parts = [workload, `${streams} ${streams === 1 ? 'stream' : 'streams'}`];
+  if (blockBytes > 0) parts.push(`blocks of ${sizeText(blockBytes)}`);
+  if (bytesPerStream > 0) parts.push(`${sizeText(bytesPerStream)} each`);
+  return parts.join(', ');
+}
+
+function groups(rows: readonly Row[]): Row[][] {
+  const found: Row[][] = [];
+  for (const row of rows) {
+    const group = found.find(([first]) => first !== undefined && sameLoad(first, row));
+    if (group === undefined) found.push([row]);
+    else group.push(row);
+  }
+  return found;
+}
+
+function heading({ conditions, memcpyRate, crcRate, digestRate, startedAt, seconds }: Result): string[] {
+  const { cpu, cores, kernel, target, node, engine, loadBefore, warmUps, alternations, data } = conditions;
+  const rate = (name: string, value: number | null): string[] =>
+    value === null ? [] : [`${name} ${valueText(value, 'B/s')}`];
+  const alone = [
+    ...rate('memcpy', memcpyRate),
+    ...rate('CRC-64', crcRate),
+    ...rate('CRC-64 and SHA-256 in one pass', digestRate),
+  ];
+  const made =
+    data.dedup === 0
+      ? '64 MiB that cannot be compressed, again and again (--dedup 1 makes every MiB new)'
+      : `dedup ${data.dedup}, compress ${data.compress}, seed ${data.seed}`;
+  return [
+    `${printable(cpu)}, ${cores} cores, Linux ${printable(kernel)}, Node ${node}, vast-ost ${printable(engine)}`,
+    `target ${printable(target.place)} (${printable(target.fsType)}), ${startedAt}, ${seconds.toFixed(0)} s, load before ${loadBefore.toFixed(2)}`,
+    `${alternations} alternations behind ${warmUps} to warm up; data: ${made}`,
+    ...(alone.length === 0 ? [] : [`alone, one core: ${alone.join(', ')}`]),
+  ];
+}
+
+/** How far one stream may get ahead of the plain plug-in, when copying and writing overlap wholly. */
+function overlapBound({ rows, memcpyRate }: Result): string[] {
+  const one = rows.find(
+    ({ subject, workload, streams }) => subject === 'floor, 1 in flight' && workload === 'write' && streams === 1,
+  );
+  if (one === undefined || memcpyRate === null) return [];
+  return [`overlap bound over the plain plug-in, one stream: ${(1 + median(values(one)) / memcpyRate).toFixed(2)}`];
+}
+
+/** What no mode with SHA-256 can exceed on one lane, beside what it did. */
+function digestBound({ rows, digestRate }: Result): string[] {
+  if (digestRate === null) return [];
+  const own = rows.filter(({ workload, role, mode }) => workload === 'write' && role === 'engine' && mode === 'default');
+  return own.map((row) => {
+    const part = median(values(row)) / digestRate;
+    return `${groupTitle(row)}: ${printable(row.subject)} / CRC-64 and SHA-256 alone on one core ${part.toFixed(2)}`;
+  });
+}
+
+export function textReport(result: Result): string {
+  const { rows, noisy } = result;
+  const lines = heading(result);
+  for (const group of groups(rows)) {
+    const [first] = group as [Row, ...Row[]];
+    lines.push('', ...table([headings.with(0, groupTitle(first)), ...group.map((row) => cells(rows, row))]));
+  }
+  lines.push('');
+  for (const { row, error } of aaErrors(rows)) {
+    lines.push(`A/A error ${(error * 100).toFixed(1)} %: ${groupTitle(row)}`);
+  }
+  lines.push(...overlapBound(result), ...digestBound(result));
+  for (const { subject, maxMs, over30Ms, own } of result.stalls) {
+    const without =
+      own === undefined ? '' : `; without waits for a processor ${own.maxMs.toFixed(0)} ms, ${own.over30Ms}`;
+    lines.push(
+      `event loop of ${subject}: longest stall ${maxMs.toFixed(0)} ms, seconds with one over 30 ms ${over30Ms}${without}`,
+    );
+  }
+  const guards = new Map(rows.map(({ subject, integrity }) => [subject, integrity]));
+  for (const [subject, integrity] of guards) {
+    if (integrity !== undefined) lines.push(`guarded by: ${printable(subject)}: ${printable(integrity)}`);
+  }
+  if (noisy.length > 0)
+    lines.push('', 'NOISY: no verdict may be drawn from this', ...noisy.map((why) => `  ${printable(why)}`));
+  return `${lines.join('\n')}\n`;
+}
