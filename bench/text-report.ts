@@ -114,7 +114,9 @@ function overlapBound({ rows, memcpyRate }: Result): string[] {
 /** What no mode with SHA-256 can exceed on one lane, beside what it did. */
 function digestBound({ rows, digestRate }: Result): string[] {
   if (digestRate === null) return [];
-  const own = rows.filter(({ workload, role, mode }) => workload === 'write' && role === 'engine' && mode === 'default');
+  const own = rows.filter(
+    ({ workload, role, mode }) => workload === 'write' && role === 'engine' && mode === 'default',
+  );
   return own.map((row) => {
     const part = median(values(row)) / digestRate;
     return `${groupTitle(row)}: ${printable(row.subject)} / CRC-64 and SHA-256 alone on one core ${part.toFixed(2)}`;
