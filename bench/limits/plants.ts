@@ -39,9 +39,11 @@ const plain: Shape = { store: 'file', direction: 'backup', mode: 'io-only', stre
 const bucket: Shape = { ...plain, store: 's3' };
 const restore = { direction: 'restore' } as const;
 
+const ending = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+
 function busy(share: number): Record<string, string> {
   return {
-    NODE_OPTIONS: `--import=${join(import.meta.dirname, 'busy.ts')}`,
+    NODE_OPTIONS: `--import=${join(import.meta.dirname, `busy.${ending}`)}`,
     VAST_OST_BUSY: String(share),
     VAST_OST_BUSY_MS: '10',
   };
