@@ -14,9 +14,11 @@ import { floors } from './floors.ts';
 const mib = 1 << 20;
 const mainBlock = 64 * mib;
 /** What all subjects of one load move: long enough that lanes and compiler are warm for most of it. */
-const orders = { full: 4000, quick: 1000 };
+const orders = { full: 24_000, quick: 4000 };
 const payloadBytes: Record<Mode, number> = { 'io-only': 4e9, sums: 4e9, default: 1.5e9 };
-const warmOrders = 300;
+/** Every slot has been used once by then, so that no page is made while the clock runs. */
+const warmShare = 1 / 6;
+const slots = 3;
 
 export const subjectName = {
   submitter: (mode: Mode) => `submitter, ${modeNames[mode]}`,
@@ -29,9 +31,8 @@ let dateNext = 1;
 
 function blocksOf(mode: Mode, { streams, blockBytes }: Load, run: Run): { blocks: number; warm: number } {
   const all = mode === 'io-only' ? (run.quick ? orders.quick : orders.full) : payloadBytes[mode] / blockBytes;
-  const blocks = Math.max(4, Math.ceil(all / streams));
-  const warm = Math.min(Math.floor(blocks / 4), Math.ceil(warmOrders / streams));
-  return { blocks: blocks + warm, warm };
+  const blocks = Math.max(2, Math.ceil(all / streams));
+  return { blocks: blocks + slots + Math.ceil(blocks * warmShare), warm: slots + Math.ceil(blocks * warmShare) };
 }
 
 function submitter(engine: DiscardEngine, mode: Mode, run: Run): Subject {

@@ -1,0 +1,165 @@
+/** The model held against what was measured: its parameters from floors and bare orders, then every row predicted. */
+import { availableParallelism } from 'node:os';
+import { type EngineCosts, type Load, type Machine, type Mode, type Prediction, predict, type Way } from '../model.ts';
+import type { Row } from '../result/schema.ts';
+import { median } from '../result/stats.ts';
+import { counter } from './clients.ts';
+import { floorNames } from './floors.ts';
+
+const mib = 1024 * 1024;
+/** As the bench starts its engines. */
+const writeSlots = 3;
+const readAheadBytes = 128 * mib;
+const blocksInFlight = 2;
+const ioLanes = 16;
+/** An order is costed where enough images submit that no one waits for another thread. */
+const costedStreams = 4;
+
+export interface Parameters {
+  readonly machine: Machine;
+  readonly costs: EngineCosts;
+}
+
+export interface Checked {
+  readonly row: Row;
+  readonly measured: number;
+  readonly prediction: Prediction;
+  /** predicted / measured − 1 */
+  readonly error: number;
+}
+
+function middle(rows: readonly Row[], value: (sample: Row['samples'][number]) => number): number {
+  return median(rows.flatMap(({ samples }) => samples.map(value)));
+}
+
+/** Throws where a floor is missing: a model with a guess in it is none. */
+function floorValue(rows: readonly Row[], name: string): number {
+  const value = middle(
+    rows.filter(({ subject }) => subject === name),
+    (sample) => sample.value,
+  );
+  if (Number.isNaN(value)) throw new Error(`the model needs the row '${name}'`);
+  return value;
+}
+
+/** CPU and wall time of one order, from the submitter's rows at one block size. */
+function orderCosts(rows: readonly Row[]) {
+  const each = (read: (sample: Row['samples'][number]) => number): number =>
+    middle(rows, (sample) => read(sample) / (sample.counters[counter.blocks] ?? Number.NaN));
+  return {
+    wall: each(({ seconds }) => seconds),
+    coordinator: each(({ counters }) => (counters[counter.coordinator] ?? Number.NaN) / 1e6),
+    lane: each(({ counters }) => (counters[counter.lanes] ?? Number.NaN) / 1e6),
+    submit: each(({ cpu }) => cpu?.hostProgram ?? Number.NaN),
+  };
+}
+
+/** `memory` of the machine: from its data sheet; null: twice the copies of all its cores, which it certainly has. */
+export function parametersFrom(rows: readonly Row[], memoryRate: number | null = null): Parameters {
+  const bare = rows.filter(
+    ({ workload, mode, store }) => workload === 'orders' && mode === 'io-only' && store === 'discard',
+  );
+  const sizes = bare.map(({ blockBytes }) => blockBytes);
+  const streams = bare.map((row) => row.streams).filter((count) => count <= costedStreams);
+  const at = (blockBytes: number) =>
+    bare.filter((row) => row.blockBytes === blockBytes && row.streams === Math.max(...streams));
+  const [small, large] = [Math.min(...sizes), Math.max(...sizes)];
+  const [first, last] = [orderCosts(at(small)), orderCosts(at(large))];
+  const perMib = large === small ? 0 : Math.max(0, (last.wall - first.wall) / ((large - small) / mib));
+  const base = (value: number): number => Math.max(0, value - (perMib * small) / mib);
+  const copyRate = floorValue(rows, floorNames.copy);
+  const microseconds = (name: string): number => floorValue(rows, name) / 1e6 / 2;
+  return {
+    machine: {
+      cores: availableParallelism(),
+      nodes: 1,
+      memoryRate: memoryRate ?? 3 * floorValue(rows, floorNames.copyAll),
+      linkRate: Number.POSITIVE_INFINITY,
+      copyRate,
+      crcRate: floorValue(rows, floorNames.crc),
+      shaRate: floorValue(rows, floorNames.sha),
+      zeroRate: floorValue(rows, floorNames.zero),
+    },
+    costs: {
+      coordinatorS: base(first.coordinator),
+      coordinatorMibS: perMib,
+      orderS: base(first.wall),
+      laneS: first.lane,
+      submitS: first.submit,
+      processS: microseconds(floorNames.process),
+      threadS: microseconds(floorNames.thread),
+      imageS: 0,
+    },
+  };
+}
+
+export const nothing: Way = {
+  name: 'discarding store',
+  rate: Number.POSITIVE_INFINITY,
+  laneRate: Number.POSITIVE_INFINITY,
+  cpuPerByte: 0,
+  traffic: 0,
+  touches: false,
+};
+
+/** The file store's device as the best bare program of the same run had it; null: there was none. */
+function deviceOf(rows: readonly Row[], row: Row): Way | null {
+  const bare = rows.filter(
+    ({ role, workload, streams, store }) =>
+      (role === 'floor' || role === 'peer') &&
+      workload === row.workload &&
+      streams === row.streams &&
+      store === row.store,
+  );
+  if (bare.length === 0) return null;
+  const rates = bare.map((one) => middle([one], (sample) => sample.value));
+  const alone = rows.filter(
+    ({ subject, workload, streams }) => subject === 'floor, 1 in flight' && workload === row.workload && streams === 1,
+  );
+  const cpu = bare.map((one) => middle([one], ({ cpu: used, bytes }) => (used?.hostProgram ?? Number.NaN) / bytes));
+  const known = cpu.filter(Number.isFinite);
+  return {
+    name: 'device',
+    rate: Math.max(...rates),
+    laneRate: alone.length === 0 ? Math.max(...rates) : middle(alone, (sample) => sample.value),
+    cpuPerByte: known.length === 0 ? 0 : Math.min(...known),
+    traffic: 1,
+    touches: true,
+  };
+}
+
+function loadOf(row: Row): Load {
+  const { streams, blockBytes } = row;
+  const direction = row.workload === 'restore' ? 'restore' : 'write';
+  const copies = row.workload !== 'orders';
+  const bytes = middle([row], (sample) => sample.bytes);
+  return {
+    direction,
+    mode: (row.mode ?? 'io-only') as Mode,
+    streams,
+    blockBytes,
+    bytesPerStream: bytes / streams,
+    slots: direction === 'write' ? writeSlots : Math.ceil(readAheadBytes / blockBytes) + 1,
+    blocksInFlight: direction === 'write' ? blocksInFlight : Math.ceil(readAheadBytes / blockBytes),
+    ioLanes,
+    digestLanes: Math.min(16, Math.max(1, Math.floor(availableParallelism() / 4))),
+    copies,
+    // The submitter's warm-up has used every slot before the clock runs.
+    freshArenas: copies,
+    pinned: true,
+  };
+}
+
+/** Every row of an engine that moves bytes, of the discarding store and of the file store. */
+export function checkRows(rows: readonly Row[], parameters: Parameters): Checked[] {
+  return rows.flatMap((row): Checked[] => {
+    const moves =
+      row.unit === 'B/s' && (row.workload === 'orders' || row.workload === 'write' || row.workload === 'restore');
+    if (row.role !== 'engine' || !moves || row.samples.length === 0) return [];
+    const way = row.store === 'discard' ? nothing : row.store === 'file' ? deviceOf(rows, row) : null;
+    if (way === null) return [];
+    const prediction = predict(parameters.machine, parameters.costs, way, loadOf(row));
+    const measured = middle([row], (sample) => sample.value);
+    return [{ row, measured, prediction, error: prediction.rate / measured - 1 }];
+  });
+}

@@ -1,0 +1,260 @@
+/**
+ * What a machine can move, as the least over its resources: cores, the coordinator, the host programs' copies, digest and
+ * io lanes, memory, the links between NUMA nodes, and the way to the storage. It tells which one limits, and which next.
+ *
+ * Pure. Rates are bytes per second, times seconds; "per byte" times are CPU seconds for one byte. docs/scaling.md says
+ * where each parameter comes from, and bench/discard/check.ts holds the model against what was measured.
+ */
+
+/** What the bench measures on the machine itself, on one core each; memory and links are the machine's data sheet's. */
+export interface Machine {
+  readonly cores: number;
+  readonly nodes: number;
+  /** Of one node. */
+  readonly memoryRate: number;
+  /** Of one node, to all others together. */
+  readonly linkRate: number;
+  readonly copyRate: number;
+  readonly crcRate: number;
+  /** CRC-64 and SHA-256 in one pass. */
+  readonly shaRate: number;
+  /** Pages that nobody had before: made ready for an arena that is not handed on from an image before. */
+  readonly zeroRate: number;
+}
+
+/** Of the engine itself, by the discarding store. */
+export interface EngineCosts {
+  /** CPU of the coordinator's thread for an order: told, planned, given, answered. */
+  readonly coordinatorS: number;
+  /** The same for each MiB of a block: what is covered is noted chunk by chunk. */
+  readonly coordinatorMibS: number;
+  /** From one order to the next when nothing but orders is to be done: wakes of other threads included. */
+  readonly orderS: number;
+  /** CPU of the lane's thread, beside what the order does. */
+  readonly laneS: number;
+  /** Of the client's process, which only submits. */
+  readonly submitS: number;
+  /** One way between two processes, and between two threads, of which one sleeps. */
+  readonly processS: number;
+  readonly threadS: number;
+  /** Of an image beside its bytes: what its opening and its end take, one after the other. */
+  readonly imageS: number;
+}
+
+/** Between a slot and the storage. */
+export interface Way {
+  readonly name: string;
+  /** Of the device, or of all ports together. */
+  readonly rate: number;
+  /** Of one order at a time on one lane. */
+  readonly laneRate: number;
+  /** Of the kernel, for one byte. */
+  readonly cpuPerByte: number;
+  /** Bytes over the memory bus for one byte: DMA, and the kernel's copies. */
+  readonly traffic: number;
+  /** A slot's pages are touched on the way; the discarding store never looks at them. */
+  readonly touches: boolean;
+}
+
+export type Mode = 'io-only' | 'sums' | 'default';
+
+export interface Load {
+  readonly direction: 'write' | 'restore';
+  readonly mode: Mode;
+  readonly streams: number;
+  readonly blockBytes: number;
+  readonly bytesPerStream: number;
+  /** Of one image. */
+  readonly slots: number;
+  readonly blocksInFlight: number;
+  readonly ioLanes: number;
+  readonly digestLanes: number;
+  /** False: the submitter, which copies no payload and touches no slot. */
+  readonly copies: boolean;
+  /** False: arenas come from images before, and their pages with them. */
+  readonly freshArenas: boolean;
+  /** Threads, host programs and arenas of an image lie on one node. */
+  readonly pinned: boolean;
+}
+
+export interface Resource {
+  readonly name: string;
+  /** What it would let through if nothing else limited; Infinity: it takes no part. */
+  readonly rate: number;
+}
+
+export interface Stage {
+  readonly name: string;
+  readonly traffic: number;
+}
+
+export interface Prediction {
+  readonly rate: number;
+  readonly limit: string;
+  readonly next: string;
+  /** The tightest first. */
+  readonly resources: readonly Resource[];
+  /** CPU seconds for one byte. */
+  readonly cpu: {
+    readonly hostProgram: number;
+    readonly coordinator: number;
+    readonly lanes: number;
+    readonly kernel: number;
+  };
+  readonly coresUsed: number;
+  /** Bytes over the memory bus for one byte moved, stage by stage. */
+  readonly stages: readonly Stage[];
+  readonly traffic: number;
+}
+
+/** The engine makes slots ready in steps of this (engine/coordinator/writer-slots.ts). */
+const populateBytes = 4 * 1024 * 1024;
+const mib = 1024 * 1024;
+
+/** Part of an image's bytes whose pages are made for it. */
+export function freshShare({ freshArenas, slots, blockBytes, bytesPerStream }: Load): number {
+  return freshArenas ? Math.min(1, (slots * blockBytes) / bytesPerStream) : 0;
+}
+
+interface Zeroing {
+  readonly host: number;
+  readonly io: number;
+  readonly digest: number;
+}
+
+/**
+ * Who makes those pages: whoever touches them first. A writer's own copy makes all of its first slot, and about half of
+ * each other one, since it comes faster than the lane that makes them ready. A reader's are made by the lane that fills
+ * them; where it only says that it did, by the digest or the plug-in.
+ */
+function zeroing({ direction, copies, slots, mode }: Load, { touches }: Way): Zeroing {
+  const digests = mode !== 'io-only';
+  if (direction === 'restore' && touches) return { host: 0, io: 1, digest: 0 };
+  if (direction === 'write' && copies) {
+    const host = (1 + (slots - 1) / 2) / slots;
+    return { host, io: 1 - host, digest: 0 };
+  }
+  if (digests) return { host: 0, io: 0, digest: 1 };
+  return { host: copies ? 1 : 0, io: 0, digest: 0 };
+}
+
+interface Work {
+  readonly host: number;
+  readonly coordinator: number;
+  readonly digest: number;
+  readonly io: number;
+  readonly kernel: number;
+  /** Of lanes, for one byte. */
+  readonly orders: number;
+}
+
+/** CPU seconds of each thread for one byte. */
+function workOf(machine: Machine, costs: EngineCosts, way: Way, load: Load): Work {
+  const { mode, direction, blockBytes, copies } = load;
+  const fresh = freshShare(load);
+  const digests = mode === 'io-only' ? 0 : 1;
+  const populates = direction === 'write' && copies ? (fresh * blockBytes) / populateBytes : 0;
+  const orders = (1 + digests + populates) / blockBytes;
+  // A restore verifies the sums of the chunks; SHA-256 is of writing only.
+  const digestRate = mode === 'default' && direction === 'write' ? machine.shaRate : machine.crcRate;
+  const zero = fresh / machine.zeroRate;
+  const zeroes = zeroing(load, way);
+  return {
+    host: (copies ? 1 / machine.copyRate : costs.submitS / blockBytes) + zero * zeroes.host,
+    coordinator: costs.coordinatorS * orders + costs.coordinatorMibS / mib,
+    digest: digests * (1 / digestRate + costs.laneS / blockBytes) + zero * zeroes.digest,
+    io: (costs.laneS * (1 + populates)) / blockBytes + zero * zeroes.io,
+    kernel: way.cpuPerByte,
+    orders,
+  };
+}
+
+/** From the SUBMIT of a block to its credit when nobody else is there: three sleepers are woken on the way. */
+function roundTrip(costs: EngineCosts, work: Work, ioPerByte: number, blockBytes: number): number {
+  const threads = 2 * costs.threadS + costs.processS;
+  return threads + (work.coordinator + Math.max(ioPerByte, work.digest)) * blockBytes;
+}
+
+/** Stage by stage, as if no cache held what the next stage wants: slots are larger than the last level. */
+export function trafficOf(way: Way, load: Load): Stage[] {
+  const fresh = freshShare(load);
+  const { direction, mode, copies } = load;
+  const stages: Stage[] = [];
+  const add = (name: string, traffic: number): void => void (traffic > 0 && stages.push({ name, traffic }));
+  const touched = copies || way.touches || mode !== 'io-only';
+  add('pages of fresh arenas zeroed', touched ? fresh : 0);
+  if (direction === 'restore') add(`${way.name} into the slot`, way.traffic);
+  if (copies && direction === 'write') {
+    add("host program's buffer read", 1);
+    // A store into a line that is not in the cache reads it first.
+    add('slot written, with its lines read first', 2);
+  }
+  if (mode !== 'io-only') add('slot read by the digest', 1);
+  if (direction === 'write') add(`slot to ${way.name}`, way.traffic);
+  if (copies && direction === 'restore') {
+    add('slot read by the plug-in', 1);
+    add("host program's buffer written, with its lines read first", 2);
+  }
+  return stages;
+}
+
+/** Lanes that can be at work at a time for so many images. */
+function lanesAtWork(lanes: number, perImage: number, streams: number): number {
+  return Math.min(lanes, perImage * streams);
+}
+
+/** Blocks of one image that are digested at the same time: with SHA-256 it is one chain. */
+function digestsPerImage({ mode, direction, blocksInFlight }: Load): number {
+  return mode === 'default' && direction === 'write' ? 1 : blocksInFlight;
+}
+
+export function predict(machine: Machine, costs: EngineCosts, way: Way, load: Load): Prediction {
+  const work = workOf(machine, costs, way, load);
+  const { streams, ioLanes, digestLanes, blocksInFlight, blockBytes } = load;
+  const stages = trafficOf(way, load);
+  const traffic = stages.reduce((sum, stage) => sum + stage.traffic, 0);
+  const perByte = work.host + work.coordinator + work.digest + work.io + work.kernel;
+  const remote = load.pinned || machine.nodes === 1 ? 0 : 1 - 1 / machine.nodes;
+  const ioPerByte = work.io + work.kernel + 1 / way.laneRate;
+  const turn = roundTrip(costs, work, ioPerByte, blockBytes);
+  const digesters = lanesAtWork(digestLanes, digestsPerImage(load), streams);
+  const resources: Resource[] = [
+    { name: 'cores', rate: machine.cores / perByte },
+    { name: 'coordinator', rate: 1 / (work.orders * costs.orderS + costs.coordinatorMibS / mib) },
+    { name: 'hand-overs', rate: (lanesAtWork(Infinity, blocksInFlight, streams) * blockBytes) / turn },
+    { name: 'host programs', rate: streams / work.host },
+    { name: 'digest lanes', rate: digesters / work.digest },
+    { name: 'io lanes', rate: lanesAtWork(ioLanes, blocksInFlight, streams) / ioPerByte },
+    { name: 'memory', rate: (machine.nodes * machine.memoryRate) / traffic },
+    { name: 'links between nodes', rate: (machine.nodes * machine.linkRate) / (traffic * remote) },
+    { name: way.name, rate: way.rate },
+  ].toSorted((a, b) => a.rate - b.rate);
+  const [limit, next] = resources as [Resource, Resource];
+  const rate = withEnds(limit.rate, work, ioPerByte, costs, load);
+  return {
+    rate,
+    limit: limit.name,
+    next: next.name,
+    resources,
+    cpu: { hostProgram: work.host, coordinator: work.coordinator, lanes: work.digest + work.io, kernel: work.kernel },
+    coresUsed: rate * perByte,
+    stages,
+    traffic,
+  };
+}
+
+/**
+ * An image is a pipeline: while its first block fills and its last one drains only one stage works, and its opening and
+ * its end move no byte. All images of a load begin together, so what one loses all lose.
+ */
+function withEnds(steady: number, work: Work, ioPerByte: number, costs: EngineCosts, load: Load): number {
+  const { streams, blockBytes, bytesPerStream, copies } = load;
+  if (!copies) return steady;
+  const parts = [work.host, work.digest, ioPerByte].filter((part) => Number.isFinite(part));
+  const slowest = Math.max(...parts);
+  const others = parts.reduce((sum, part) => sum + part, 0) - slowest;
+  // Blocks of several images fill and drain side by side only where there are cores for it: at most once for all.
+  const lost = costs.imageS + others * blockBytes;
+  const bytes = streams * bytesPerStream;
+  return bytes / (bytes / steady + lost);
+}
