@@ -30,6 +30,8 @@ export interface EngineSettings {
   readonly blockBytes?: number;
   /** As many images at once as memory is to suffice for. */
   readonly streams?: number;
+  /** Another entry than the product's. */
+  readonly main?: string;
   /** Storage root; made, and given its marker. */
   readonly store?: string;
   /** Over what is shipped, and over all else; null: the key is left out. */
@@ -83,7 +85,7 @@ export class EngineProcess {
     writeFileSync(one.config, iniText(one.#sections()));
     try {
       one.#engine = await Engine.start({
-        main: programs().engineMain,
+        main: settings.main ?? programs().engineMain,
         config: one.config,
         flags: engineFlags,
         ...(settings.env === undefined ? {} : { env: settings.env }),

@@ -15,11 +15,16 @@ export interface Machine {
   /** Of one node, to all others together. */
   readonly linkRate: number;
   readonly copyRate: number;
+  /** Of one core while all others do the same. */
+  readonly copyBusyRate: number;
   readonly crcRate: number;
   /** CRC-64 and SHA-256 in one pass. */
   readonly shaRate: number;
   /** Pages that nobody had before: made ready for an arena that is not handed on from an image before. */
   readonly zeroRate: number;
+  readonly zeroBusyRate: number;
+  /** The same pages given back. */
+  readonly freeRate: number;
 }
 
 /** Of the engine itself, by the discarding store. */
@@ -28,6 +33,9 @@ export interface EngineCosts {
   readonly coordinatorS: number;
   /** The same for each MiB of a block: what is covered is noted chunk by chunk. */
   readonly coordinatorMibS: number;
+  /** Both for an order that comes alone, behind payload that has been through the caches. */
+  readonly coldCoordinatorS: number;
+  readonly coldLaneS: number;
   /** From one order to the next when nothing but orders is to be done: wakes of other threads included. */
   readonly orderS: number;
   /** CPU of the lane's thread, beside what the order does. */
@@ -143,13 +151,20 @@ interface Work {
   readonly coordinator: number;
   readonly digest: number;
   readonly io: number;
+  /** Of pages, by a thread of its own. */
+  readonly freeing: number;
   readonly kernel: number;
   /** Of lanes, for one byte. */
   readonly orders: number;
 }
 
+/** A core's time for a byte when `busy` of the others, 0 to 1, are at work on memory as well. */
+function between(aloneRate: number, busyRate: number, busy: number): number {
+  return (1 - busy) / aloneRate + busy / busyRate;
+}
+
 /** CPU seconds of each thread for one byte. */
-function workOf(machine: Machine, costs: EngineCosts, way: Way, load: Load): Work {
+function workOf(machine: Machine, costs: EngineCosts, way: Way, load: Load, busy: number): Work {
   const { mode, direction, blockBytes, copies } = load;
   const fresh = freshShare(load);
   const digests = mode === 'io-only' ? 0 : 1;
@@ -157,13 +172,17 @@ function workOf(machine: Machine, costs: EngineCosts, way: Way, load: Load): Wor
   const orders = (1 + digests + populates) / blockBytes;
   // A restore verifies the sums of the chunks; SHA-256 is of writing only.
   const digestRate = mode === 'default' && direction === 'write' ? machine.shaRate : machine.crcRate;
-  const zero = fresh / machine.zeroRate;
+  const zero = fresh * between(machine.zeroRate, machine.zeroBusyRate, busy);
   const zeroes = zeroing(load, way);
+  const isCold = copies || digests > 0;
+  const [coordinator, lane] = isCold ? [costs.coldCoordinatorS, costs.coldLaneS] : [costs.coordinatorS, costs.laneS];
+  const copy = copies ? between(machine.copyRate, machine.copyBusyRate, busy) : costs.submitS / blockBytes;
   return {
-    host: (copies ? 1 / machine.copyRate : costs.submitS / blockBytes) + zero * zeroes.host,
-    coordinator: costs.coordinatorS * orders + costs.coordinatorMibS / mib,
-    digest: digests * (1 / digestRate + costs.laneS / blockBytes) + zero * zeroes.digest,
-    io: (costs.laneS * (1 + populates)) / blockBytes + zero * zeroes.io,
+    host: copy + zero * zeroes.host,
+    coordinator: coordinator * orders + costs.coordinatorMibS / mib,
+    digest: digests * (1 / digestRate + lane / blockBytes) + zero * zeroes.digest,
+    io: (lane * (1 + populates)) / blockBytes + zero * zeroes.io,
+    freeing: fresh / machine.freeRate,
     kernel: way.cpuPerByte,
     orders,
   };
@@ -209,11 +228,21 @@ function digestsPerImage({ mode, direction, blocksInFlight }: Load): number {
 }
 
 export function predict(machine: Machine, costs: EngineCosts, way: Way, load: Load): Prediction {
-  const work = workOf(machine, costs, way, load);
+  // How busy the cores are depends on the rate, and the rate on how busy they are: the third look changes nothing more.
+  let found = predictAt(machine, costs, way, load, 0);
+  for (let look = 0; look < 3; look++) {
+    const busy = machine.cores === 1 ? 0 : (found.coresUsed - 1) / (machine.cores - 1);
+    found = predictAt(machine, costs, way, load, Math.max(0, Math.min(1, busy)));
+  }
+  return found;
+}
+
+function predictAt(machine: Machine, costs: EngineCosts, way: Way, load: Load, busy: number): Prediction {
+  const work = workOf(machine, costs, way, load, busy);
   const { streams, ioLanes, digestLanes, blocksInFlight, blockBytes } = load;
   const stages = trafficOf(way, load);
   const traffic = stages.reduce((sum, stage) => sum + stage.traffic, 0);
-  const perByte = work.host + work.coordinator + work.digest + work.io + work.kernel;
+  const perByte = work.host + work.coordinator + work.digest + work.io + work.freeing + work.kernel;
   const remote = load.pinned || machine.nodes === 1 ? 0 : 1 - 1 / machine.nodes;
   const ioPerByte = work.io + work.kernel + 1 / way.laneRate;
   const turn = roundTrip(costs, work, ioPerByte, blockBytes);
@@ -221,7 +250,7 @@ export function predict(machine: Machine, costs: EngineCosts, way: Way, load: Lo
   const resources: Resource[] = [
     { name: 'cores', rate: machine.cores / perByte },
     { name: 'coordinator', rate: 1 / (work.orders * costs.orderS + costs.coordinatorMibS / mib) },
-    { name: 'hand-overs', rate: (lanesAtWork(Infinity, blocksInFlight, streams) * blockBytes) / turn },
+    { name: 'hand-overs', rate: (blocksInFlight * streams * blockBytes) / turn },
     { name: 'host programs', rate: streams / work.host },
     { name: 'digest lanes', rate: digesters / work.digest },
     { name: 'io lanes', rate: lanesAtWork(ioLanes, blocksInFlight, streams) / ioPerByte },
@@ -230,13 +259,16 @@ export function predict(machine: Machine, costs: EngineCosts, way: Way, load: Lo
     { name: way.name, rate: way.rate },
   ].toSorted((a, b) => a.rate - b.rate);
   const [limit, next] = resources as [Resource, Resource];
-  const rate = withEnds(limit.rate, work, ioPerByte, costs, load);
+  const lost = costs.imageS + endsOf(limit.name, machine, work, ioPerByte, load);
+  const bytes = streams * load.bytesPerStream;
+  const rate = load.copies ? bytes / (bytes / limit.rate + lost) : limit.rate;
+  const lanes = work.digest + work.io + work.freeing;
   return {
     rate,
     limit: limit.name,
     next: next.name,
     resources,
-    cpu: { hostProgram: work.host, coordinator: work.coordinator, lanes: work.digest + work.io, kernel: work.kernel },
+    cpu: { hostProgram: work.host, coordinator: work.coordinator, lanes, kernel: work.kernel },
     coresUsed: rate * perByte,
     stages,
     traffic,
@@ -244,17 +276,16 @@ export function predict(machine: Machine, costs: EngineCosts, way: Way, load: Lo
 }
 
 /**
- * An image is a pipeline: while its first block fills and its last one drains only one stage works, and its opening and
- * its end move no byte. All images of a load begin together, so what one loses all lose.
+ * Seconds in which what limits has nothing to do: an image is a pipeline, whose first block must be filled before
+ * anybody works on it, and whose last one is drained when nobody fills any more. All images of a load begin together.
  */
-function withEnds(steady: number, work: Work, ioPerByte: number, costs: EngineCosts, load: Load): number {
-  const { streams, blockBytes, bytesPerStream, copies } = load;
-  if (!copies) return steady;
-  const parts = [work.host, work.digest, ioPerByte].filter((part) => Number.isFinite(part));
-  const slowest = Math.max(...parts);
-  const others = parts.reduce((sum, part) => sum + part, 0) - slowest;
-  // Blocks of several images fill and drain side by side only where there are cores for it: at most once for all.
-  const lost = costs.imageS + others * blockBytes;
-  const bytes = streams * bytesPerStream;
-  return bytes / (bytes / steady + lost);
+function endsOf(limit: string, machine: Machine, work: Work, ioPerByte: number, load: Load): number {
+  const { streams, blockBytes, direction, freshArenas } = load;
+  if (limit === 'cores' || limit === 'memory') return 0;
+  const side = Math.min(machine.cores, streams);
+  if (limit === 'host programs') return blockBytes * Math.max(work.digest, ioPerByte);
+  if (direction === 'restore') return (blockBytes * work.host * streams) / side;
+  // No page of the first slot is there yet.
+  const first = 1 / machine.copyRate + (freshArenas ? 1 / machine.zeroRate : 0);
+  return (streams * blockBytes * first) / side;
 }

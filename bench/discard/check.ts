@@ -54,6 +54,17 @@ function orderCosts(rows: readonly Row[]) {
   };
 }
 
+/** Of one of a block's two orders where the digest takes the payload through the caches. */
+function coldCosts(rows: readonly Row[], blockBytes: number) {
+  const digested = rows.filter(
+    (row) =>
+      row.workload === 'orders' && row.mode === 'sums' && row.blockBytes === blockBytes && row.streams <= costedStreams,
+  );
+  const crcS = blockBytes / floorValue(rows, floorNames.crc);
+  const { coordinator, lane } = orderCosts(digested);
+  return { coldCoordinatorS: coordinator / 2, coldLaneS: Math.max(0, lane - crcS) / 2 };
+}
+
 /** `memory` of the machine: from its data sheet; null: twice the copies of all its cores, which it certainly has. */
 export function parametersFrom(rows: readonly Row[], memoryRate: number | null = null): Parameters {
   const bare = rows.filter(
@@ -67,22 +78,27 @@ export function parametersFrom(rows: readonly Row[], memoryRate: number | null =
   const [first, last] = [orderCosts(at(small)), orderCosts(at(large))];
   const perMib = large === small ? 0 : Math.max(0, (last.wall - first.wall) / ((large - small) / mib));
   const base = (value: number): number => Math.max(0, value - (perMib * small) / mib);
-  const copyRate = floorValue(rows, floorNames.copy);
+  const cores = availableParallelism();
+  const cold = coldCosts(rows, large);
   const microseconds = (name: string): number => floorValue(rows, name) / 1e6 / 2;
   return {
     machine: {
-      cores: availableParallelism(),
+      cores,
       nodes: 1,
       memoryRate: memoryRate ?? 3 * floorValue(rows, floorNames.copyAll),
       linkRate: Number.POSITIVE_INFINITY,
-      copyRate,
+      copyRate: floorValue(rows, floorNames.copy),
+      copyBusyRate: floorValue(rows, floorNames.copyAll) / cores,
       crcRate: floorValue(rows, floorNames.crc),
       shaRate: floorValue(rows, floorNames.sha),
       zeroRate: floorValue(rows, floorNames.zero),
+      zeroBusyRate: floorValue(rows, floorNames.zeroAll) / cores,
+      freeRate: floorValue(rows, floorNames.free),
     },
     costs: {
       coordinatorS: base(first.coordinator),
       coordinatorMibS: perMib,
+      ...cold,
       orderS: base(first.wall),
       laneS: first.lane,
       submitS: first.submit,

@@ -2,12 +2,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { hostProgram } from '../../scripts/programs/host-program.ts';
+import type { EngineProcess } from '../engine-process.ts';
 import type { Sample } from '../result/schema.ts';
-import type { DiscardEngine } from './engine.ts';
+import { threadSeconds } from './engine.ts';
 
 const project = join(import.meta.dirname, '../..');
 const submitterProgram = join(project, 'bench/native/build/submitter');
-const hostProgram = process.env.VAST_OST_HOST ?? join(project, 'native/host/build/vast-ost-host');
 
 /** Counters of a sample: of the engine's threads over the sample, microseconds and blocks. */
 export const counter = { blocks: 'engine.blocks', coordinator: 'coordinator.cpuUs', lanes: 'lanes.cpuUs' } as const;
@@ -36,7 +37,7 @@ export async function runJson(
 }
 
 interface Submitted {
-  engine: DiscardEngine;
+  engine: EngineProcess;
   streams: number;
   blocks: number;
   warm: number;
@@ -79,7 +80,7 @@ export async function submit(work: Submitted): Promise<Sample> {
 }
 
 interface Hosted {
-  engine: DiscardEngine;
+  engine: EngineProcess;
   command: 'backup' | 'restore';
   image: string;
   streams: number;
@@ -92,7 +93,7 @@ interface Hosted {
 /** The real plug-in in the host program: its processes copy every byte. Seconds run from create to the end of close. */
 export async function host(work: Hosted): Promise<Sample> {
   const { engine, command, streams, bytesPerStream, blockBytes, date } = work;
-  const before = engine.threadSeconds();
+  const before = threadSeconds(engine.pid);
   const payload = command === 'backup' ? ['--create-lsu', '--generate', bytesPerStream] : ['--discard'];
   const told = await runJson(
     hostProgram,
@@ -102,7 +103,7 @@ export async function host(work: Hosted): Promise<Sample> {
     ],
     work.signal,
   );
-  const after = engine.threadSeconds();
+  const after = threadSeconds(engine.pid);
   const { bytes = 0, seconds = 0, cpu_user_s = 0, cpu_system_s = 0 } = told;
   const coordinator = after.coordinator - before.coordinator;
   const lanes = after.lanes - before.lanes;

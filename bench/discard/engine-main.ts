@@ -5,6 +5,7 @@
  * It insists on `store = memory`: an image that nobody kept must never stand in a store that somebody restores from.
  */
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { openLog } from '../../engine/admin/log.ts';
 import { loadConfig } from '../../engine/config.ts';
 import { Engine } from '../../engine/coordinator/engine.ts';
@@ -13,8 +14,8 @@ import { listen } from '../../engine/intake/listener.ts';
 const ending = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
 const lanePath = fileURLToPath(new URL(`./lane-main.${ending}`, import.meta.url));
 
-const [, , path] = process.argv;
-if (path === undefined) throw new Error('usage: engine-main CONFIG');
+const path = parseArgs({ options: { config: { type: 'string' } } }).values.config;
+if (path === undefined) throw new Error('usage: engine-main --config FILE');
 const config = loadConfig(path, {});
 if (config.engine.store !== 'memory' || config.servers.length > 0) {
   throw new Error(`${path}: the discarding engine takes [engine] store = memory and no [server:NAME]`);

@@ -12,6 +12,7 @@ const native = join(import.meta.dirname, '../native/build');
 const mib = 1 << 20;
 const block = 64 * mib;
 const copyBytes = 4e9;
+const pageBytes = 512 * mib;
 const handovers = 2000;
 
 /** In the order of what they cost a byte; names that the model looks for. */
@@ -21,6 +22,8 @@ export const floorNames = {
   crc: 'floor, CRC-64 on one core',
   sha: 'floor, CRC-64 + SHA-256 on one core',
   zero: 'floor, fresh pages on one core',
+  zeroAll: 'floor, fresh pages on all cores',
+  free: 'floor, pages given back on one core',
   process: 'floor, socket hand-over, two processes',
   thread: 'floor, futex hand-over, two threads',
 } as const;
@@ -50,14 +53,14 @@ function digested(passes: number, withSha: boolean): Taken {
   return taken;
 }
 
-function zeroed(): Taken {
-  const arena = addon.arenaOpen(4 * block);
-  const cpuBefore = addon.threadCpuNs();
-  const begin = performance.now();
-  addon.arenaPopulate(arena, 0, 4 * block);
-  const taken = inThread(4 * block, begin, cpuBefore);
-  addon.arenaClose(arena);
-  return taken;
+/** Making them, or giving them back: the other half of the same program's time. */
+async function fresh(count: number, part: 'seconds' | 'free_seconds', signal: AbortSignal): Promise<Taken> {
+  const told = await Promise.all(
+    Array.from({ length: count }, () => runJson(join(native, 'pages'), [pageBytes], signal)),
+  );
+  const rate = told.reduce((sum, one) => sum + (one.bytes ?? 0) / (one[part] ?? Number.NaN), 0);
+  const seconds = Math.max(...told.map((one) => one[part] ?? Number.NaN));
+  return { value: rate, seconds, bytes: count * pageBytes, cpu: null };
 }
 
 function inThread(bytes: number, begin: number, cpuBefore: number): Taken {
@@ -83,7 +86,9 @@ export function floors(signal: AbortSignal): Subject[] {
     floor(floorNames.copyAll, 'B/s', () => copies(availableParallelism(), signal)),
     floor(floorNames.crc, 'B/s', () => digested(48, false)),
     floor(floorNames.sha, 'B/s', () => digested(8, true)),
-    floor(floorNames.zero, 'B/s', zeroed),
+    floor(floorNames.zero, 'B/s', () => fresh(1, 'seconds', signal)),
+    floor(floorNames.zeroAll, 'B/s', () => fresh(availableParallelism(), 'seconds', signal)),
+    floor(floorNames.free, 'B/s', () => fresh(1, 'free_seconds', signal)),
     // Both ends stay on processors 0 and 1: on a machine with one there is nothing to hand over.
     ...(availableParallelism() < 2
       ? []

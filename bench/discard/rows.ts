@@ -2,13 +2,13 @@
  * The engine without a device: rows of the discarding engine at several block sizes and numbers of streams, by the
  * submitter (no payload is copied) and by the real plug-in, in all modes, beside their floors.
  */
-import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { alternate } from '../alternation.ts';
+import type { EngineProcess } from '../engine-process.ts';
 import type { Row } from '../result/schema.ts';
 import type { Load, Run, Subject, Taken } from '../run-context.ts';
 import { host, submit } from './clients.ts';
-import { DiscardEngine, type Mode, modes } from './engine.ts';
+import { type Mode, modes, startDiscarding } from './engine.ts';
 import { floors } from './floors.ts';
 
 const mib = 1 << 20;
@@ -19,6 +19,8 @@ const payloadBytes: Record<Mode, number> = { 'io-only': 4e9, sums: 4e9, default:
 /** Every slot has been used once by then, so that no page is made while the clock runs. */
 const warmShare = 1 / 6;
 const slots = 3;
+/** An image that fits its slots shows little of what goes on in longer ones. */
+const blocksMin = 5;
 
 export const subjectName = {
   submitter: (mode: Mode) => `submitter, ${modeNames[mode]}`,
@@ -35,15 +37,20 @@ function blocksOf(mode: Mode, { streams, blockBytes }: Load, run: Run): { blocks
   return { blocks: blocks + slots + Math.ceil(blocks * warmShare), warm: slots + Math.ceil(blocks * warmShare) };
 }
 
-function submitter(engine: DiscardEngine, mode: Mode, run: Run): Subject {
+function submitter(engine: EngineProcess, mode: Mode, run: Run): Subject {
   const take = (load: Load): Promise<Taken> =>
     submit({ engine, streams: load.streams, ...blocksOf(mode, load, run), date: dateNext++, signal: run.signal });
   const measures = [{ workload: 'orders' as const, unit: 'B/s' as const, take }];
   return { name: subjectName.submitter(mode), role: 'engine', mode, store: 'discard', measures };
 }
 
+/** Blocks of each image that the plug-in writes. */
+function blocksEach(mode: Mode, { streams, blockBytes }: Load): number {
+  return Math.max(blocksMin, Math.round(payloadBytes[mode] / streams / blockBytes));
+}
+
 /** Reads back what it wrote, where sums do not get in the way: the slots hold other bytes by then. */
-function plugIn(engine: DiscardEngine, mode: Mode, run: Run): Subject {
+function plugIn(engine: EngineProcess, mode: Mode, run: Run): Subject {
   let date = 0;
   const command = (name: 'backup' | 'restore') => (load: Load) => {
     if (name === 'backup') date = dateNext++;
@@ -62,12 +69,12 @@ function plugIn(engine: DiscardEngine, mode: Mode, run: Run): Subject {
 }
 
 /** An image whose slots nobody wrote is zeros, and so is what a fresh arena holds: its sums agree. */
-function verifiedRestore(engine: DiscardEngine, run: Run): Subject {
+function verifiedRestore(engine: EngineProcess, run: Run): Subject {
   const take = async (load: Load): Promise<Taken> => {
     const date = dateNext++;
-    const { streams, blockBytes } = load;
+    const { streams } = load;
     const { signal } = run;
-    const blocks = Math.max(4, Math.round(payloadBytes.sums / streams / blockBytes));
+    const blocks = blocksEach('sums', load);
     await submit({ engine, streams, blocks, warm: 0, date, signal });
     return host({ engine, command: 'restore', image: 'submitted', ...load, date, signal });
   };
@@ -75,24 +82,12 @@ function verifiedRestore(engine: DiscardEngine, run: Run): Subject {
   return { name: subjectName.plugIn('sums'), role: 'engine', mode: 'sums', store: 'discard', measures };
 }
 
-/** Slots of every stream of 64 MiB, but never more than a quarter of the machine. */
-function memoryMib(streams: number): number {
-  const want = Math.max(512, streams * 4 * 64);
-  return Math.min(want, Math.floor(totalmem() / mib / 4), 16_384);
-}
-
 export async function discardRows(run: Run): Promise<Row[]> {
   const directory = run.place('discard');
-  const most = Math.max(...run.streams);
-  const engines: DiscardEngine[] = [];
-  const start = async (name: string, mode: Mode, blockBytes: number): Promise<DiscardEngine> => {
-    const blockMib = blockBytes / mib;
-    const engine = await DiscardEngine.start({
-      directory: join(directory, name),
-      mode,
-      blockMib,
-      memoryMib: memoryMib(most),
-    });
+  const engines: EngineProcess[] = [];
+  const start = async (name: string, mode: Mode, blockBytes: number): Promise<EngineProcess> => {
+    const streams = Math.max(...run.streams);
+    const engine = await startDiscarding({ directory: join(directory, name), mode, blockBytes, streams });
     engines.push(engine);
     return engine;
   };

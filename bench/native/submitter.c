@@ -4,13 +4,12 @@
  * completed. What engine and rings carry of themselves is left.
  *
  * The first WARM blocks of each image do not count. {"bytes", "blocks", "block_bytes", "seconds", "cpu_s": of this
- * process, "coordinator_cpu_s", "lanes_cpu_s": of the engine's main thread and of all others, from their schedstat,
+ * process, "coordinator_cpu_s", "lanes_cpu_s": of the engine's main thread and of all its others,
  * "open_s", "close_s", "p50_us", "p90_us", "p99_us", "p999_us", "max_us": SUBMIT to SLOT_FREE}
  *
  * submitter SOCKET CONNECTIONS BLOCKS WARM DATE BLOCK_BYTES: the same images are read, and nobody copies a byte out.
  */
 #define _GNU_SOURCE
-#include <dirent.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -220,25 +219,27 @@ static void open_image(struct connection *c, int i, uint64_t date) {
 
 /* ---- measuring -------------------------------------------------------------------------------------------------------- */
 
-/* Seconds on a processor: of the engine's main thread, and of its other threads. */
-static void engine_cpu(double *coordinator, double *lanes) {
+/* One line of a file of the engine's below /proc. */
+static void engine_line(char *line, size_t size, const char *name) {
   char path[128];
-  *coordinator = *lanes = 0;
-  snprintf(path, sizeof path, "/proc/%u/task", engine_pid);
-  DIR *tasks = opendir(path);
-  check(tasks == NULL, path);
-  for (struct dirent *entry = readdir(tasks); entry; entry = readdir(tasks)) {
-    const unsigned long thread = strtoul(entry->d_name, NULL, 10);
-    if (thread == 0) continue;
-    snprintf(path, sizeof path, "/proc/%u/task/%lu/schedstat", engine_pid, thread);
-    FILE *file = fopen(path, "r");
-    uint64_t ns = 0;
-    if (!file) continue; /* it ended meanwhile */
-    if (fscanf(file, "%" SCNu64, &ns) != 1) fail("the kernel keeps no schedstat");
-    fclose(file);
-    *(thread == engine_pid ? coordinator : lanes) += (double)ns / 1e9;
-  }
-  closedir(tasks);
+  snprintf(path, sizeof path, "/proc/%u/%s", engine_pid, name);
+  FILE *file = fopen(path, "r");
+  check(file == NULL || fgets(line, (int)size, file) == NULL, path);
+  fclose(file);
+}
+
+/* Seconds on a processor: of the engine's main thread, and of all others, ended ones included. */
+static void engine_cpu(double *coordinator, double *lanes) {
+  char line[1024], name[64];
+  snprintf(name, sizeof name, "task/%u/schedstat", engine_pid);
+  engine_line(line, sizeof line, name);
+  *coordinator = (double)strtoull(line, NULL, 10) / 1e9;
+  engine_line(line, sizeof line, "stat");
+  const char *at = strrchr(line, ')'); /* the name before it may hold blanks */
+  unsigned long long user, system;
+  if (!at || sscanf(at + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user, &system) != 2)
+    fail("the kernel's stat of the engine");
+  *lanes = (double)(user + system) / (double)sysconf(_SC_CLK_TCK) - *coordinator;
 }
 
 static double own_cpu(void) {

@@ -4,7 +4,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { counter, host, submit } from '../../bench/discard/clients.ts';
-import { DiscardEngine } from '../../bench/discard/engine.ts';
+import { startDiscarding } from '../../bench/discard/engine.ts';
 import { configKeys } from '../../engine/config-keys.ts';
 import { importGraph } from '../../scripts/checks/imports.ts';
 import { sources } from '../../scripts/checks/sources.ts';
@@ -16,7 +16,7 @@ const mib = 1 << 20;
 test('orders go through the whole engine by submitter and by plug-in, and nothing is stored', async () => {
   execFileSync('make', ['-s', '-C', join(project, 'bench/native'), 'build/submitter']);
   const directory = testDirectory();
-  const engine = await DiscardEngine.start({ directory, mode: 'sums', blockMib: 4, memoryMib: 64 });
+  const engine = await startDiscarding({ directory, mode: 'sums', blockBytes: 4 * mib, streams: 2 });
   try {
     const load = { engine, streams: 2, blockBytes: 4 * mib };
     const sample = await submit({ ...load, blocks: 6, warm: 2, date: 1 });
@@ -40,7 +40,11 @@ test('the discarding engine refuses a store that keeps images', () => {
   const directory = testDirectory();
   const config = join(directory, 'c');
   writeFileSync(config, `[general]\nnfs_mount_point = ${directory}\n[engine]\nsocket = ${directory}/s\n`);
-  const { status, stderr } = spawnSync(process.execPath, [join(project, 'bench/discard/engine-main.ts'), config]);
+  const { status, stderr } = spawnSync(process.execPath, [
+    join(project, 'bench/discard/engine-main.ts'),
+    '--config',
+    config,
+  ]);
   rmSync(directory, { recursive: true, force: true });
   expect(status).not.toBe(0);
   expect(String(stderr)).toContain('takes [engine] store = memory');
