@@ -33,9 +33,8 @@ export interface EngineCosts {
   readonly coordinatorS: number;
   /** The same for each MiB of a block: what is covered is noted chunk by chunk. */
   readonly coordinatorMibS: number;
-  /** Both for an order that comes alone, behind payload that has been through the caches. */
-  readonly coldCoordinatorS: number;
-  readonly coldLaneS: number;
+  /** Both for an order that comes alone, behind a block's payload that has been through the caches: the more, the colder. */
+  cold(blockBytes: number): { readonly coordinatorS: number; readonly laneS: number };
   /** From one order to the next when nothing but orders is to be done: wakes of other threads included. */
   readonly orderS: number;
   /** CPU of the lane's thread, beside what the order does. */
@@ -175,13 +174,13 @@ function workOf(machine: Machine, costs: EngineCosts, way: Way, load: Load, busy
   const zero = fresh * between(machine.zeroRate, machine.zeroBusyRate, busy);
   const zeroes = zeroing(load, way);
   const isCold = copies || digests > 0;
-  const [coordinator, lane] = isCold ? [costs.coldCoordinatorS, costs.coldLaneS] : [costs.coordinatorS, costs.laneS];
+  const { coordinatorS, laneS } = isCold ? costs.cold(blockBytes) : costs;
   const copy = copies ? between(machine.copyRate, machine.copyBusyRate, busy) : costs.submitS / blockBytes;
   return {
     host: copy + zero * zeroes.host,
-    coordinator: coordinator * orders + costs.coordinatorMibS / mib,
-    digest: digests * (1 / digestRate + lane / blockBytes) + zero * zeroes.digest,
-    io: (lane * (1 + populates)) / blockBytes + zero * zeroes.io,
+    coordinator: coordinatorS * orders + costs.coordinatorMibS / mib,
+    digest: digests * (1 / digestRate + laneS / blockBytes) + zero * zeroes.digest,
+    io: (laneS * (1 + populates)) / blockBytes + zero * zeroes.io,
     freeing: fresh / machine.freeRate,
     kernel: way.cpuPerByte,
     orders,

@@ -42,6 +42,10 @@ function floorValue(rows: readonly Row[], name: string): number {
   return value;
 }
 
+function isBare({ workload, mode, store }: Row, wanted: Mode): boolean {
+  return workload === 'orders' && mode === wanted && store === 'discard';
+}
+
 /** CPU and wall time of one order, from the submitter's rows at one block size. */
 function orderCosts(rows: readonly Row[]) {
   const each = (read: (sample: Row['samples'][number]) => number): number =>
@@ -54,22 +58,31 @@ function orderCosts(rows: readonly Row[]) {
   };
 }
 
-/** Of one of a block's two orders where the digest takes the payload through the caches. */
-function coldCosts(rows: readonly Row[], blockBytes: number) {
-  const digested = rows.filter(
-    (row) =>
-      row.workload === 'orders' && row.mode === 'sums' && row.blockBytes === blockBytes && row.streams <= costedStreams,
-  );
-  const crcS = blockBytes / floorValue(rows, floorNames.crc);
-  const { coordinator, lane } = orderCosts(digested);
-  return { coldCoordinatorS: coordinator / 2, coldLaneS: Math.max(0, lane - crcS) / 2 };
+/** Of one of a block's two orders where the digest takes the payload through the caches; between two block sizes a line. */
+function coldCosts(rows: readonly Row[], small: number, large: number): EngineCosts['cold'] {
+  const crcRate = floorValue(rows, floorNames.crc);
+  const at = (blockBytes: number): { coordinatorS: number; laneS: number } => {
+    const digested = rows.filter(
+      (row) => isBare(row, 'sums') && row.blockBytes === blockBytes && row.streams <= costedStreams,
+    );
+    if (digested.length === 0) throw new Error(`the model needs the submitter's rows with sums at ${blockBytes} bytes`);
+    const { coordinator, lane } = orderCosts(digested);
+    return { coordinatorS: coordinator / 2, laneS: Math.max(0, lane - blockBytes / crcRate) / 2 };
+  };
+  const [first, last] = [at(small), at(large)];
+  return (blockBytes) => {
+    const part = large === small ? 0 : (blockBytes - small) / (large - small);
+    const line = (from: number, to: number): number => Math.max(0, from + (to - from) * part);
+    return {
+      coordinatorS: line(first.coordinatorS, last.coordinatorS),
+      laneS: line(first.laneS, last.laneS),
+    };
+  };
 }
 
 /** `memory` of the machine: from its data sheet; null: twice the copies of all its cores, which it certainly has. */
 export function parametersFrom(rows: readonly Row[], memoryRate: number | null = null): Parameters {
-  const bare = rows.filter(
-    ({ workload, mode, store }) => workload === 'orders' && mode === 'io-only' && store === 'discard',
-  );
+  const bare = rows.filter((row) => isBare(row, 'io-only'));
   const sizes = bare.map(({ blockBytes }) => blockBytes);
   const streams = bare.map((row) => row.streams).filter((count) => count <= costedStreams);
   const at = (blockBytes: number) =>
@@ -79,7 +92,7 @@ export function parametersFrom(rows: readonly Row[], memoryRate: number | null =
   const perMib = large === small ? 0 : Math.max(0, (last.wall - first.wall) / ((large - small) / mib));
   const base = (value: number): number => Math.max(0, value - (perMib * small) / mib);
   const cores = availableParallelism();
-  const cold = coldCosts(rows, large);
+  const cold = coldCosts(rows, small, large);
   const microseconds = (name: string): number => floorValue(rows, name) / 1e6 / 2;
   return {
     machine: {
@@ -98,7 +111,7 @@ export function parametersFrom(rows: readonly Row[], memoryRate: number | null =
     costs: {
       coordinatorS: base(first.coordinator),
       coordinatorMibS: perMib,
-      ...cold,
+      cold,
       orderS: base(first.wall),
       laneS: first.lane,
       submitS: first.submit,

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { hostProgram } from '../../scripts/programs/host-program.ts';
+import { Accounting } from '../conditions/accounting.ts';
 import type { EngineProcess } from '../engine-process.ts';
 import type { Sample } from '../result/schema.ts';
 import { threadSeconds } from './engine.ts';
@@ -51,9 +52,11 @@ interface Submitted {
 export async function submit(work: Submitted): Promise<Sample> {
   const { engine, streams, blocks, warm, date, readBlockBytes } = work;
   const args = [engine.socket, streams, blocks, warm, date, ...(readBlockBytes === undefined ? [] : [readBlockBytes])];
+  const account = new Accounting([engine.pid]);
   const told = await runJson(submitterProgram, args, work.signal);
+  const { rest } = account.end();
   const number = (name: string): number => told[name] ?? Number.NaN;
-  const cpu = { hostProgram: number('cpu_s'), engine: number('coordinator_cpu_s') + number('lanes_cpu_s'), rest: null };
+  const cpu = { hostProgram: number('cpu_s'), engine: number('coordinator_cpu_s') + number('lanes_cpu_s'), rest };
   const latency = {
     call: 'SUBMIT to SLOT_FREE',
     n: number('blocks'),
@@ -93,6 +96,7 @@ interface Hosted {
 /** The real plug-in in the host program: its processes copy every byte. Seconds run from create to the end of close. */
 export async function host(work: Hosted): Promise<Sample> {
   const { engine, command, streams, bytesPerStream, blockBytes, date } = work;
+  const account = new Accounting([engine.pid]);
   const before = threadSeconds(engine.pid);
   const payload = command === 'backup' ? ['--create-lsu', '--generate', bytesPerStream] : ['--discard'];
   const told = await runJson(
@@ -104,6 +108,7 @@ export async function host(work: Hosted): Promise<Sample> {
     work.signal,
   );
   const after = threadSeconds(engine.pid);
+  const { rest } = account.end();
   const { bytes = 0, seconds = 0, cpu_user_s = 0, cpu_system_s = 0 } = told;
   const coordinator = after.coordinator - before.coordinator;
   const lanes = after.lanes - before.lanes;
@@ -111,7 +116,7 @@ export async function host(work: Hosted): Promise<Sample> {
     value: bytes / seconds,
     seconds,
     bytes,
-    cpu: { hostProgram: cpu_user_s + cpu_system_s, engine: coordinator + lanes, rest: null },
+    cpu: { hostProgram: cpu_user_s + cpu_system_s, engine: coordinator + lanes, rest },
     latency: [],
     series: [],
     shares: null,

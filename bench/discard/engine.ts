@@ -1,8 +1,8 @@
 /** A discarding engine in a process of its own, and what the kernel says that its threads cost. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Files } from '../conditions/files.ts';
 import { processSeconds } from '../conditions/accounting.ts';
+import { Files } from '../conditions/files.ts';
 import { EngineProcess, type EngineSettings } from '../engine-process.ts';
 
 export const modes = ['io-only', 'sums', 'default'] as const;

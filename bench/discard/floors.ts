@@ -9,6 +9,8 @@ import type { Measure, Subject, Taken } from '../run-context.ts';
 import { runJson } from './clients.ts';
 
 const native = join(import.meta.dirname, '../native/build');
+const ending = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+const pagesMain = join(import.meta.dirname, `pages-main.${ending}`);
 const mib = 1 << 20;
 const block = 64 * mib;
 const copyBytes = 4e9;
@@ -56,7 +58,7 @@ function digested(passes: number, withSha: boolean): Taken {
 /** Making them, or giving them back: the other half of the same program's time. */
 async function fresh(count: number, part: 'seconds' | 'free_seconds', signal: AbortSignal): Promise<Taken> {
   const told = await Promise.all(
-    Array.from({ length: count }, () => runJson(join(native, 'pages'), [pageBytes], signal)),
+    Array.from({ length: count }, () => runJson(process.execPath, [pagesMain, pageBytes], signal)),
   );
   const rate = told.reduce((sum, one) => sum + (one.bytes ?? 0) / (one[part] ?? Number.NaN), 0);
   const seconds = Math.max(...told.map((one) => one[part] ?? Number.NaN));

@@ -97,11 +97,13 @@ export async function discardRows(run: Run): Promise<Row[]> {
     for (const blockBytes of [...new Set([mainBlock, ...run.blocks])]) {
       const label = `${blockBytes / mib}`;
       const subjects: Subject[] = [];
-      for (const mode of blockBytes === mainBlock ? modes : modes.slice(0, 1)) {
+      const isMain = blockBytes === mainBlock;
+      for (const mode of isMain ? modes : (['io-only', 'sums'] as const)) {
         const engine = await start(`${mode}-${label}`, mode, blockBytes);
-        subjects.push(submitter(engine, mode, run), plugIn(engine, mode, run));
+        subjects.push(submitter(engine, mode, run));
+        if (isMain || mode === 'io-only') subjects.push(plugIn(engine, mode, run));
       }
-      if (blockBytes === mainBlock) subjects.push(verifiedRestore(await start('verify', 'sums', blockBytes), run));
+      if (isMain) subjects.push(verifiedRestore(await start('verify', 'sums', blockBytes), run));
       for (const streams of run.streams) rows.push(...(await alternate(run, subjects, loadOf(streams, blockBytes))));
     }
   } finally {

@@ -6,7 +6,7 @@ import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { runHost } from '../../scripts/programs/host-program.ts';
 import { merged, type Sections } from '../../scripts/programs/ini-text.ts';
-import { DiscardEngine } from '../discard/engine.ts';
+import { startDiscarding } from '../discard/engine.ts';
 import { EngineProcess } from '../engine-process.ts';
 import type { ModeName } from '../run-context.ts';
 import { type BareServer, bucket, credentials } from '../s3/servers.ts';
@@ -76,8 +76,8 @@ interface RunningEngine extends AsyncDisposable {
 async function startEngine(directory: string, trial: Trial, endpoint: string | null): Promise<RunningEngine> {
   if (trial.store === 'discard') {
     const { mode, blockMib = 64, digestLanes = 0 } = trial;
-    const engine = await DiscardEngine.start({ directory, mode, blockMib, digestLanes, memoryMib: 2048 });
-    const { pid, config, log } = engine;
+    const engine = await startDiscarding({ directory, mode, blockBytes: blockMib * mib, streams: trial.streams, digestLanes });
+    const { pid, config, logFile: log } = engine;
     const stop = (): Promise<void> => engine.stop();
     return { pid, config, log, stop, [Symbol.asyncDispose]: stop };
   }
