@@ -76,7 +76,13 @@ interface RunningEngine extends AsyncDisposable {
 async function startEngine(directory: string, trial: Trial, endpoint: string | null): Promise<RunningEngine> {
   if (trial.store === 'discard') {
     const { mode, blockMib = 64, digestLanes = 0 } = trial;
-    const engine = await startDiscarding({ directory, mode, blockBytes: blockMib * mib, streams: trial.streams, digestLanes });
+    const engine = await startDiscarding({
+      directory,
+      mode,
+      blockBytes: blockMib * mib,
+      streams: trial.streams,
+      digestLanes,
+    });
     const { pid, config, logFile: log } = engine;
     const stop = (): Promise<void> => engine.stop();
     return { pid, config, log, stop, [Symbol.asyncDispose]: stop };
