@@ -66,7 +66,7 @@ export const row = {
     kind: 'unplanted',
     name,
     ...named(result),
-    judgement: result.jobs.every(({ finding }) => finding === null) ? 'right' : 'wrong',
+    judgement: result.jobs.length > 0 && result.jobs.every(({ finding }) => finding === null) ? 'right' : 'wrong',
   }),
   skipped: ({ name, strength }: Plant, reason: string): RowOf<'skipped'> => ({
     kind: 'skipped',
