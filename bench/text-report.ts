@@ -105,7 +105,8 @@ function heading({ conditions, memcpyRate, crcRate, digestRate, startedAt, secon
 /** How far one stream may get ahead of the plain plug-in, when copying and writing overlap wholly. */
 function overlapBound({ rows, memcpyRate }: Result): string[] {
   const one = rows.find(
-    ({ subject, workload, streams }) => subject === 'floor, 1 in flight' && workload === 'write' && streams === 1,
+    ({ subject, workload, streams, store }) =>
+      subject === 'floor, 1 in flight' && workload === 'write' && streams === 1 && store === 'file',
   );
   if (one === undefined || memcpyRate === null) return [];
   return [`overlap bound over the plain plug-in, one stream: ${(1 + median(values(one)) / memcpyRate).toFixed(2)}`];

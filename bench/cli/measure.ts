@@ -150,7 +150,7 @@ export async function measure(
     const run = new LiveRun({
       id,
       options,
-      workloads: [...new Set(work.parts.flatMap(({ workloads }) => workloads))],
+      workloads: options.workloads ?? [...new Set(work.parts.flatMap(({ workloads }) => workloads))],
       directory: at.directory,
       bucket: at.bucket,
       signal: interruption.signal,

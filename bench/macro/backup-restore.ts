@@ -4,7 +4,7 @@ import { alternate } from '../alternation.ts';
 import { EngineProcess } from '../engine-process.ts';
 import type { Row } from '../result/schema.ts';
 import type { Load, Run, Subject } from '../run-context.ts';
-import { fileGuards, MainPathSubject, modeWords } from '../subjects/engine.ts';
+import { fileGuards, MainPathSubject, modeWords, wanted } from '../subjects/engine.ts';
 import { filePeers } from '../subjects/file-peers.ts';
 import { fioSubjects } from '../subjects/fio.ts';
 import { floorSubject, plainSubject } from '../subjects/floors.ts';
@@ -36,7 +36,8 @@ async function startEngines(run: Run, blockBytes: number, started: EngineProcess
 
 async function atLoad(run: Run, load: Load, engines: readonly Subject[]): Promise<Row[]> {
   const place = (name: string): string => run.place(`${name}-${load.blockBytes >> 20}-${load.streams}`);
-  const fio = spawnSync('fio', ['--version']).status === 0 ? await fioSubjects(run, place, load) : [];
+  const hasFio = run.peers && spawnSync('fio', ['--version']).status === 0;
+  const fio = hasFio ? await fioSubjects(run, place, load) : [];
   const peers = run.peers ? filePeers(run, place, load) : null;
   if (peers !== null && peers.skipped.length > 0) run.note(`left out: ${peers.skipped.join(', ')}`);
   try {
@@ -47,7 +48,7 @@ async function atLoad(run: Run, load: Load, engines: readonly Subject[]): Promis
       ...engines,
       ...(peers?.subjects ?? []),
     ];
-    return await alternate(run, subjects, load);
+    return await alternate(run, wanted(run, subjects), load);
   } finally {
     peers?.remove();
   }

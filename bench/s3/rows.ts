@@ -5,7 +5,7 @@ import { alternate } from '../alternation.ts';
 import type { EngineProcess } from '../engine-process.ts';
 import type { Result, Row } from '../result/schema.ts';
 import type { ModeName, Run, Subject } from '../run-context.ts';
-import { MainPathSubject, modeWords } from '../subjects/engine.ts';
+import { MainPathSubject, modeWords, wanted } from '../subjects/engine.ts';
 import { type Buckets, nullBuckets, ownBucket, startS3Engine } from './engine-subject.ts';
 import { httpsFloor, wireFloor } from './floors.ts';
 import { Scratch, workingPeers } from './peers.ts';
@@ -82,7 +82,7 @@ async function atBlock(run: Run, blockBytes: number, parts: readonly EnginePart[
     }
     for (const streams of run.streams) {
       const load = { streams, blockBytes, bytesPerStream: run.bytesPerStream(streams) };
-      rows.push(...(await alternate(run, [...beside.floors, ...own, ...beside.peers], load)));
+      rows.push(...(await alternate(run, wanted(run, [...beside.floors, ...own, ...beside.peers]), load)));
     }
     return rows;
   } finally {

@@ -115,3 +115,21 @@ export class MainPathSubject implements Subject {
     if (servers === undefined) rmSync(join(engine.store, this.#lsu, '.trash'), { recursive: true, force: true });
   }
 }
+
+/** Restores need what a write left, but not the other way round: without the workload `restore` they are left out. */
+export function wanted(run: Run, subjects: readonly Subject[]): Subject[] {
+  if (run.workloads.includes('restore')) return [...subjects];
+  return subjects.map((subject) => {
+    const { name, role, mode, integrity, store } = subject;
+    const measures = subject.measures.filter(({ workload }) => workload !== 'restore');
+    return {
+      name,
+      role,
+      mode,
+      integrity,
+      store,
+      measures,
+      clean: (load: Load) => subject.clean?.(load) ?? Promise.resolve(),
+    };
+  });
+}
