@@ -83,6 +83,14 @@ export async function runCli(args: readonly string[], version: string, io: CliIo
     .description('write an image to standard output, verified; needs no engine')
     .action((lsu, image, options) => does(async () => (await import('./cat.ts')).catImage(lsu, image, options, io))());
 
+  program
+    .command('bench')
+    .helpOption(false)
+    .allowUnknownOption()
+    .allowExcessArguments()
+    .description('measure this machine and storage beside floors and other programs: vast-ost bench --help')
+    .action(() => does(async () => (await import('./bench.ts')).bench(args.slice(1), io))());
+
   try {
     await program.parseAsync([...args], { from: 'user' });
   } catch (error) {

@@ -1,5 +1,5 @@
 /**
- * The package in a root that holds libc, a shell, coreutils and tar alone: bin/demo must pass there.
+ * The package in a root that holds libc, a shell, coreutils and tar alone: bin/demo must pass there, and a short bench.
  *   npm run package && node scripts/run.mjs packaging/bare-root-test.ts
  * Uses chroot as root, `unshare -r` else; where neither is allowed it says skipped, with the reason, and ends with 77.
  */
@@ -15,13 +15,18 @@ const name = `vast-ost-${version}-linux-${process.arch}`;
 const asRoot = process.getuid?.() === 0;
 /** Mounts live in a namespace of our own and vanish with it. */
 const enter = asRoot ? ['unshare', '-m'] : ['unshare', '-r', '-m'];
+/** Every native program of the bench's file part, the engine and the plug-in take part; compilers and other programs are not there. */
+const bench =
+  '--target /var/tmp --out /var/tmp --quick --size 64 --streams 1 --alternations 1 --warm-ups 0 --mode io-only --workloads write,control --macro-only';
 /**
  * /proc and /dev/null are no files of a root but the kernel's; every chroot, container and machine has them. The engine
  * reads /proc to tell whether the process behind a claim still lives.
  */
 const script = `
 mount --rbind /proc "$1/proc" && : > "$1/dev/null" && mount --bind /dev/null "$1/dev/null" || exit ${skippedStatus}
-exec env -i PATH=/usr/bin HOME=/tmp "$(command -v chroot)" "$1" /opt/${name}/bin/demo`;
+chroot=$(command -v chroot) bin=/opt/${name}/bin
+env -i PATH=/usr/bin HOME=/tmp "$chroot" "$1" $bin/demo || exit 1
+exec env -i PATH=/usr/bin HOME=/tmp "$chroot" "$1" $bin/vast-ost bench ${bench}`;
 
 const probe = capture(enter[0], [...enter.slice(1), 'true']);
 if (probe.status !== 0) {

@@ -4,7 +4,7 @@
  *
  *   bin/       vast-ost  vast-ostd  vast-ost-host  demo
  *   lib/       libstspiVastData.so  libstspiVastDataMT.so       copy or link these into ost-plugins/
- *   app/       the compiled engine and command line, in the folders of the sources; node_modules
+ *   app/       the compiled engine, command line and bench, in the folders of the sources; node_modules
  *   runtime/   the Node that it was tested with, and the libraries that this needs beyond libc
  *   etc/       vast-ost.conf   systemd/vast-ostd.service   docs/  README.md  LICENSE …
  */
@@ -22,7 +22,7 @@ import {
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { compile } from '../scripts/compile.ts';
-import { step, top } from '../scripts/steps.ts';
+import { capture, step, top } from '../scripts/steps.ts';
 import { librariesOf } from './bare-root.ts';
 
 const { version } = JSON.parse(readFileSync(join(top, 'package.json'), 'utf8')) as { version: string };
@@ -84,6 +84,17 @@ ${before}exec "$top/runtime/node" ${flags}"$top/app/${script}" "$@"
   writeFileSync(join(stage, 'bin', program), text, { mode: 0o755 });
 }
 
+/** What `vast-ost bench` starts: built into the package, so that it needs no compiler; static where this machine has libc.a. */
+function buildBench(): void {
+  for (const from of ['bench/native', 'bench/s3']) {
+    const make = ['--no-print-directory', '-s', '-C', from, `BUILD=${join(stage, 'app', from, 'build')}`];
+    if (capture('make', [...make, 'LDFLAGS=-static']).status === 0) continue;
+    process.stderr.write(`${from}: not linked statically (no libc.a?): it needs a libc as new as this machine's\n`);
+    step(from, 'make', make);
+  }
+  copy('bench/s3/fixtures', 'app/bench/s3/fixtures');
+}
+
 rmSync(stage, { recursive: true, force: true });
 mkdirSync(join(stage, 'app/node_modules'), { recursive: true });
 compile(join('out', name, 'app'));
@@ -96,13 +107,14 @@ copy('native/plugin/build/libstspiVastData.so', 'lib/libstspiVastData.so', 0o755
 copy('native/plugin/build/libstspiVastDataMT.so', 'lib/libstspiVastDataMT.so', 0o755);
 copy('native/plugin/include/stsp.h', 'include/stsp.h');
 copy('native/host/build/vast-ost-host', 'bin/vast-ost-host', 0o755);
-launcher('vast-ost', 'cli/main.js');
+buildBench();
+// Demo and bench find the programs by these.
+const places =
+  'VAST_OST_PACKAGE=$top VAST_OST_PLUGIN=$top/lib/libstspiVastData.so\nexport VAST_OST_PACKAGE VAST_OST_PLUGIN\n';
+launcher('vast-ost', 'cli/main.js', { before: places });
 // As bin/vast-ostd in the checkout: the engine's own memory stays small.
 launcher('vast-ostd', 'engine/main.js', { flags: '--max-semi-space-size=2 --optimize-for-size ' });
-launcher('demo', 'scripts/demo.js', {
-  before:
-    'VAST_OST_PACKAGE=$top VAST_OST_PLUGIN=$top/lib/libstspiVastData.so\nexport VAST_OST_PACKAGE VAST_OST_PLUGIN\n',
-});
+launcher('demo', 'scripts/demo.js', { before: places });
 copy('packaging/vast-ost.conf', 'etc/vast-ost.conf');
 copy('packaging/vast-ostd.service', 'systemd/vast-ostd.service');
 for (const file of ['README.md', 'ARCHITECTURE.md', 'CHANGELOG.md', 'LICENSE', 'docs']) {
