@@ -89,7 +89,7 @@ function judge(row: Row, { low, high, coverage }: ReturnType<typeof ratioOf>, ma
   if (high < 1 / (1 + margin)) return { verdict: moreIsBetter(row.unit) ? 'slower' : 'faster', reason: '' };
   const near = 1 + Math.max(margin, alike);
   if (low >= 1 / near && high <= near) return { verdict: 'no difference', reason: '' };
-  return none('noisy: the interval reaches from what would be no difference to what would be one');
+  return none('noisy: the interval is too wide');
 }
 
 export function compare(a: Result, b: Result): Comparison {
