@@ -108,6 +108,17 @@ function addClean(program: Command, does: (work: () => Promise<number>) => Promi
     );
 }
 
+function addLimits(program: Command, does: (work: () => Promise<number>) => Promise<void>, io: BenchIo): void {
+  program
+    .command('limits')
+    .description("plant bottlenecks and look whether the engine's own verdict names them")
+    .option('--target <dir>', 'where images lie; else a directory of the checkout')
+    .option('--only <name>', "part of a plant's name: 'slow disk', 'coordinator, 90', 'unplanted' …")
+    .option('--rounds <n>', 'all of it so many times', '1')
+    .option('--json <file>', 'write the rows there, too')
+    .action((options: unknown) => does(async () => (await import('./limits.ts')).benchLimits(options, io)));
+}
+
 /** Runs a command line (without node and script); gives the exit code. Never throws for what a user can do. */
 export async function runProgram(args: readonly string[], version: string, io: BenchIo): Promise<number> {
   let code = 0;
@@ -121,6 +132,7 @@ export async function runProgram(args: readonly string[], version: string, io: B
   };
   addRun(program, does, args, io);
   addFiles(program, does, io);
+  addLimits(program, does, io);
   addClean(program, does, io);
   try {
     await program.parseAsync([...args], { from: 'user' });

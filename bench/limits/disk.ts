@@ -16,6 +16,7 @@ import {
 import { join } from 'node:path';
 
 const root = '/sys/fs/cgroup/blkio';
+const group = join(root, `vast-ost-limits-${process.pid}`);
 /** Where the engine's processes were, as far as the throttle is concerned, unless somebody moved them. */
 const home = join(root, 'cgroup.procs');
 
@@ -44,7 +45,6 @@ export function missingThrottle(directory: string): string | null {
 export async function slowDisk(pid: number, directory: string, bytesPerSecond: number): Promise<AsyncDisposable> {
   const device = deviceOf(directory);
   if (device === null) throw new Error(`${directory} lies on no block device`);
-  const group = join(root, `vast-ost-limits-${process.pid}`);
   mkdirSync(group);
   const limit = `${device} ${Math.floor(bytesPerSecond)}`;
   for (const way of ['read', 'write']) writeFileSync(join(group, `blkio.throttle.${way}_bps_device`), limit);
@@ -55,4 +55,9 @@ export async function slowDisk(pid: number, directory: string, bytesPerSecond: n
       rmdirSync(group);
     },
   };
+}
+
+/** For who ends without having removed it; the engine in it has ended. */
+export function leftOfDisk(): string | null {
+  return existsSync(group) ? `left: control group; remove it: rmdir ${group}` : null;
 }

@@ -3,6 +3,7 @@
  * token bucket makes any rate. Nothing else of the machine's network is touched; everything goes with the namespace.
  */
 import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { type BareServer, startBareServer } from '../s3/servers.ts';
 
 /** From the block that RFC 2544 keeps for measuring: no network has it. */
@@ -10,6 +11,8 @@ const here = '198.18.77.1';
 const there = '198.18.77.2';
 /** A bucket must hold what passes in the time that the kernel's timer may be late. */
 const burstSeconds = 0.002;
+
+const namespace = `vast-ost-limits-${process.pid}`;
 
 function run(command: string, ...args: string[]): string | null {
   const { status, stderr, error } = spawnSync(command, args, { encoding: 'utf8' });
@@ -26,7 +29,7 @@ export class Network implements Disposable {
   readonly #far: string;
 
   private constructor() {
-    this.#name = `vast-ost-limits-${process.pid}`;
+    this.#name = namespace;
     this.#near = `vl${process.pid}a`;
     this.#far = `vl${process.pid}b`;
   }
@@ -95,4 +98,9 @@ export class Network implements Disposable {
     run('ip', 'link', 'del', this.#near);
     run('ip', 'netns', 'del', this.#name);
   }
+}
+
+/** For who ends without having removed it. */
+export function leftOfNetwork(): string | null {
+  return existsSync(`/run/netns/${namespace}`) ? `left: network namespace; remove it: ip netns del ${namespace}` : null;
 }

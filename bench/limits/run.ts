@@ -1,12 +1,9 @@
 /**
- * npm run bench -- limits [--only NAME] [--rounds N] [--target DIR] [--json FILE]
- *
- * Does the engine name what limits a job? Bottlenecks are planted, and its own verdict is compared with what was planted;
+ * `bench limits`. Does the engine name what limits a job? Bottlenecks are planted, and its own verdict is compared with what was planted;
  * in runs without a plant it may accuse nothing. That a plant is the bottleneck is measured: the same run without it, just
  * before, must be faster by `clearly`.
  */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { writeWhole } from '../result/files.ts';
 import { type BareServer, startBareServer } from '../s3/servers.ts';
 import { missingThrottle, slowDisk } from './disk.ts';
 import { Network } from './network.ts';
@@ -18,8 +15,8 @@ export interface LimitsOptions {
   /** Part of a plant's name, or `unplanted`. */
   readonly only?: string;
   readonly rounds: number;
-  /** Where the images lie. */
-  readonly target: string;
+  /** Of this run alone, there: where the images lie. */
+  readonly directory: string;
   /** Where the results go as JSON. */
   readonly json?: string;
 }
@@ -134,8 +131,7 @@ function openNetwork(): Network | string {
 /** Exit code: 1 where a verdict was wrong, or a plant was none. */
 export async function runLimits(options: LimitsOptions, io: LimitsIo): Promise<number> {
   const wanted = (name: string): boolean => options.only === undefined || name.includes(options.only);
-  mkdirSync(options.target, { recursive: true });
-  const directory = mkdtempSync(join(options.target, 'limits-'));
+  const { directory } = options;
   const chosen = plants.filter(({ name, strength }) => wanted(`${name}, ${strength}`));
   const network = chosen.some(({ throttle }) => throttle?.what === 'network') ? openNetwork() : 'not needed';
   const rows: Row[] = [];
@@ -159,10 +155,9 @@ export async function runLimits(options: LimitsOptions, io: LimitsIo): Promise<n
     }
   } finally {
     if (typeof network !== 'string') network[Symbol.dispose]();
-    rmSync(directory, { recursive: true, force: true });
   }
   io.out(`${summaryText(rows)}\n`);
   if (options.json !== undefined)
-    writeFileSync(options.json, `${JSON.stringify({ schema: 'vast-ost-limits/1', rows }, null, 1)}\n`);
+    writeWhole(options.json, `${JSON.stringify({ schema: 'vast-ost-limits/1', rows }, null, 1)}\n`);
   return rows.some((one) => one.judgement !== 'right' && one.judgement !== 'skipped') ? 1 : 0;
 }
