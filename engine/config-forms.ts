@@ -42,6 +42,46 @@ export const path = {
     .refine((text) => !/(^|\/)\.\.?(\/|$)/.test(text)),
 };
 
+/** Processors of larger numbers than this are none that a kernel was built for. */
+const cpuMax = 8191;
+
+/** '0-3,8' as [0, 1, 2, 3, 8]; null: no such list, or a processor in it twice. */
+export function parseCpus(text: string): readonly number[] | null {
+  const cpus = new Set<number>();
+  for (const part of text.split(',')) {
+    const [, from, to = from] = /^[ \t]*([0-9]{1,4})(?:-([0-9]{1,4}))?[ \t]*$/.exec(part) ?? [];
+    if (from === undefined || to === undefined || Number(from) > Number(to) || Number(to) > cpuMax) return null;
+    for (let cpu = Number(from); cpu <= Number(to); cpu++) {
+      if (cpus.has(cpu)) return null;
+      cpus.add(cpu);
+    }
+  }
+  return [...cpus].toSorted((a, b) => a - b);
+}
+
+/** The same back. */
+export function cpusText(cpus: readonly number[]): string {
+  const ranges: [number, number][] = [];
+  for (const cpu of cpus) {
+    const last = ranges.at(-1);
+    if (last?.[1] === cpu - 1) last[1] = cpu;
+    else ranges.push([cpu, cpu]);
+  }
+  return ranges.map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`)).join(',');
+}
+
+/** Null: all that there are. */
+export const cpuList = {
+  form: 'all, or different processors and ranges of them, such as 0-15,32-47',
+  schema: z.string().transform((text, context): readonly number[] | null => {
+    if (text === 'all') return null;
+    const cpus = parseCpus(text);
+    if (cpus !== null) return cpus;
+    context.addIssue({ code: 'custom' });
+    return z.NEVER;
+  }),
+};
+
 /** One slash between names, none at the end. */
 export function tidyPath(text: string): string {
   return text.replace(/\/{2,}/g, '/').replace(/(.)\/$/, '$1');

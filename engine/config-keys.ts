@@ -4,7 +4,7 @@
  * own sections stand in config-server-keys.ts.
  */
 import { z } from 'zod';
-import { choice, type KeyForm, path, truth, whole } from './config-forms.ts';
+import { choice, cpuList, type KeyForm, path, truth, whole } from './config-forms.ts';
 import { exampleServers, serversMax } from './config-server-keys.ts';
 
 export interface ConfigKey extends KeyForm {
@@ -141,6 +141,12 @@ export const configKeys: readonly ConfigKey[] = [
     byDefault: '0',
     ...whole(0, 64),
     help: 'Lanes that compute checksums. 0 = a quarter of the cores, 1 to 16.',
+  }),
+  engine({
+    key: 'cpus',
+    byDefault: 'all',
+    ...cpuList,
+    help: 'Processors that the engine runs on, such as 0-15,32-47: those of one NUMA node, near the network port. all = any.',
   }),
   engine({
     key: 'io_lanes_per_mount',

@@ -1,5 +1,6 @@
 /** A configuration as the text of vast-ost.conf: what `vast-ost check-config` prints, and what loads to the same again. */
 import type { Config } from './config.ts';
+import { cpusText } from './config-forms.ts';
 import { configKeys, configSections } from './config-keys.ts';
 import { serverKeys } from './config-server-keys.ts';
 import type { S3ServerConfig, ServerConfig } from './config-servers.ts';
@@ -26,6 +27,7 @@ const written: Readonly<Record<string, (config: Config) => string | number | boo
   'engine.handles_max': ({ engine }) => engine.handlesMax,
   'engine.meta_lanes': ({ engine }) => engine.metaLanes,
   'engine.digest_lanes': ({ engine }) => engine.digestLanes,
+  'engine.cpus': ({ engine }) => (engine.cpus === null ? 'all' : cpusText(engine.cpus)),
   'engine.io_lanes_per_mount': ({ engine }) => engine.ioLanesPerMount,
   'engine.require_mount': ({ engine }) => engine.requireMount,
   'engine.drain_s': ({ engine }) => engine.drainS,

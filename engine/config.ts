@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { readEntry, remedyAmong } from './config-entry.ts';
-import { tidyPath } from './config-forms.ts';
+import { cpusText, tidyPath } from './config-forms.ts';
 import { configKeys, configSections } from './config-keys.ts';
 import { serverKeys } from './config-server-keys.ts';
 import { isServerSection, readServers, type ServerConfig } from './config-servers.ts';
@@ -51,6 +51,8 @@ export interface Config {
     readonly handlesMax: number;
     readonly metaLanes: number;
     readonly digestLanes: number;
+    /** The processors that the engine runs on, rising; null: any. */
+    readonly cpus: readonly number[] | null;
     readonly ioLanesPerMount: number;
     readonly requireMount: boolean;
     readonly drainS: number;
@@ -193,6 +195,8 @@ function build(
   // A default must never make a small machine impossible; a number in the file is taken at its word.
   const handlesFit = Math.max(1, Math.floor(memoryBytes / slotBytesMin));
   const handles = number('engine.handles_max');
+  const cpus = value<readonly number[] | null>('engine.cpus');
+  const cores = cpus?.length ?? machine.cores;
   return {
     source,
     general: {
@@ -216,7 +220,8 @@ function build(
       blocksInFlight: number('engine.blocks_in_flight'),
       handlesMax: lines.has('engine.handles_max') ? handles : Math.min(handles, handlesFit),
       metaLanes: number('engine.meta_lanes'),
-      digestLanes: number('engine.digest_lanes') || Math.min(16, Math.max(1, Math.floor(machine.cores / 4))),
+      digestLanes: number('engine.digest_lanes') || Math.min(16, Math.max(1, Math.floor(cores / 4))),
+      cpus,
       ioLanesPerMount: number('engine.io_lanes_per_mount') || number('performance.thread_pool_size'),
       requireMount: value<boolean>('engine.require_mount'),
       drainS: number('engine.drain_s'),
@@ -242,6 +247,15 @@ function impossibleTotals(config: Config, lines: Lines, machine: MachineFacts): 
     problems.push({ line, text, remedy });
   };
   const memoryMb = engine.maxMemoryBytes / mib;
+  const { allowedCpus } = machine;
+  const missing = allowedCpus === undefined ? [] : (engine.cpus ?? []).filter((cpu) => !allowedCpus.includes(cpu));
+  if (missing.length > 0 && allowedCpus !== undefined) {
+    told(
+      ['engine.cpus'],
+      `cpus names ${cpusText(missing)}, but this process may run on ${cpusText(allowedCpus)}`,
+      'name some of these, write all, or allow more where the engine is started (CPUAffinity= or AllowedCPUs= of its unit)',
+    );
+  }
   const thereMb = Math.floor(Math.min(machine.memoryBytes, machine.cgroupBytes) / mib);
   if (memoryMb > thereMb) {
     const of = machine.cgroupBytes < machine.memoryBytes ? 'the control group allows' : 'the machine has';

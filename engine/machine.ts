@@ -1,17 +1,31 @@
 /** What the machine offers: read once at start, handed to the configuration. */
 import { readFileSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
+import { parseCpus } from './config-forms.ts';
 
 export interface MachineFacts {
   /** Cores that this process may use. */
   readonly cores: number;
   readonly memoryBytes: number;
+  /** Their numbers, rising; not given: the kernel does not tell. */
+  readonly allowedCpus?: readonly number[] | undefined;
   /** The tightest memory limit of the control groups that this process is in; Infinity: none. */
   readonly cgroupBytes: number;
 }
 
 export function machineFacts(): MachineFacts {
-  return { cores: availableParallelism(), memoryBytes: totalmem(), cgroupBytes: cgroupLimit(readText) };
+  return {
+    cores: availableParallelism(),
+    allowedCpus: allowedCpus(readText),
+    memoryBytes: totalmem(),
+    cgroupBytes: cgroupLimit(readText),
+  };
+}
+
+/** Of this process, by the kernel. Undefined: it does not tell. */
+export function allowedCpus(read: (path: string) => string | null): readonly number[] | undefined {
+  const list = /^Cpus_allowed_list:[ \t]*(.*)$/m.exec(read('/proc/self/status') ?? '')?.[1];
+  return (list === undefined ? null : parseCpus(list)) ?? undefined;
 }
 
 /**

@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { addon } from '../native/addon/index.ts';
 import { openLog } from './admin/log.ts';
-import { ConfigError, loadConfig } from './config.ts';
+import { ConfigError, defaultConfigPath, loadConfig } from './config.ts';
+import { cpusText } from './config-forms.ts';
 import { Engine } from './coordinator/engine.ts';
 import { guardFileCalls } from './intake/file-guard.ts';
 import { ListenError, listen } from './intake/listener.ts';
@@ -29,6 +30,20 @@ function options(): { config: string | null } {
   return { config: values.config ?? null };
 }
 
+/**
+ * All threads that there are, V8's own among them; those that come inherit it. Memory of arenas follows by itself: a page
+ * lies on the node of the processor that touches it first, and lanes make them ready.
+ */
+function runOn(cpus: readonly number[], source: string | null): void {
+  const result = addon.setAffinity(Int32Array.from(cpus));
+  if (result < 0) {
+    const text = `cpus = ${cpusText(cpus)}: the kernel refuses (errno ${-result})`;
+    throw new ConfigError(source ?? defaultConfigPath, [
+      { line: 0, text, remedy: 'name other processors, or write all' },
+    ]);
+  }
+}
+
 /** Modes of what lies in the store are 0640 and 0750, whatever the umask of whoever starts the engine. */
 const umask = 0o027;
 
@@ -36,6 +51,7 @@ async function main(): Promise<void> {
   process.umask(umask);
   const config = loadConfig(options().config, process.env);
   const release = version();
+  if (config.engine.cpus !== null) runOn(config.engine.cpus, config.source);
   const log = openLog({ level: config.logging.level, file: config.logging.file });
   const engine = new Engine(config, log, release);
   const listener = await listen(config.engine.socket, config.engine.socketMode, engine);

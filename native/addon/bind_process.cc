@@ -1,4 +1,5 @@
 // bind_process.cc: peers, watches of processes, and what concerns this process and thread, for JavaScript.
+#include <dirent.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -6,6 +7,8 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+
+#include <cstdlib>
 
 #include "arena.h"
 #include "args.h"
@@ -171,6 +174,45 @@ Napi::Value nice(const Napi::CallbackInfo& info) {
   return args.number(setpriority(PRIO_PROCESS, thread, value) == 0 ? 0 : -errno);
 }
 
+/** One thread, 0: the calling one. A thread that has ended meanwhile is none to be told. */
+int bind(pid_t thread, const cpu_set_t* set, size_t bytes) {
+  return sched_setaffinity(thread, bytes, set) == 0 || errno == ESRCH ? 0 : -errno;
+}
+
+int bindAll(const cpu_set_t* set, size_t bytes) {
+  // This one first: what it starts from now on inherits it. Twice, for threads that others started in between.
+  int result = bind(0, set, bytes);
+  for (int pass = 0; pass < 2 && result == 0; ++pass) {
+    DIR* tasks = opendir("/proc/self/task");
+    if (tasks == nullptr) return -errno;
+    for (const dirent* entry = readdir(tasks); entry != nullptr && result == 0; entry = readdir(tasks)) {
+      const long thread = strtol(entry->d_name, nullptr, 10);
+      if (thread > 0) result = bind(static_cast<pid_t>(thread), set, bytes);
+    }
+    closedir(tasks);
+  }
+  return result;
+}
+
+Napi::Value affinity(const Napi::CallbackInfo& info) {
+  constexpr int32_t cpuMax = 8191;
+  Args args(info);
+  const Span<int32_t> cpus = args.i32(0, 1);
+  if (args.failed()) return args.thrown();
+  cpu_set_t* set = CPU_ALLOC(cpuMax + 1);
+  if (set == nullptr) return args.number(-ENOMEM);
+  const size_t bytes = CPU_ALLOC_SIZE(cpuMax + 1);
+  CPU_ZERO_S(bytes, set);
+  int result = 0;
+  for (size_t i = 0; i < cpus.length; ++i) {
+    if (cpus.data[i] < 0 || cpus.data[i] > cpuMax) result = -EINVAL;
+    else CPU_SET_S(static_cast<size_t>(cpus.data[i]), bytes, set);
+  }
+  if (result == 0) result = bindAll(set, bytes);
+  CPU_FREE(set);
+  return args.number(result);
+}
+
 Napi::Value killSelf(const Napi::CallbackInfo& info) {
   kill(getpid(), SIGKILL);
   return info.Env().Undefined();
@@ -198,6 +240,7 @@ void exportProcess(Napi::Env env, Napi::Object exports) {
   add<pretend>(env, exports, "pretendKernel");
   add<cpuNs>(env, exports, "threadCpuNs");
   add<nice>(env, exports, "threadNice");
+  add<affinity>(env, exports, "setAffinity");
   add<killSelf>(env, exports, "killSelf");
   add<counts>(env, exports, "counts");
 }

@@ -3,10 +3,12 @@ import { existsSync, readdirSync, readFileSync, readlinkSync, statSync } from 'n
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { askEngine } from '../../cli/engine-call.ts';
+import { cpusText } from '../../engine/config-forms.ts';
 import { configKeys } from '../../engine/config-keys.ts';
 import { status } from '../../engine/core/errors.ts';
 import type { StatusPool } from '../../engine/core/status-report.ts';
 import { frame } from '../../engine/core/wire.ts';
+import { machineFacts } from '../../engine/machine.ts';
 import { TestEngine } from '../support/engine.ts';
 import { until } from '../support/engine-state.ts';
 import { HostScript } from '../support/host-program.ts';
@@ -14,6 +16,16 @@ import { WireClient } from '../support/wire-client.ts';
 import { type Faulty, startFaulty } from './faults-kit.ts';
 
 const mib = 1 << 20;
+
+/** A processor that this process, and so its engines, may run on. */
+const lastCpu = machineFacts().allowedCpus?.at(-1) ?? 0;
+
+/** Of every thread, as the kernel writes it. */
+function processors(engine: TestEngine): string[] {
+  const tasks = `/proc/${engine.pid}/task`;
+  const lists = readdirSync(tasks).map((thread) => readFileSync(join(tasks, thread, 'status'), 'latin1'));
+  return [...new Set(lists.map((text) => /^Cpus_allowed_list:\s*(.*)$/m.exec(text)?.[1] ?? ''))];
+}
 
 /** Two engines that differ in every key that can be compared while they run. */
 let one: TestEngine;
@@ -26,7 +38,7 @@ beforeAll(async () => {
         general: { use_direct_io: true, block_size_mb: 4 },
         performance: { write_buffer_count: 3, read_ahead_mb: 0, thread_pool_size: 4 },
         logging: { log_level: 'DEBUG' },
-        engine: { socket_mode: '0600', max_memory_mb: 256, handles_max: 64, digest_lanes: 1 },
+        engine: { socket_mode: '0600', max_memory_mb: 256, handles_max: 64, digest_lanes: 1, cpus: lastCpu },
         integrity: { sums: true, checksum: 'sha256' },
       },
     }),
@@ -262,6 +274,13 @@ const effects: Record<string, () => Promise<void>> = {
   },
   'engine.digest_lanes': async () => {
     expect([(await pool(one, 'digest')).max, (await pool(two, 'digest')).max]).toEqual([1, 3]);
+  },
+  'engine.cpus': async () => {
+    // Lanes that move data, and threads of Node's own that were there before the configuration was read.
+    expect((await pool(one, 'io')).completed).toBeGreaterThan(0);
+    expect(readdirSync(`/proc/${one.pid}/task`).length).toBeGreaterThan(6);
+    expect(processors(one)).toEqual([`${lastCpu}`]);
+    expect(processors(two)).toEqual([cpusText(machineFacts().allowedCpus ?? [])]);
   },
   'engine.io_lanes_per_mount': async () => {
     await using faulty = await startFaulty({

@@ -4,15 +4,16 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import { type Config, ConfigError, loadConfig, parseConfig } from '../../engine/config.ts';
+import { cpusText, parseCpus } from '../../engine/config-forms.ts';
 import { configKeys, exampleConfig } from '../../engine/config-keys.ts';
 import { configText } from '../../engine/config-text.ts';
-import { cgroupLimit, machineFacts } from '../../engine/machine.ts';
+import { allowedCpus, cgroupLimit, type MachineFacts, machineFacts } from '../../engine/machine.ts';
 import { check } from '../support/property.ts';
 
 const mib = 1_048_576;
 const machine = { cores: 8, memoryBytes: 64 * 1024 * mib, cgroupBytes: Infinity };
-const parse = (text: string, facts = machine) => parseConfig(text, 'vast-ost.conf', facts);
-function problemsOf(text: string, facts = machine) {
+const parse = (text: string, facts: MachineFacts = machine) => parseConfig(text, 'vast-ost.conf', facts);
+function problemsOf(text: string, facts: MachineFacts = machine) {
   try {
     parse(text, facts);
   } catch (error) {
@@ -54,6 +55,7 @@ const defaults: Omit<Config, 'source'> = {
     handlesMax: 256,
     metaLanes: 4,
     digestLanes: 2,
+    cpus: null,
     ioLanesPerMount: 16,
     requireMount: true,
     drainS: 30,
@@ -113,6 +115,7 @@ describe('each key', () => {
     ['engine', 'handles_max', '1024', (c) => c.engine.handlesMax, 1024],
     ['engine', 'meta_lanes', '1', (c) => c.engine.metaLanes, 1],
     ['engine', 'digest_lanes', '7', (c) => c.engine.digestLanes, 7],
+    ['engine', 'cpus', '2, 0,5-7', (c) => [c.engine.cpus, c.engine.digestLanes], [[0, 2, 5, 6, 7], 1]],
     ['engine', 'io_lanes_per_mount', '3', (c) => c.engine.ioLanesPerMount, 3],
     ['engine', 'require_mount', 'false', (c) => c.engine.requireMount, false],
     ['engine', 'drain_s', '0', (c) => c.engine.drainS, 0],
@@ -147,6 +150,7 @@ describe('each key', () => {
     ['engine', 'socket', [`/${'x'.repeat(107)}`, 'engine.sock'], [`/${'x'.repeat(106)}`]],
     ['engine', 'socket_mode', ['0888', '66', '10660'], ['0777', '0000']],
     ['engine', 'blocks_in_flight', ['0', '9'], ['1', '8']],
+    ['engine', 'cpus', ['3-1', '1,1', '0-2,2', '1-', '-', '8192', '0;1', 'ALL'], ['all', '0', '8191', '0-3,8']],
     ['integrity', 'checksum', ['SHA256', 'blake3', 'false'], ['none']],
   ])('[%s] %s refuses %j and takes %j', (section, key, wrong, right) => {
     for (const value of wrong) expect(problemsOf(`[${section}]\n${key} = ${value}\n`), value).toHaveLength(1);
@@ -255,6 +259,30 @@ describe('totals', () => {
     expect(parse('', caged).engine).toMatchObject({ maxMemoryBytes: 256 * mib, handlesMax: 64, digestLanes: 16 });
     expect(problemsOf('[engine]\nmax_memory_mb = 1025', caged)[0]?.text).toContain('control group allows 1024');
     expect(problemsOf('', { ...small, memoryBytes: 256 * mib })[0]).toMatchObject({ line: 0 });
+  });
+});
+
+describe('processors', () => {
+  const caged = { ...machine, allowedCpus: [0, 1, 2, 3, 8, 9] };
+
+  test('that the process may not run on are named with those that it may', () => {
+    expect(problemsOf('[engine]\ncpus = 0-2,9', caged)).toEqual([]);
+    expect(problemsOf('\n[engine]\ncpus = 2-9', caged)).toMatchObject([
+      { line: 3, text: 'cpus names 4-7, but this process may run on 0-3,8-9' },
+    ]);
+  });
+
+  test('come back as text, and are read from the kernel', () => {
+    fc.assert(
+      fc.property(fc.uniqueArray(fc.integer({ min: 0, max: 300 }), { minLength: 1 }), (cpus) => {
+        const sorted = cpus.toSorted((a, b) => a - b);
+        expect(parseCpus(cpusText(sorted))).toEqual(sorted);
+      }),
+    );
+    const status = (text: string | null) => allowedCpus(() => text);
+    expect(status('Cpus_allowed:\tff\nCpus_allowed_list:\t0-3,6\n')).toEqual([0, 1, 2, 3, 6]);
+    expect(status(null)).toBeUndefined();
+    expect(machineFacts().allowedCpus?.length).toBeGreaterThanOrEqual(machineFacts().cores);
   });
 });
 
