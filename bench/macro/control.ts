@@ -147,7 +147,12 @@ async function idle(engine: EngineProcess): Promise<void> {
 export async function control(run: Run): Promise<Row[]> {
   const calls = run.quick ? callsQuick : callsFull;
   const streams = writingStreams;
-  const engine = await EngineProcess.start({ directory: run.place('control'), mode: 'default', streams });
+  const engine = await EngineProcess.start({
+    directory: run.place('control'),
+    mode: 'default',
+    streams,
+    settings: run.settings,
+  });
   const hosts: HostScript[] = [];
   try {
     const host = await engine.script();

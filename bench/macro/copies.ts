@@ -99,7 +99,7 @@ function engineSubject(run: Run, { engine, host, mode, method }: Copier): Subjec
 }
 
 async function startCopier(run: Run, mode: ModeName, bytes: number): Promise<Copier> {
-  const engine = await EngineProcess.start({ directory: run.place(`copy-${mode}`), mode });
+  const engine = await EngineProcess.start({ directory: run.place(`copy-${mode}`), mode, settings: run.settings });
   try {
     const backup = ['backup', ...lsu, '--image', 'source', '--date', 1, '--create-lsu', '--generate', bytes];
     await hostRun(engine, [...backup, ...dataArguments(run.data)], run.signal);

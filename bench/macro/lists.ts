@@ -132,7 +132,13 @@ export async function lists(run: Run): Promise<Row[]> {
   try {
     const start = async (slow: boolean): Promise<EngineProcess> => {
       const directory = run.place(slow ? 'list-slow' : 'list');
-      const engine = await EngineProcess.start({ directory, store, mode: 'default', env: slowEnv(slow) });
+      const engine = await EngineProcess.start({
+        directory,
+        store,
+        mode: 'default',
+        env: slowEnv(slow),
+        settings: run.settings,
+      });
       engines.push(engine);
       return engine;
     };

@@ -134,7 +134,12 @@ async function ofStreams(run: Run, load: Load): Promise<Row[]> {
     const subjects = [floor];
     for (const mode of run.modes) {
       run.check();
-      const engine = await EngineProcess.start({ directory: place(`mixed-${mode}`), mode, streams: load.streams });
+      const engine = await EngineProcess.start({
+        directory: place(`mixed-${mode}`),
+        mode,
+        streams: load.streams,
+        settings: run.settings,
+      });
       engines.push(engine);
       const kept = ['backup', ...lsu, '--image', 'kept', '--date', 1, '--create-lsu', '--streams', half];
       await hostRun(engine, [...kept, '--generate', load.bytesPerStream, ...dataArguments(run.data)], run.signal);

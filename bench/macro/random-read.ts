@@ -83,7 +83,12 @@ export async function randomReads(run: Run): Promise<Row[]> {
     const subjects: Subject[] = [floorSubject(run, directory, reads)];
     for (const mode of run.modes) {
       run.check();
-      const engine = await EngineProcess.start({ directory: run.place(`random-read-${mode}`), mode, streams: most });
+      const engine = await EngineProcess.start({
+        directory: run.place(`random-read-${mode}`),
+        mode,
+        streams: most,
+        settings: run.settings,
+      });
       engines.push(engine);
       const backup = ['backup', ...image, '--create-lsu', '--generate', imageBytes, '--streams', most];
       await hostRun(engine, [...backup, ...dataArguments(run.data)], run.signal);

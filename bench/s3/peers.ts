@@ -21,7 +21,7 @@ interface Peer {
   /** Exits with 0 where it is installed. */
   readonly probe: readonly string[];
   readonly integrity: string;
-  readonly env?: (port: number) => Record<string, string>;
+  readonly env?: (port: number) => NodeJS.ProcessEnv;
   put(endpoint: string, file: string, key: string): string[];
   get(endpoint: string, key: string, file: string): string[];
 }
@@ -32,7 +32,9 @@ const aws =
     AWS_REQUEST_CHECKSUM_CALCULATION: mode,
     AWS_RESPONSE_CHECKSUM_VALIDATION: mode,
   });
-const rcloneEnv = (port: number): Record<string, string> => ({
+const rcloneEnv = (port: number): NodeJS.ProcessEnv => ({
+  // Its HTTP client is its own: with a CA bundle for the SDK's it refuses to start.
+  AWS_CA_BUNDLE: undefined,
   RCLONE_CONFIG_NULL_TYPE: 's3',
   RCLONE_CONFIG_NULL_PROVIDER: 'Other',
   RCLONE_CONFIG_NULL_ENV_AUTH: 'true',
