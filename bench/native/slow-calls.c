@@ -1,7 +1,8 @@
 /*
  * slow-calls: to be preloaded; each call on files takes VAST_BENCH_SLOW_US microseconds longer, as on storage behind a
  * network: open and stat relative to a directory, pread, getdents64. The engine reaches its store by these; programs and
- * libraries are opened by whole paths, and are not slowed. close is not: NFS sends it without waiting.
+ * libraries are opened by whole paths, and are not slowed. close is not: NFS sends it without waiting; nor is a pread at the
+ * end of a file: NFS answers it from the size that it knows.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -60,8 +61,9 @@ API int statx(int dir, const char *path, int flags, unsigned mask, struct statx 
 }
 
 API ssize_t pread(int fd, void *bytes, size_t length, off_t at) {
-  wait_a_little();
-  return raw(SYS_pread64, fd, (long)bytes, (long)length, at, 0, 0);
+  const long result = raw(SYS_pread64, fd, (long)bytes, (long)length, at, 0, 0);
+  if (result > 0) wait_a_little();
+  return result;
 }
 
 API ssize_t pread64(int fd, void *bytes, size_t length, off64_t at) __attribute__((alias("pread")));

@@ -54,18 +54,23 @@ export function writeBytes(file: number, bytes: Uint8Array, position: number, pa
   if (bytes.length > 0) must(addon.writeBytes(file, bytes, bytes.length, position), 'write', path);
 }
 
-/** Bytes of the file from `position`, at most `max`. */
-export function readBytes(file: number, max: number, position: number, path: string): Buffer {
-  const bytes = Buffer.allocUnsafe(max);
+/** Bytes of the file from `position`, at most `max`; into `bytes`, which the caller may use again, or into new memory. */
+export function readBytes(
+  file: number,
+  max: number,
+  position: number,
+  path: string,
+  bytes: Buffer = Buffer.allocUnsafe(max),
+): Buffer {
   return bytes.subarray(0, must(addon.readBytes(file, bytes, max, position), 'read', path));
 }
 
 /** The beginning of a small file, null where there is none. One byte more than `max` tells that it is longer. */
-export function readWhole(dir: number, name: string, max: number, path: string): Buffer | null {
+export function readWhole(dir: number, name: string, max: number, path: string, into?: Buffer): Buffer | null {
   const file = openIfThere(dir, name, O_RDONLY, path);
   if (file < 0) return null;
   try {
-    return readBytes(file, max + 1, 0, path);
+    return readBytes(file, max + 1, 0, path, into);
   } finally {
     addon.closeFile(file);
   }

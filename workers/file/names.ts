@@ -98,9 +98,9 @@ export function nextNames(root: Root, arg: NamesArg): ReturnType<Store['nextName
 function lookAt(dir: number, name: string, arg: NamesArg): { name: string; meta: string | null } | null {
   for (let tries = 1; ; tries++) {
     try {
-      if (!isDirectory(dir, name)) return null;
       const meta = arg.meta ? readMeta(dir, `${name}/${metaName}`, `${arg.lsu ?? ''}/${name}`) : null;
-      return { name, meta };
+      // What has a meta is a directory.
+      return meta !== null || isDirectory(dir, name) ? { name, meta } : null;
     } catch (error) {
       if (!isErrno(error, errno.ESTALE) || tries === staleTriesMax) throw error;
     }

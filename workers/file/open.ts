@@ -28,9 +28,12 @@ type OpenArg = Parameters<Store['openImage']>[0];
 type ReopenArg = Parameters<Store['reopenImage']>[0];
 type StatArg = Parameters<Store['statImage']>[0];
 
+/** One per thread is enough: its text is taken out at once. A new one for each meta is a quarter of a megabyte of garbage. */
+const metaBytes = Buffer.alloc(metaBytesMax + 1);
+
 /** Text of an image.meta below `dir`; null where there is none. */
 export function readMeta(dir: number, name: string, path: string): string | null {
-  const bytes = readWhole(dir, name, metaBytesMax, path);
+  const bytes = readWhole(dir, name, metaBytesMax, path, metaBytes);
   return bytes === null ? null : metaText(bytes);
 }
 
