@@ -9,6 +9,7 @@ export class Account {
   digestNs = 0;
   /** Requests over the network that were sent again, and pieces that were read again for their checksums' sake. */
   retries = 0;
+  #failed = false;
   /** The plug-in's own account, from CLOSE. */
   hostWaitNs = 0;
   slotWaitNs = 0;
@@ -25,6 +26,7 @@ export class Account {
     this.cpuNs += result.cpuNs;
     this.deviceNs += result.wallNs;
     this.retries += result.retries;
+    if (result.result < 0) this.#failed = true;
   }
   digest(result: LaneResult): void {
     this.cpuNs += result.cpuNs;
@@ -33,6 +35,11 @@ export class Account {
   moved(bytes: number, now: number): void {
     this.bytes += bytes;
     this.movedAt = now;
+  }
+
+  /** No order failed, not even once: nothing of this image's memory is left in the hands of the kernel. */
+  get clean(): boolean {
+    return !this.#failed && this.retries === 0;
   }
 
   /** One line's worth: bytes, seconds, GB/s, CPU-s/GB, waits in seconds. */

@@ -35,10 +35,12 @@ const repeatable: ReadonlySet<Op> = new Set<Op>([
 /** A payload order, tried again while the storage says that it will recover. The last result counts. */
 export async function runOrder(lanes: PayloadLanes, order: LaneOrder, handle: number): Promise<LaneResult> {
   let result = await lanes.run(order, handle);
+  let again = 0;
   if (result.result >= 0 || !repeatable.has(order.op)) return result;
   const backoff = newBackoff();
   while (result.result < 0 && classify(result.result).kind === 'again' && (await pause(backoff))) {
     result = await lanes.run(order, handle);
+    again++;
   }
-  return result;
+  return { ...result, retries: result.retries + again };
 }

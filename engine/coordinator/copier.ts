@@ -15,7 +15,7 @@ import type { Link } from '../intake/link.ts';
 import { runOrder } from './again.ts';
 import { type Context, chunkBytes } from './context.ts';
 import { crcOf, type ImageKey } from './image-info.ts';
-import { openArena, slotBytesMin } from './memory.ts';
+import { slotBytesMin } from './memory.ts';
 import { closeRead, openForRead, type ReadTarget, readRange } from './read-target.ts';
 import { readSurely } from './reread.ts';
 import { ioFailure } from './storage.ts';
@@ -142,7 +142,7 @@ async function copyThroughLanes(
 ): Promise<void> {
   const shape = await ctx.memory.claim(link.id, 'read', { slots: 1, slotBytes: slotBytesMin }, () => undefined);
   try {
-    const arena = openArena(shape);
+    const arena = ctx.memory.open(shape, link.peer);
     try {
       for (let at = 0; at < size; at += shape.slotBytes) {
         demandClient(link, target);

@@ -216,6 +216,7 @@ export class Engine implements LinkEvents, SessionHost {
     });
     const drained = await Promise.race([quiet, late]);
     clearTimeout(timer);
+    this.shared.memory.close();
     const pools = [this.io, this.digest, ...this.servers.all.flatMap(poolsOf)];
     const stopped = await Promise.all(pools.map((pool) => pool.stop(left())));
     return drained && stopped.every(Boolean);

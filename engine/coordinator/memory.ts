@@ -1,7 +1,9 @@
 /** Arenas under the budget: waits in order, gives up with a text that names the setting, asks big holders to shrink. */
 import { addon } from '../../native/addon/index.ts';
 import { Failed, status } from '../core/errors.ts';
+import type { Peer } from '../intake/link.ts';
 import type { Budget } from '../transfer/budget.ts';
+import { KeptArenas } from './kept-arenas.ts';
 
 export type MemoryKind = 'read' | 'write';
 
@@ -23,31 +25,20 @@ interface Waiter {
 /** The smallest slot that the budget hands out. */
 export const slotBytesMin = 4 * 1024 * 1024;
 
-export function openArena(shape: ArenaShape): Arena {
-  const { slots, slotBytes } = shape;
-  const id = addon.arenaOpen(slots * slotBytes);
-  if (id < 0) throw new Failed(status.ENOMEM, `no memory for ${slots} slots of ${slotBytes} bytes: errno ${-id}`, id);
-  return { id, slots, slotBytes };
-}
-
-/** Where it can be done without: null when the system has none. */
-export function tryOpenArena(shape: ArenaShape): Arena | null {
-  const id = addon.arenaOpen(shape.slots * shape.slotBytes);
-  return id < 0 ? null : { id, slots: shape.slots, slotBytes: shape.slotBytes };
-}
-
 export class Memory {
   readonly #budget: Budget;
   readonly #waitSeconds: number;
   readonly #now: () => number;
   readonly #waiters = new Map<number, Waiter>();
   readonly #holders = new Map<number, (target: ArenaShape) => void>();
+  readonly #kept: KeptArenas;
   #timer: NodeJS.Timeout | null = null;
 
   constructor(budget: Budget, waitSeconds: number, now: () => number) {
     this.#budget = budget;
     this.#waitSeconds = waitSeconds;
     this.#now = now;
+    this.#kept = new KeptArenas(addon, now);
   }
 
   get waiting(): number {
@@ -55,6 +46,53 @@ export class Memory {
   }
   usedBytes(kind: MemoryKind): number {
     return this.#budget.used(kind);
+  }
+
+  /** Of images that have ended: it belongs to nobody, and goes first. */
+  get keptBytes(): number {
+    return this.#kept.bytes;
+  }
+
+  /** What was granted, as memory for this client. Throws Failed when the system has none. */
+  open(shape: ArenaShape, peer: Peer): Arena {
+    const { slots, slotBytes } = shape;
+    const id = this.#open(slots * slotBytes, peer);
+    if (id < 0) throw new Failed(status.ENOMEM, `no memory for ${slots} slots of ${slotBytes} bytes: errno ${-id}`, id);
+    return { id, slots, slotBytes };
+  }
+
+  /** Where it can be done without: null when the system has none. */
+  tryOpen(shape: ArenaShape, peer: Peer): Arena | null {
+    const { slots, slotBytes } = shape;
+    const id = this.#open(slots * slotBytes, peer);
+    return id < 0 ? null : { id, slots, slotBytes };
+  }
+
+  /** An arena of this shape is ready for the client. */
+  isReady(shape: ArenaShape, peer: Peer): boolean {
+    return this.#kept.has(shape.slots * shape.slotBytes, peer);
+  }
+
+  /** The image has ended. `from`: its client, where its memory may be handed on; null: it is given back to the system. */
+  giveBack({ id, slots, slotBytes }: Arena, from: Peer | null): void {
+    if (from === null) addon.arenaClose(id);
+    else this.#kept.keep(id, slots * slotBytes, from);
+  }
+
+  /** The engine stops. */
+  close(): void {
+    this.#kept.close();
+  }
+
+  #open(bytes: number, peer: Peer): number {
+    const kept = this.#kept.take(bytes, peer);
+    this.#trim();
+    return kept ?? addon.arenaOpen(bytes);
+  }
+
+  /** What is held and what is kept stay within max_memory together. */
+  #trim(): void {
+    this.#kept.trim(Math.max(0, this.#budget.totalBytes - this.#budget.used('read') - this.#budget.used('write')));
   }
 
   /** Waits for memory in order. Throws Failed (busy) after arena_wait_s. `shrink` may be called later, any time. */
@@ -91,6 +129,7 @@ export class Memory {
     this.#waiters.delete(id);
     this.#holders.delete(id);
     this.#budget.release(id);
+    this.#trim();
     waiter?.reject(new Failed(status.EABORT, 'given up while waiting for memory'));
     this.#serve();
   }

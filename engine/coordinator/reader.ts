@@ -18,7 +18,7 @@ import { Account } from './account.ts';
 import { runOrder } from './again.ts';
 import { type Context, chunkBytes } from './context.ts';
 import { defOf, type ImageInfo } from './image-info.ts';
-import { type Arena, openArena, slotBytesMin, tryOpenArena } from './memory.ts';
+import { type Arena, type ArenaShape, slotBytesMin } from './memory.ts';
 import { closeRead, openForRead, type ReadTarget, readRange } from './read-target.ts';
 import { readSurely } from './reread.ts';
 import { ioFailure } from './storage.ts';
@@ -126,18 +126,22 @@ export class ImageReader {
     await closeRead(this.#ctx, this.target);
   }
 
-  dropArena(): void {
-    if (this.#arena !== null) addon.arenaClose(this.#arena.id);
+  /** `mayKeep`: another image may have it. */
+  dropArena(mayKeep: boolean): void {
+    if (this.#arena !== null) this.#ctx.memory.giveBack(this.#arena, mayKeep ? this.#link.peer : null);
     if (this.#next !== null) addon.arenaClose(this.#next.id);
   }
 
   async #begin(): Promise<ReadPlan> {
     const { memory } = this.#ctx;
-    const shape = await memory.claim(this.#link.id, 'read', { slots: 1, slotBytes: slotBytesMin }, () =>
-      this.#giveBack(),
-    );
+    const { peer } = this.#link;
+    const small = { slots: 1, slotBytes: slotBytesMin };
+    // The read-ahead arena costs nothing where it is ready.
+    const ahead = this.target.meta.size > slotBytesMin ? this.#aheadShape() : null;
+    const want = ahead !== null && memory.isReady(ahead, peer) ? ahead : small;
+    const shape = await memory.claim(this.#link.id, 'read', want, () => this.#giveBack());
     try {
-      this.#arena = openArena(shape);
+      this.#arena = memory.open(shape, peer);
     } catch (error) {
       memory.release(this.#link.id);
       throw error;
@@ -299,13 +303,17 @@ export class ImageReader {
 
   // --- the arena grows once a reader is sequential, and shrinks when others wait ----------------------------------------
 
-  #grow(): void {
+  #aheadShape(): ArenaShape | null {
     const { blockBytes, readAheadBytes } = this.#ctx.settings;
-    if (readAheadBytes === 0) return;
-    const want = { slots: Math.ceil(readAheadBytes / blockBytes) + 1, slotBytes: blockBytes };
+    return readAheadBytes === 0 ? null : { slots: Math.ceil(readAheadBytes / blockBytes) + 1, slotBytes: blockBytes };
+  }
+
+  #grow(): void {
+    const want = this.#aheadShape();
+    if (want === null) return;
     const shape = this.#ctx.memory.grow(this.#link.id, want);
     if (shape === null || this.#plan === null || this.#arena === null) return;
-    this.#next = tryOpenArena(shape);
+    this.#next = this.#ctx.memory.tryOpen(shape, this.#link.peer);
     if (this.#next === null) this.#ctx.memory.shrunk(this.#link.id, this.#arena);
     else this.#do(this.#plan.hold(true));
   }
@@ -317,7 +325,7 @@ export class ImageReader {
       return;
     }
     if (this.#arena.slots * this.#arena.slotBytes <= slotBytesMin) return;
-    this.#next = tryOpenArena({ slots: 1, slotBytes: slotBytesMin });
+    this.#next = this.#ctx.memory.tryOpen({ slots: 1, slotBytes: slotBytesMin }, this.#link.peer);
     if (this.#next !== null) this.#do(this.#plan.hold(true));
   }
 

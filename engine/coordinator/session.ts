@@ -94,8 +94,10 @@ export class Session {
       await this.#calls?.end();
     } finally {
       await this.#endImage(why).finally(() => {
-        this.writer?.slots.drop();
-        this.reader?.dropArena();
+        // Only a connection that its client closed is nobody's: else a child of the client may hold it.
+        const mayKeep = (image: ImageWriter | ImageReader): boolean => this.link.closedByPeer && image.account.clean;
+        this.writer?.slots.drop(mayKeep(this.writer));
+        this.reader?.dropArena(mayKeep(this.reader));
         memory.release(this.link.id);
         tokens.release(this.link.id);
       });

@@ -8,7 +8,7 @@ import type { ImageCall } from '../image/lifecycle.ts';
 import type { Link } from '../intake/link.ts';
 import type { Context, ServerContext } from './context.ts';
 import { demandMove, type ImageKey } from './image-info.ts';
-import { type ArenaShape, openArena } from './memory.ts';
+import type { ArenaShape } from './memory.ts';
 import { type Alive, closeTarget, createTarget, dropClaim, reopenTarget, type WriteTarget } from './write-target.ts';
 import { ImageWriter } from './writer.ts';
 
@@ -93,7 +93,7 @@ async function openWriter(
   const { ctx, target } = await open();
   try {
     demandClient(link, key);
-    const writer = new ImageWriter(ctx, link, target, openArena(shape));
+    const writer = new ImageWriter(ctx, link, target, ctx.memory.open(shape, link.peer));
     ctx.open.setWriter(key.id, writer);
     return writer;
   } catch (error) {

@@ -131,6 +131,7 @@ export function statusReport(engine: ReportSource, log: { dropped: number; failu
     memory: {
       budgetBytes: config.engine.maxMemoryBytes,
       usedBytes: memory.usedBytes('write') + memory.usedBytes('read'),
+      keptBytes: memory.keptBytes,
       waiting: memory.waiting,
     },
     handles: { open: jobs.length, max: config.engine.handlesMax },

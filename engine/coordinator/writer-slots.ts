@@ -8,7 +8,7 @@ import { encodeFrame, type FrameOf, frame } from '../core/wire.ts';
 import type { Link } from '../intake/link.ts';
 import { Ledger } from '../transfer/ledger.ts';
 import type { Context } from './context.ts';
-import { type Arena, type ArenaShape, tryOpenArena } from './memory.ts';
+import type { Arena, ArenaShape } from './memory.ts';
 
 /** Slots are made ready in steps, so that a lane that does it is soon free for payload again. */
 const populateBytes = 16 * 1024 * 1024;
@@ -68,7 +68,7 @@ export class WriterSlots {
   begin(): void {
     if (this.#link.ended) return;
     this.#begun = true;
-    const smaller = this.#shrinkTo === null ? null : tryOpenArena(this.#shrinkTo);
+    const smaller = this.#shrinkTo === null ? null : this.#open(this.#shrinkTo);
     this.#shrinkTo = null;
     if (smaller !== null) {
       // Asked for before the client has seen an arena: it never sees the bigger one.
@@ -158,10 +158,14 @@ export class WriterSlots {
     this.#closed = true;
   }
 
-  /** After everything has ended and with the link gone: nobody touches the arena any more. */
-  drop(): void {
-    addon.arenaClose(this.#arena.id);
+  /** After everything has ended and with the link gone: nobody touches the arena any more. `mayKeep`: another image may have it. */
+  drop(mayKeep: boolean): void {
+    this.#ctx.memory.giveBack(this.#arena, mayKeep ? this.#link.peer : null);
     if (this.#next !== null) addon.arenaClose(this.#next.id);
+  }
+
+  #open(shape: ArenaShape): Arena | null {
+    return this.#ctx.memory.tryOpen(shape, this.#link.peer);
   }
 
   #take(arena: Arena): void {
@@ -198,7 +202,7 @@ export class WriterSlots {
     const to = this.#shrinkTo;
     if (to === null || this.#next !== null || !this.#begun || this.#closed || !this.#ledger.allFree) return;
     this.#shrinkTo = null;
-    this.#next = tryOpenArena(to);
+    this.#next = this.#open(to);
     // Without memory for the smaller one the old one goes on.
     if (this.#next === null) this.#creditAll();
     else this.#pass(this.#next);

@@ -42,6 +42,8 @@ export class Link {
   /** Job name from HELLO: goes into every line about this connection. */
   job = '';
   server = '';
+  /** It ended by the client's own close, in all processes that had it. */
+  closedByPeer = false;
   /** The call that waits for its reply; 0: none. */
   #callId = 0;
   #callType = 0;
@@ -63,7 +65,10 @@ export class Link {
     addon.peerCredentials(this.#descriptor(), ids);
     this.peer = { pid: ids[0] as number, uid: ids[1] as number, gid: ids[2] as number };
     socket.on('data', (chunk: Buffer) => this.#receive(chunk));
-    socket.on('close', () => this.#end('the host program closed the connection'));
+    socket.on('close', () => {
+      if (!this.#ended) this.closedByPeer = true;
+      this.#end('the host program closed the connection');
+    });
     socket.on('error', (error) => this.#end(`the connection failed: ${error.message}`));
     socket.on('drain', () => this.#pump());
     // bptm forks, and its children keep the descriptor: the end of the socket is not the end of the process.

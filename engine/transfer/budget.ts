@@ -68,6 +68,10 @@ export class Budget {
     this.#classMax = options.totalBytes - Math.ceil(options.totalBytes / 4);
   }
 
+  get totalBytes(): number {
+    return this.#options.totalBytes;
+  }
+
   used(kind: BudgetKind): number {
     return this.#used[kind];
   }

@@ -242,6 +242,8 @@ int64_t arenaSend(int socket, const uint8_t* frame, size_t length, int32_t arena
 
 int64_t arenaClose(int32_t arena) { return arenas.close(arena); }
 
+int64_t arenaRenew(int32_t arena) { return arenas.renew(arena); }
+
 int64_t arenaPeek(int32_t arena, uint64_t offset, uint8_t* out, size_t length) {
   const Ref<Arena> a = getArena(arena);
   if (!a) return -EBADF;

@@ -43,6 +43,7 @@ int64_t arenaPopulate(int32_t arena, uint64_t offset, uint64_t length);
 int64_t arenaMakeHuge(int32_t arena, uint64_t offset, uint64_t length);
 int64_t arenaSend(int socket, const uint8_t* frame, size_t length, int32_t arena);
 int64_t arenaClose(int32_t arena);
+int64_t arenaRenew(int32_t arena);
 int64_t arenaPeek(int32_t arena, uint64_t offset, uint8_t* out, size_t length);
 int64_t arenaPoke(int32_t arena, uint64_t offset, const uint8_t* bytes, size_t length);
 

@@ -43,6 +43,12 @@ Napi::Value close(const Napi::CallbackInfo& info) {
   return args.failed() ? args.thrown() : args.number(arenaClose(arena));
 }
 
+Napi::Value renew(const Napi::CallbackInfo& info) {
+  Args args(info);
+  const int32_t arena = args.id(0);
+  return args.failed() ? args.thrown() : args.number(arenaRenew(arena));
+}
+
 Napi::Value peek(const Napi::CallbackInfo& info) {
   Args args(info);
   const int32_t arena = args.id(0);
@@ -107,6 +113,7 @@ void exportArena(Napi::Env env, Napi::Object exports) {
   add<makeHuge>(env, exports, "arenaMakeHuge");
   add<send>(env, exports, "arenaSend");
   add<close>(env, exports, "arenaClose");
+  add<renew>(env, exports, "arenaRenew");
   add<peek>(env, exports, "arenaPeek");
   add<poke>(env, exports, "arenaPoke");
   add<bytes>(env, exports, "arenaBytes");

@@ -163,6 +163,8 @@ export interface Addon {
   arenaSend(socket: number, frame: Uint8Array, arena: number): number;
   /** Drops the engine's reference; memory goes when no call uses it. */
   arenaClose(arena: number): number;
+  /** The same arena under another id, while no call uses it (−EBUSY): a late order with the old one finds nothing. */
+  arenaRenew(arena: number): number;
   /** Its size; −EBADF when it is not open. */
   arenaBytes(arena: number): number;
   /**

@@ -96,6 +96,25 @@ class Table {
     return Ref<T>(entry->object);
   }
 
+  /**
+   * The same object under another id, when nobody uses it at this moment: whoever still has the old one finds nothing.
+   * −EBUSY: somebody does. −EBADF for an id that is not open. When it cannot be put again it is released.
+   */
+  int32_t renew(int32_t id) {
+    T* object;
+    {
+      const Guard guard(mutex_);
+      Entry* entry = find(id);
+      if (entry == nullptr) return -EBADF;
+      // References are only taken under this lock: the table's own one stays the only one.
+      if (entry->object->references.load(std::memory_order_acquire) != 1) return -EBUSY;
+      object = take(entry);
+    }
+    const int32_t again = put(object);
+    if (again < 0) (void)release(object);
+    return again;
+  }
+
   /** Forgets the id and gives the table's reference back. −EBADF for an id that is not open. */
   int close(int32_t id) {
     T* object;
@@ -103,13 +122,7 @@ class Table {
       const Guard guard(mutex_);
       Entry* entry = find(id);
       if (entry == nullptr) return -EBADF;
-      object = entry->object;
-      entry->object = nullptr;
-      const uint32_t index = static_cast<uint32_t>(entry - entries_);
-      if (freeCount_ == 0) freeFirst_ = index;
-      else entries_[freeLast_].next = index;
-      freeLast_ = index;
-      ++freeCount_;
+      object = take(entry);
     }
     return release(object);
   }
@@ -129,6 +142,18 @@ class Table {
     Entry* entry = &entries_[static_cast<uint32_t>(id) & (capacity - 1)];
     if (entry->object == nullptr || entry->generation != static_cast<uint32_t>(id) >> indexBits) return nullptr;
     return entry;
+  }
+
+  /** Frees the entry. Caller holds the lock. */
+  T* take(Entry* entry) {
+    T* object = entry->object;
+    entry->object = nullptr;
+    const uint32_t index = static_cast<uint32_t>(entry - entries_);
+    if (freeCount_ == 0) freeFirst_ = index;
+    else entries_[freeLast_].next = index;
+    freeLast_ = index;
+    ++freeCount_;
+    return object;
   }
 
   Mutex mutex_;

@@ -198,15 +198,15 @@ void arenas() {
   EQUAL(callOffset(Call::madvise, 0), collapseAdvice);
   EQUAL(callOffset(Call::madvise, 1), populateAdvice);
   script(Call::madvise, nullptr, 0);
-  EQUAL(arenaMakeHuge(arena, 0, 6 << 20), 0);  // only the first page of three: the others were tried
+  EQUAL(arenaMakeHuge(arena, 0, 10 << 20), 0);  // somebody has touched the first and the last, two were tried
   EQUAL(callsMade(Call::madvise), 1);
-  EQUAL(arenaMakeHuge(arena, 0, 6 << 20), 0);
-  EQUAL(arenaMakeHuge(arena, (6 << 20) + 4096, (4 << 20) - 8192), 0);  // no whole one fits
+  EQUAL(arenaMakeHuge(arena, 0, 10 << 20), 0);
+  EQUAL(arenaMakeHuge(arena, (10 << 20) + 4096, (4 << 20) - 8192), 0);  // no whole one fits
   EQUAL(callsMade(Call::madvise), 1);
   EQUAL(arenaMakeHuge(arena, 15 << 20, 2 << 20), -EFAULT);
   script(Call::madvise, {fails(EINVAL)});
-  EQUAL(arenaMakeHuge(arena, 6 << 20, 2 << 20), 0);
-  EQUAL(arenaMakeHuge(arena, 8 << 20, 2 << 20), 0);
+  EQUAL(arenaMakeHuge(arena, 10 << 20, 2 << 20), 0);
+  EQUAL(arenaMakeHuge(arena, 12 << 20, 2 << 20), 0);
   EQUAL(callsMade(Call::madvise), 1);
   pretendPopulate(true, false);
   script(Call::madvise, {fails(EINVAL)});
@@ -219,7 +219,17 @@ void arenas() {
   EQUAL(seen, mark);
   script(Call::madvise, nullptr, 0);
   pretendPopulate(true, true);
-  EQUAL(arenaClose(arena), 0);
+  {
+    const Ref<Arena> used = getArena(arena);
+    EQUAL(arenaRenew(arena), -EBUSY);
+  }
+  const auto renewed = static_cast<int32_t>(arenaRenew(arena));
+  TRUE(renewed > 0 && renewed != arena);
+  EQUAL(arenaPeek(arena, 9 << 20, &seen, 1), -EBADF);
+  EQUAL(arenaRenew(arena), -EBADF);
+  EQUAL(arenaPeek(renewed, 9 << 20, &seen, 1), 1);
+  EQUAL(seen, mark);
+  EQUAL(arenaClose(renewed), 0);
   const int64_t live = Arena::live.load();
   script(Call::memfd, {fails(ENFILE)});
   EQUAL(arenaOpen(4096), -ENFILE);
