@@ -43,6 +43,10 @@ export class KeptArenas {
     this.#now = now;
   }
 
+  get arenas(): number {
+    return this.#kept.length;
+  }
+
   get bytes(): number {
     return this.#kept.reduce((sum, { bytes }) => sum + bytes, 0);
   }

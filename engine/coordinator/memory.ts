@@ -49,8 +49,9 @@ export class Memory {
   }
 
   /** Of images that have ended: it belongs to nobody, and goes first. */
-  get keptBytes(): number {
-    return this.#kept.bytes;
+  get kept(): { arenas: number; bytes: number } {
+    const { arenas, bytes } = this.#kept;
+    return { arenas, bytes };
   }
 
   /** What was granted, as memory for this client. Throws Failed when the system has none. */

@@ -131,7 +131,8 @@ export function statusReport(engine: ReportSource, log: { dropped: number; failu
     memory: {
       budgetBytes: config.engine.maxMemoryBytes,
       usedBytes: memory.usedBytes('write') + memory.usedBytes('read'),
-      keptBytes: memory.keptBytes,
+      keptArenas: memory.kept.arenas,
+      keptBytes: memory.kept.bytes,
       waiting: memory.waiting,
     },
     handles: { open: jobs.length, max: config.engine.handlesMax },

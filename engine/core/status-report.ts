@@ -12,7 +12,7 @@ export interface StatusReport {
     startedAt: string;
     draining: boolean;
   };
-  memory: { budgetBytes: number; usedBytes: number; keptBytes: number; waiting: number };
+  memory: { budgetBytes: number; usedBytes: number; keptArenas: number; keptBytes: number; waiting: number };
   handles: { open: number; max: number };
   jobs: StatusJob[];
   servers: StatusServer[];

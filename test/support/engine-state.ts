@@ -71,9 +71,13 @@ export async function settled(engine: TestEngine, from: Baseline, left: RegExp |
     return false;
   };
   await until(async () => (await clean()) || late(last));
-  const held = () => ({ arenas: arenas(engine.pid), files: openImageFiles(engine), sockets: sockets(engine.pid) });
-  await until(() => {
-    const now = held();
+  const held = async () => {
+    const { keptArenas } = (await engine.status()).memory;
+    const open = arenas(engine.pid) - keptArenas;
+    return { arenas: open, files: openImageFiles(engine), sockets: sockets(engine.pid) };
+  };
+  await until(async () => {
+    const now = await held();
     return (now.arenas === 0 && now.files.length === 0 && now.sockets <= from.sockets) || late(now);
   });
   expect(leftovers(engine.store).filter((path) => left === null || !left.test(path))).toEqual([]);
