@@ -57,8 +57,10 @@ export async function hostSample(
   const accounting = new Accounting([engine.pid]);
   const told = (await hostRun(engine, [...args, '--json'], signal)) as unknown as Told;
   const { hostProgram, engine: engineCpu, rest } = accounting.end(told.cpu_user_s + told.cpu_system_s);
+  const rate = told.bytes / told.seconds;
+  if (!Number.isFinite(rate)) throw new Error(`vast-ost-host ${args.join(' ')}: it told no bytes and seconds`);
   return {
-    value: told.bytes / told.seconds,
+    value: rate,
     seconds: told.seconds,
     bytes: told.bytes,
     cpu: { hostProgram, engine: engineCpu, rest },

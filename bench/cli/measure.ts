@@ -15,7 +15,7 @@ import { toolVersions } from '../conditions/tools.ts';
 import { LiveRun } from '../live-run.ts';
 import type { Part } from '../macro/index.ts';
 import { noisyReasons } from '../result/noisy.ts';
-import { type Conditions, type Micro, type Result, resultSchema, schemaName } from '../result/schema.ts';
+import { type Conditions, type Micro, type Result, resultSchema, type Soak, schemaName } from '../result/schema.ts';
 import type { BucketTarget } from '../run-context.ts';
 import { BucketPlace } from '../workplace/bucket.ts';
 import { DirectoryPlace, leftOvers, requireDirectory } from '../workplace/directory.ts';
@@ -37,6 +37,7 @@ export interface Measured {
 /** What is measured within the run. */
 export interface Work {
   readonly parts: readonly Part[];
+  soak?(run: LiveRun): Promise<Soak>;
   micro?(run: LiveRun): Promise<Micro[]>;
 }
 
@@ -69,7 +70,7 @@ function needOf(options: RunOptions): SpaceNeed {
 }
 
 /** Where the target is not the user's own: the checkout's directory for what is built, or one for temporary things. */
-async function ownDirectory(): Promise<string> {
+export async function ownDirectory(): Promise<string> {
   const path = programs().packageTop === null ? join(top, 'build') : process.cwd();
   await mkdir(path, { recursive: true });
   return path;
@@ -173,6 +174,7 @@ export async function measure(
       crcRate: done.alone?.crcRate ?? null,
       digestRate: done.alone?.digestRate ?? null,
       micro: done.micro,
+      soak: done.soak,
       stalls,
     });
     return { result, code: done.code, failure: done.failure };
@@ -186,15 +188,17 @@ export async function measure(
 interface Done {
   readonly alone: Alone | null;
   readonly micro: Micro[];
+  readonly soak: Soak | null;
   readonly cut: string | null;
   readonly code: number;
   readonly failure: Error | null;
 }
 
 /** Ends early by a limit, a signal or a failure: rows that were taken until then stay in the run. */
-async function takeAll(run: LiveRun, { parts, micro }: Work, progress: Progress): Promise<Done> {
+async function takeAll(run: LiveRun, { parts, micro, soak }: Work, progress: Progress): Promise<Done> {
   let alone: Alone | null = null;
   let measured: Micro[] = [];
+  let soaked: Soak | null = null;
   try {
     progress.expect(parts.reduce((sum, part) => sum + part.points(run), 0));
     progress.step({ what: 'what one core does alone' });
@@ -207,14 +211,16 @@ async function takeAll(run: LiveRun, { parts, micro }: Work, progress: Progress)
       run.check();
       await part.rows(run);
     }
-    return { alone, micro: measured, cut: null, code: 0, failure: null };
+    if (soak !== undefined) soaked = await soak(run);
+    run.check();
+    return { alone, micro: measured, soak: soaked, cut: null, code: 0, failure: null };
   } catch (error) {
     const reason: unknown = run.signal.aborted ? run.signal.reason : error;
     const why = reason instanceof Error ? reason : new Error(String(reason));
     const code = why instanceof CutShort ? why.code : 1;
     const failure = why instanceof CutShort ? null : why;
     const cut = failure === null ? why.message : `failed after ${minutes(run.elapsed())}: ${why.message.slice(0, 500)}`;
-    return { alone, micro: measured, cut, code, failure };
+    return { alone, micro: measured, soak: soaked, cut, code, failure };
   } finally {
     run.end();
   }

@@ -134,7 +134,12 @@ export interface RunOptions {
 
 /** Throws BenchError with code 2, which names the option and what it can be. */
 export function runOptions(raw: unknown): RunOptions {
-  const read = rawOptions.parse(raw);
+  const parsed = rawOptions.safeParse(raw);
+  if (!parsed.success) {
+    const first = parsed.error.issues[0];
+    throw new BenchError(`option ${first?.path.join('.')}: ${first?.message}`, 2);
+  }
+  const read = parsed.data;
   const store = read.store ?? (read.target?.kind === 's3' ? 's3' : 'file');
   if (read.target?.kind === 's3' && store === 'file')
     throw new BenchError('--store file: the target is a bucket; leave --store out', 2);

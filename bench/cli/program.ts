@@ -1,6 +1,5 @@
 /** The commands of the bench and their options. What each does is in a file of its own, loaded when it runs. */
 import { Command, CommanderError } from 'commander';
-import { ZodError } from 'zod';
 import { BenchError } from '../bench-error.ts';
 import { ResultFileError } from '../result/read.ts';
 import type { BenchIo } from './io.ts';
@@ -119,6 +118,26 @@ function addLimits(program: Command, does: (work: () => Promise<number>) => Prom
     .action((options: unknown) => does(async () => (await import('./limits.ts')).benchLimits(options, io)));
 }
 
+function addDiscard(
+  program: Command,
+  does: (work: () => Promise<number>) => Promise<void>,
+  given: readonly string[],
+  io: BenchIo,
+): void {
+  program
+    .command('discard')
+    .description('the engine without a device: orders, copies and sums alone')
+    .option('--block <mib,…>', 'block_size_mb of the engine, beside 64')
+    .option('--streams <n,…>', 'jobs at the same time (1,4,16)')
+    .option('--alternations <n>', 'rounds that count (7; with --quick 2)')
+    .option('--warm-ups <n>', 'rounds before them (1)')
+    .option('--quick', 'fewer orders and rounds')
+    .option('--out <dir>', 'where the results are written')
+    .action((options: unknown) =>
+      does(async () => (await import('./run.ts')).runDiscard(runOptions(options), given, io)),
+    );
+}
+
 /** Runs a command line (without node and script); gives the exit code. Never throws for what a user can do. */
 export async function runProgram(args: readonly string[], version: string, io: BenchIo): Promise<number> {
   let code = 0;
@@ -133,6 +152,7 @@ export async function runProgram(args: readonly string[], version: string, io: B
   addRun(program, does, args, io);
   addFiles(program, does, io);
   addLimits(program, does, io);
+  addDiscard(program, does, args, io);
   addClean(program, does, io);
   try {
     await program.parseAsync([...args], { from: 'user' });
@@ -150,10 +170,6 @@ function tell(error: unknown, io: BenchIo): number {
   }
   if (error instanceof ResultFileError) {
     io.fail(error.message);
-    return usageCode;
-  }
-  if (error instanceof ZodError) {
-    io.fail(error.issues.map(({ path, message }) => `--${path.join('.')}: ${message}`).join('; '));
     return usageCode;
   }
   throw error;

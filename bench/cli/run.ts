@@ -4,13 +4,15 @@ import { join, resolve } from 'node:path';
 import { programs } from '../../scripts/programs/places.ts';
 import { top } from '../../scripts/steps.ts';
 import { BenchError } from '../bench-error.ts';
-import { partsOf } from '../macro/index.ts';
+import { type Part, partsOf } from '../macro/index.ts';
 import { csv } from '../result/csv.ts';
 import { writeWhole } from '../result/files.ts';
-import type { Result, Row } from '../result/schema.ts';
+import type { Result, Row, Soak } from '../result/schema.ts';
+import type { Run } from '../run-context.ts';
+import { soakText } from '../soak/trend.ts';
 import { textReport } from '../text-report.ts';
 import type { BenchIo } from './io.ts';
-import { measure } from './measure.ts';
+import { measure, type Work } from './measure.ts';
 import type { RunOptions } from './options.ts';
 
 /** Where results go: beside the others in a checkout, where one stands with a package. */
@@ -44,21 +46,40 @@ function doneText({ rows, startedAt }: Result): string {
 }
 
 export async function runBench(options: RunOptions, given: readonly string[], io: BenchIo): Promise<number> {
-  const out = outDirectory(options.out);
+  const { soakHours } = options;
+  if (soakHours !== null) {
+    const soak = async (run: Run): Promise<Soak> => (await import('../soak/rounds.ts')).soak(run, soakHours);
+    return carryOut(options, { parts: [], soak }, given, io);
+  }
   const parts = options.macro ? partsOf(options.store, options.workloads) : [];
   if (options.macro && parts.length === 0) {
-    throw new BenchError(
-      `--workloads ${options.workloads?.join(',')}: none of them is measured on --store ${options.store}`,
-      2,
-    );
+    const asked = options.workloads?.join(',');
+    throw new BenchError(`--workloads ${asked}: none of them is measured on --store ${options.store}`, 2);
   }
-  const { result, code, failure } = await measure(options, { parts }, io.progress, given);
-  if (result.rows.length > 0 || result.micro.length > 0) {
+  return carryOut(options, { parts }, given, io);
+}
+
+/** The engine without a device: what coordinator, rings, copies and sums carry. */
+export function runDiscard(options: RunOptions, given: readonly string[], io: BenchIo): Promise<number> {
+  const part: Part = {
+    workloads: ['orders', 'write', 'restore'],
+    store: 'file',
+    points: ({ streams, blocks }) => 1 + streams.length * new Set([64 << 20, ...blocks]).size,
+    rows: async (run) => (await import('../discard/rows.ts')).discardRows(run),
+  };
+  return carryOut({ ...options, macro: false, micro: false }, { parts: [part] }, given, io);
+}
+
+async function carryOut(options: RunOptions, work: Work, given: readonly string[], io: BenchIo): Promise<number> {
+  const out = outDirectory(options.out);
+  const { result, code, failure } = await measure(options, work, io.progress, given);
+  if (result.rows.length > 0 || result.micro.length > 0 || result.soak !== null) {
     io.out(textReport(result));
+    if (result.soak !== null) io.out(soakText(result.soak));
     if (options.startAt !== null) io.out(doneText(result));
     for (const path of await writeFiles(result, out)) io.out(`written: ${path}\n`);
   }
   if (result.cut !== null) io.fail(`ended early: ${result.cut}`);
   if (failure !== null) throw failure;
-  return code;
+  return code === 0 && (result.soak?.verdict.length ?? 0) > 0 ? 1 : code;
 }

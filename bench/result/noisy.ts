@@ -45,7 +45,7 @@ export function noisyReasons(result: Pick<Result, 'rows' | 'conditions' | 'cut'>
   if (conditions.loadBefore > loadMax) {
     reasons.push(`load before it was ${conditions.loadBefore.toFixed(2)}, more than ${loadMax.toFixed(2)}`);
   }
-  const fewest = Math.min(...rows.map(({ samples }) => samples.length));
+  const fewest = Math.min(Number.POSITIVE_INFINITY, ...rows.map(({ samples }) => samples.length));
   if (fewest < samplesMin)
     reasons.push(`n = ${fewest}: below ${samplesMin} alternations an interval covers less than 95 %`);
   const worst = aaErrors(rows).toSorted((a, b) => b.error - a.error)[0];

@@ -125,6 +125,29 @@ export const conditionsSchema = z.object({
   alternations: z.number().int(),
 });
 
+/** Rounds of backup, verified restore and delete for hours (--soak). */
+const soakSchema = z.object({
+  hours: z.number(),
+  rounds: z.number().int(),
+  failed: z.number().int(),
+  /** The first of them. */
+  errors: z.array(z.string()),
+  /** What was not as it should be: errors, drift of rates, leaks; []: steady. */
+  verdict: z.array(z.string()),
+  /** A point a round, thinned evenly; the engine is looked at between rounds, when nothing is open. */
+  trend: z.array(
+    z.object({
+      at: z.number(),
+      streams: z.number().int(),
+      writeRate: z.number(),
+      restoreRate: z.number(),
+      memoryBytes: z.number(),
+      files: z.number().int(),
+      handles: z.number().int(),
+    }),
+  ),
+});
+
 export const resultSchema = z.object({
   schema: z.literal(schemaName),
   /** 32 hex digits. */
@@ -156,6 +179,7 @@ export const resultSchema = z.object({
       }),
     )
     .default([]),
+  soak: soakSchema.nullable().default(null),
   /** After a merge of runs started together: one entry a media server. */
   merged: z
     .array(
@@ -164,6 +188,8 @@ export const resultSchema = z.object({
     .default([]),
 });
 
+export type Soak = z.infer<typeof soakSchema>;
+export type SoakRound = Soak['trend'][number];
 export type Cpu = z.infer<typeof cpuSchema>;
 export type Latency = z.infer<typeof latencySchema>;
 export type Sample = z.infer<typeof sampleSchema>;
