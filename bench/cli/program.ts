@@ -92,6 +92,25 @@ function addFiles(program: Command, does: (work: () => Promise<number>) => Promi
     );
 }
 
+function addReport(program: Command, does: (work: () => Promise<number>) => Promise<void>, io: BenchIo): void {
+  program
+    .command('report')
+    .argument('<file>', 'result (JSON)')
+    .option('--before <file>', 'a result to compare it with')
+    .option('--out <file>', 'else beside the result, ending in .html')
+    .description('the report of a result as one HTML file, which needs no network')
+    .action((file: string, { before, out }: { before?: string; out?: string }) =>
+      does(async () => {
+        const { readResult } = await import('../result/read.ts');
+        const path = out ?? `${file.replace(/\.json$/, '')}.html`;
+        const { writeReport } = await import('../report/write.ts');
+        writeReport(readResult(file), path, before === undefined ? null : readResult(before));
+        io.out(`written: ${path}\n`);
+        return 0;
+      }),
+    );
+}
+
 function addClean(program: Command, does: (work: () => Promise<number>) => Promise<void>, io: BenchIo): void {
   program
     .command('clean')
@@ -151,6 +170,7 @@ export async function runProgram(args: readonly string[], version: string, io: B
   };
   addRun(program, does, args, io);
   addFiles(program, does, io);
+  addReport(program, does, io);
   addLimits(program, does, io);
   addDiscard(program, does, args, io);
   addClean(program, does, io);

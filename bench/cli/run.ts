@@ -34,7 +34,9 @@ async function writeFiles(result: Result, directory: string): Promise<string[]> 
     [`${base}.csv`, csv(result)],
   ];
   for (const [path, text] of files) writeWhole(path, text);
-  return files.map(([path]) => path);
+  const html = `${base}.html`;
+  (await import('../report/write.ts')).writeReport(result, html);
+  return [...files.map(([path]) => path), html];
 }
 
 /** For runs that were started together: when the first and the last sample were complete. */
