@@ -2,6 +2,8 @@
 import type { Logger } from 'pino';
 import type { ProcessIdentity } from '../image/claim.ts';
 import type { PayloadLanes } from '../lanes/mount-lanes.ts';
+import type { Load } from './account.ts';
+import type { FinishedJobs } from './finished-jobs.ts';
 import type { ImageKey } from './image-info.ts';
 import type { Memory } from './memory.ts';
 import type { OpenImages } from './open-images.ts';
@@ -25,6 +27,8 @@ export interface Shared {
   readonly digest: PayloadLanes;
   readonly memory: Memory;
   readonly tokens: WriterTokens;
+  readonly load: Load;
+  readonly finished: FinishedJobs;
   readonly self: ProcessIdentity;
   readonly log: Logger;
   /** Monotonic milliseconds. */

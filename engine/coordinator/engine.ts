@@ -11,8 +11,10 @@ import type { Link, LinkEvents } from '../intake/link.ts';
 import { MountLanes } from '../lanes/mount-lanes.ts';
 import { Pool, type PoolOptions } from '../lanes/pool.ts';
 import { Budget } from '../transfer/budget.ts';
+import { Load } from './account.ts';
 import { buildServers } from './build-servers.ts';
 import type { Shared } from './context.ts';
+import { FinishedJobs } from './finished-jobs.ts';
 import { Janitor } from './janitor.ts';
 import { Memory } from './memory.ts';
 import { poolsOf, StorageServers, serverLabel } from './servers.ts';
@@ -81,6 +83,8 @@ export class Engine implements LinkEvents, SessionHost {
       digest: new MountLanes(this.digest, 0),
       memory: new Memory(budget, engine.arenaWaitS, now),
       tokens: new WriterTokens(),
+      load: new Load(engine.digestLanes),
+      finished: new FinishedJobs(),
       self: readIdentity(),
       log,
       now,

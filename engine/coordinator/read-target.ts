@@ -7,7 +7,7 @@ import { Failed, status } from '../core/errors.ts';
 import { op } from '../core/order.ts';
 import type { OpenFiles, Store } from '../core/store.ts';
 import type { ImageMeta } from '../image/meta.ts';
-import type { LaneResult } from '../lanes/lane-order.ts';
+import type { LaneResult, OrderWatch } from '../lanes/lane-order.ts';
 import { runOrder } from './again.ts';
 import { type Context, chunkBytes } from './context.ts';
 import { demandMove, type ImageKey, noSuchImage, readMeta } from './image-info.ts';
@@ -118,7 +118,7 @@ export interface RangeRead {
 export async function readRange(
   ctx: Context,
   { key, meta, files, fragments }: ReadTarget,
-  into: { arena: number; memoryOffset: number; align?: number },
+  into: { arena: number; memoryOffset: number; align?: number; watch?: () => OrderWatch },
   offset: number,
   length: number,
   handle: number,
@@ -137,6 +137,7 @@ export async function readRange(
       ctx.io,
       {
         op: op.read,
+        watch: into.watch?.() ?? null,
         file,
         file2: crcs === null ? -1 : files.sums,
         arena: into.arena,

@@ -12,12 +12,14 @@ import { op } from '../core/order.ts';
 import type { StatusJob } from '../core/status-report.ts';
 import { encodeFrame, type FrameOf, frame, imageState } from '../core/wire.ts';
 import type { Link } from '../intake/link.ts';
+import type { JobClock, JobOrder, OrderKind } from '../transfer/job-clock.ts';
 import { type ReadAction, ReadPlan } from '../transfer/read-plan.ts';
 import { wayFailed } from '../transfer/retry.ts';
-import { Account } from './account.ts';
+import type { Account } from './account.ts';
 import { runOrder } from './again.ts';
 import { type Context, chunkBytes } from './context.ts';
 import { defOf, type ImageInfo } from './image-info.ts';
+import { jobEnded, storeOf } from './job-end.ts';
 import { type Arena, type ArenaShape, slotBytesMin } from './memory.ts';
 import { closeRead, openForRead, type ReadTarget, readRange } from './read-target.ts';
 import { readSurely } from './reread.ts';
@@ -41,6 +43,9 @@ export class ImageReader {
   /** Memory was asked back while another arena was on its way. */
   #giveBackLater = false;
   #plan: ReadPlan | null = null;
+  /** By slot: the order that works on it, or did. */
+  readonly #orders: (JobOrder | null)[] = [];
+  #slotsMax = 0;
   #tasks = 0;
   #verifying = 0;
   #idleWaiters: (() => void)[] = [];
@@ -49,11 +54,12 @@ export class ImageReader {
   #moving: Promise<boolean> | null = null;
   #closed = false;
 
-  constructor(ctx: Context, link: Link, target: ReadTarget) {
+  constructor(ctx: Context, link: Link, target: ReadTarget, account: Account) {
     this.#ctx = ctx;
     this.#link = link;
     this.target = target;
-    this.account = new Account(ctx.now());
+    this.account = account;
+    account.attach(this);
   }
 
   /** For status: what this job waits for now. */
@@ -61,6 +67,30 @@ export class ImageReader {
     if (this.#link.callType !== frame.read) return 'host program';
     if (this.#arena === null) return 'memory';
     return this.#verifying > 0 ? 'digest' : 'device';
+  }
+
+  waitsNow(clock: JobClock): void {
+    const call = this.#link.callType;
+    if (call === 0) return;
+    if (call !== frame.read) {
+      clock.waits('call', null, null, 'commit');
+      return;
+    }
+    const slot = this.#plan?.fillingFirst ?? -1;
+    if (slot < 0) clock.waits('slot', null, null, 'memory');
+    else clock.waits('slot', this.#orders[slot] ?? null, null, 'device');
+  }
+
+  /** Its summary, and the same for status. */
+  ended(): object {
+    const { account } = this;
+    const facts = {
+      mode: 'read',
+      store: storeOf(this.#ctx),
+      slots: this.#slotsMax,
+      slotsWanted: this.#slotsMax,
+    } as const;
+    return jobEnded({ ctx: this.#ctx, link: this.#link, image: this.target.key.id, account, facts });
   }
 
   get slots(): StatusJob['slots'] {
@@ -157,6 +187,7 @@ export class ImageReader {
   }
 
   #pass(arena: Arena): void {
+    this.#slotsMax = Math.max(this.#slotsMax, arena.slots);
     const { id, slots, slotBytes } = arena;
     this.#link.sendArena(encodeFrame('arena', frame.arena, 0, { arena: id, slots, slot_bytes: slotBytes }), id);
   }
@@ -173,6 +204,7 @@ export class ImageReader {
       }
     }
     this.#swap();
+    this.account.clock.tick();
   }
 
   #send(action: Extract<ReadAction, { kind: 'data' }>): void {
@@ -267,7 +299,12 @@ export class ImageReader {
     if (arena === null) throw new BugError('a fill needs an arena');
     const { key } = this.target;
     const memoryOffset = slot * arena.slotBytes;
-    const into = { arena: arena.id, memoryOffset };
+    const order = (kind: OrderKind): JobOrder => {
+      const made = this.account.order(kind);
+      this.#orders[slot] = made;
+      return made;
+    };
+    const into = { arena: arena.id, memoryOffset, watch: () => order('device') };
     const what = `at offset ${offset}`;
     const { results, crcs, failure } = await readRange(
       this.#ctx,
@@ -292,6 +329,7 @@ export class ImageReader {
         offset,
         align: chunkBytes,
         crcs,
+        watch: order('digest'),
       },
       this.#link.id,
     );

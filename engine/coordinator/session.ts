@@ -8,9 +8,11 @@ import { FrameError } from '../core/layout.ts';
 import { encodeBody, type FrameOf, frame, imageState, openMode, type Request, wire } from '../core/wire.ts';
 import type { ImageCall } from '../image/lifecycle.ts';
 import type { Link } from '../intake/link.ts';
+import { Account } from './account.ts';
 import type { ServerContext, Shared } from './context.ts';
 import { copyImage } from './copier.ts';
 import { type Greeter, greet } from './greeting.ts';
+import { closedBody, metadataBody } from './image-frames.ts';
 import { demandMove, encodeInfo, type ImageKey, imageKey, writerToken } from './image-info.ts';
 import { openForRead } from './read-target.ts';
 import { ImageReader } from './reader.ts';
@@ -169,14 +171,17 @@ export class Session {
 
   #answer(request: Request): void {
     const { link } = this;
+    this.#tick();
     this.#work = this.#call(request)
       .then((body) => {
         // A READ answers for itself, in order with its DATA.
         if (body !== undefined) link.reply(request.callId, status.OK, 0, '', body);
+        this.#tick();
       })
       .catch((error: unknown) => {
         if (error instanceof Failed) {
           link.reply(request.callId, error.status, error.errno, error.message, null);
+          this.#tick();
           return;
         }
         if (error instanceof FrameError) {
@@ -187,6 +192,11 @@ export class Session {
         link.reply(request.callId, status.EINTERNAL, 0, 'internal error; see the log of the engine', null);
         link.end('internal error');
       });
+  }
+
+  /** A call came, or was answered. */
+  #tick(): void {
+    (this.writer ?? this.reader)?.account.clock.tick();
   }
 
   async #call(request: Request): Promise<Buffer | null | undefined> {
@@ -273,12 +283,13 @@ export class Session {
 
   async #startReader(key: ImageKey): Promise<Buffer> {
     const { open, mounts } = this.#ctx;
+    const account = new Account(this.#ctx);
     if (open.writer(key.id) !== null) demandMove(key, 'busy', 'openRead');
     const { ctx, target } = await mounts.run(key.id, 'always', async (mount) => ({
       ctx: mount,
       target: await openForRead(mount, key),
     }));
-    this.reader = new ImageReader(ctx, this.link, target);
+    this.reader = new ImageReader(ctx, this.link, target, account);
     return encodeBody('imageOpened', {
       image_id: Buffer.from(target.meta.imageId, 'hex'),
       size: target.meta.size,
@@ -340,9 +351,7 @@ export class Session {
   #readMetadata(body: FrameOf<'metadata'>): Buffer {
     const image = this.#image();
     const all = image instanceof ImageWriter ? image.target.opaque : image.target.meta.opaque;
-    const part = all.subarray(Math.min(body.offset, all.length), Math.min(body.offset + body.length, all.length));
-    const head = encodeBody('metadataRead', { length: part.length, total: all.length });
-    return Buffer.concat([head, part]);
+    return metadataBody(all, body);
   }
 
   async #close(body: FrameOf<'close'>): Promise<Buffer> {
@@ -350,13 +359,10 @@ export class Session {
     const image = this.#image();
     this.#closed = true;
     if (image instanceof ImageReader) {
+      image.account.told(body);
       await image.end();
-      image.account.hostWaitNs = body.host_wait_ns;
-      image.account.slotWaitNs = body.slot_wait_ns;
-      image.account.copyNs = body.copy_ns;
-      ctx.log.info({ ...this.#about(image), ...image.account.summary(ctx.now()) }, 'image read');
-      const { size } = image.target.meta;
-      return encodeBody('closed', { size, durable_size: size, state: imageState.created });
+      ctx.log.info({ ...this.#about(image), ...image.ended() }, 'image read');
+      return closedBody(image.target.meta.size, imageState.created);
     }
     try {
       return await image.close(body);
@@ -364,7 +370,7 @@ export class Session {
       ctx.open.setWriter(image.target.key.id, null);
       const { state, size, sha256 } = image.target.meta;
       const more = { state, size, checksum: sha256 === null ? null : `sha256:${sha256}` };
-      ctx.log.info({ ...this.#about(image), ...more, ...image.account.summary(ctx.now()) }, 'image written');
+      ctx.log.info({ ...this.#about(image), ...more, ...image.ended() }, 'image written');
     }
   }
 

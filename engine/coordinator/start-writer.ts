@@ -6,6 +6,7 @@ import { Failed, status } from '../core/errors.ts';
 import type { ImageDef } from '../core/wire.ts';
 import type { ImageCall } from '../image/lifecycle.ts';
 import type { Link } from '../intake/link.ts';
+import { Account } from './account.ts';
 import type { Context, ServerContext } from './context.ts';
 import { demandMove, type ImageKey } from './image-info.ts';
 import type { ArenaShape } from './memory.ts';
@@ -62,15 +63,18 @@ export async function startWriter(
   call: ImageCall,
   open: Open,
 ): Promise<ImageWriter> {
+  const account = new Account(ctx);
   const want = { slots: ctx.settings.writeBufferCount, slotBytes: ctx.settings.blockBytes };
   // Others may want memory back while the image is still being opened: then as soon as it is.
   const asked: { writer: ImageWriter | null; shape: ArenaShape | null } = { writer: null, shape: null };
+  account.opening('memory');
   const shape = await ctx.memory.claim(link.id, 'write', want, (to) => {
     if (asked.writer === null) asked.shape = to;
     else asked.writer.slots.shrink(to);
   });
+  account.opening('commit');
   try {
-    const writer = await ctx.open.exclusive(key.id, () => openWriter(ctx, link, key, call, shape, open));
+    const writer = await ctx.open.exclusive(key.id, () => openWriter(ctx, link, key, call, shape, account, open));
     asked.writer = writer;
     if (asked.shape !== null) writer.slots.shrink(asked.shape);
     return writer;
@@ -86,6 +90,7 @@ async function openWriter(
   key: ImageKey,
   call: ImageCall,
   shape: ArenaShape,
+  account: Account,
   open: Open,
 ): Promise<ImageWriter> {
   demandClient(link, key);
@@ -93,7 +98,7 @@ async function openWriter(
   const { ctx, target } = await open();
   try {
     demandClient(link, key);
-    const writer = new ImageWriter(ctx, link, target, ctx.memory.open(shape, link.peer));
+    const writer = new ImageWriter(ctx, link, target, ctx.memory.open(shape, link.peer), account);
     ctx.open.setWriter(key.id, writer);
     return writer;
   } catch (error) {

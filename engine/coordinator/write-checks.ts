@@ -30,6 +30,19 @@ export function refusalOf(ctx: Context, target: WriteTarget, end: number, block:
   return null;
 }
 
+/** Between what a client says and what came of it nothing may be lost. Throws Failed. */
+export function demandLast({ key }: WriteTarget, announced: number, came: number): void {
+  if (announced === came) return;
+  throw new Failed(status.EINVAL, `${key.what}: block ${announced} was announced as the last, ${came} came`);
+}
+
+/** Whatever was thrown, in words for the host program. */
+export function asFailed(ctx: Context, { key }: WriteTarget, where: string, error: unknown): Failed {
+  if (error instanceof Failed) return error;
+  ctx.bug(`${where} of ${key.id}`, error);
+  return new Failed(status.EINTERNAL, `${key.what}: internal error in ${where}; see the engine's log`);
+}
+
 /** The opaque metadata after this write into it. Throws Failed. */
 export function withMetadata({ key, opaque }: WriteTarget, offset: number, bytes: Uint8Array): Uint8Array {
   const end = offset + bytes.length;

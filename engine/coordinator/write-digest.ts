@@ -6,7 +6,7 @@ import { addon } from '../../native/addon/index.ts';
 import { assert } from '../core/assert.ts';
 import { Failed, status } from '../core/errors.ts';
 import { op } from '../core/order.ts';
-import type { LaneResult } from '../lanes/lane-order.ts';
+import type { LaneResult, OrderWatch } from '../lanes/lane-order.ts';
 import { pageChunks } from '../transfer/chunks.ts';
 import { shaStateBytes } from '../transfer/sha-frontier.ts';
 import type { Block } from '../transfer/write-plan.ts';
@@ -31,6 +31,7 @@ interface DigestOrder {
   offset: number;
   align: number;
   sha: number;
+  watch: OrderWatch | null;
 }
 
 function digestHere(ctx: Context, order: DigestOrder): LaneResult {
@@ -39,7 +40,16 @@ function digestHere(ctx: Context, order: DigestOrder): LaneResult {
   const crcs = new BigUint64Array(slackCrcs);
   const result = addon.digestSlot(arena, memoryOffset, length, offset, align, sha, crcs);
   const ns = (ctx.now() - since) * 1e6;
-  return { result, text: null, crcs: result < 0 ? null : crcs.subarray(0, result), cpuNs: ns, wallNs: ns, retries: 0 };
+  return {
+    result,
+    text: null,
+    crcs: result < 0 ? null : crcs.subarray(0, result),
+    cpuNs: ns,
+    wallNs: ns,
+    queueNs: 0,
+    ringNs: 0,
+    retries: 0,
+  };
 }
 
 /** Digests one block whose bytes lie in its slot. Returns its CRCs; null where the image has no sums. */
@@ -49,12 +59,21 @@ export async function digestBlock(
   account: Account,
   arena: number,
   memoryOffset: number,
-  block: Block,
+  block: Block & { readonly digest: OrderWatch | null },
 ): Promise<BigUint64Array | null> {
   if (t.meta.sums === null && t.frontier === null) return null;
   const withSha = t.frontier !== null && (await reachBlock(ctx, t, account, block));
-  const { length, offset } = block;
-  const order = { op: op.digest, arena, memoryOffset, length, offset, align: chunkBytes, sha: withSha ? t.sha : 0 };
+  const { length, offset, digest: watch } = block;
+  const order = {
+    op: op.digest,
+    arena,
+    memoryOffset,
+    length,
+    offset,
+    align: chunkBytes,
+    sha: withSha ? t.sha : 0,
+    watch,
+  };
   const result = length <= hereBytesMax ? digestHere(ctx, order) : await runOrder(ctx.digest, order, t.handle);
   account.digest(result);
   if (result.result < 0) throw ioFailure(t.key.what, 'digest', t.key.id, result.result);

@@ -9,33 +9,33 @@
 import { Failed, status } from '../core/errors.ts';
 import { op } from '../core/order.ts';
 import type { StatusJob } from '../core/status-report.ts';
-import type { LastBytes } from '../core/store.ts';
-import { closeFlag, encodeBody, encodeFrame, type FrameOf, frame, frameText, imageState } from '../core/wire.ts';
+import { closeFlag, type FrameOf, frame, imageState } from '../core/wire.ts';
 import type { Link } from '../intake/link.ts';
+import type { JobClock, JobOrder } from '../transfer/job-clock.ts';
 import { type Block, type Piece, WritePlan } from '../transfer/write-plan.ts';
-import { Account } from './account.ts';
+import type { Account } from './account.ts';
 import { runOrder } from './again.ts';
 import type { Context } from './context.ts';
+import { closedBody, failedFrame } from './image-frames.ts';
 import { defOf, encodeInfo, type ImageInfo } from './image-info.ts';
+import { jobEnded, storeOf } from './job-end.ts';
 import type { Arena } from './memory.ts';
 import type { OpenWriter } from './open-images.ts';
 import { ioFailure } from './storage.ts';
 import { WriteCheckpoints } from './write-checkpoint.ts';
-import { refusalOf, withMetadata } from './write-checks.ts';
-import { digestBlock, hereBytesMax } from './write-digest.ts';
+import { asFailed, demandLast, refusalOf, withMetadata } from './write-checks.ts';
+import { digestBlock } from './write-digest.ts';
 import { commitTarget, flushTarget } from './write-durable.ts';
+import { holdBytes, lastBytes } from './write-last.ts';
 import { makeRoom } from './write-prepare.ts';
 import { closeTarget, dataName, dropClaim, type WriteTarget } from './write-target.ts';
 import { WriterSlots } from './writer-slots.ts';
 
 interface WriteBlock extends Block {
   crcs: BigUint64Array | null;
-}
-
-/** Up to which size an image's only block waits for the close: a bucket puts it as it is, a file's commit writes it. */
-function holdBytes({ settings, storage }: Context): number {
-  if (settings.sequential) return Number.POSITIVE_INFINITY;
-  return storage.options.kind === 'file' ? hereBytesMax : 0;
+  /** Its orders, the last of each. */
+  move: JobOrder | null;
+  digest: JobOrder | null;
 }
 
 export class ImageWriter implements OpenWriter {
@@ -58,12 +58,12 @@ export class ImageWriter implements OpenWriter {
   #closed = false;
   readonly #gone = Promise.withResolvers<void>();
 
-  constructor(ctx: Context, link: Link, target: WriteTarget, arena: Arena) {
+  constructor(ctx: Context, link: Link, target: WriteTarget, arena: Arena, account: Account) {
     this.#ctx = ctx;
     this.#link = link;
     this.target = target;
     this.slots = new WriterSlots(ctx, link, arena);
-    this.account = new Account(ctx.now());
+    this.account = account;
     this.#plan = new WritePlan({
       blocksInFlight: ctx.settings.blocksInFlight,
       align: target.files.align,
@@ -72,6 +72,7 @@ export class ImageWriter implements OpenWriter {
       digestFirst: ctx.settings.sequential && target.meta.sums !== null,
     });
     this.#checkpoints = ctx.settings.sequential ? new WriteCheckpoints(ctx, target) : null;
+    account.attach(this);
   }
 
   get token(): string {
@@ -89,6 +90,27 @@ export class ImageWriter implements OpenWriter {
     if (this.slots.replacing) return 'memory';
     if (this.#plan.idle) return 'host program';
     return this.#writes > 0 ? 'device' : 'digest';
+  }
+
+  waitsNow(clock: JobClock): void {
+    const isCall = this.#link.callType !== 0;
+    if (!isCall && !this.owes) return;
+    const { oldest } = this.#plan;
+    const idle = isCall ? 'commit' : 'memory';
+    clock.waits(
+      isCall ? 'call' : 'slot',
+      oldest?.move ?? null,
+      oldest?.digest ?? null,
+      oldest === null ? idle : 'device',
+    );
+  }
+
+  /** Its summary, and the same for status. */
+  ended(): object {
+    const { slots, account } = this;
+    const slotsWanted = this.#ctx.settings.writeBufferCount;
+    const facts = { mode: 'write', store: storeOf(this.#ctx), slots: slots.use.of, slotsWanted } as const;
+    return jobEnded({ ctx: this.#ctx, link: this.#link, image: this.target.key.id, account, facts });
   }
 
   info(): ImageInfo {
@@ -114,6 +136,8 @@ export class ImageWriter implements OpenWriter {
       length: body.length,
       sequence: body.sequence,
       crcs: null,
+      move: null,
+      digest: null,
     };
     const wrong = this.#failure === null ? refusalOf(this.#ctx, this.target, this.#plan.end, block) : null;
     if (wrong !== null) this.#fail(wrong);
@@ -144,15 +168,13 @@ export class ImageWriter implements OpenWriter {
     } catch (error) {
       throw this.#afterStep(error);
     }
-    return this.#closedBody(imageState.pending | imageState.busyWrite);
+    return closedBody(this.target.meta.size, imageState.pending | imageState.busyWrite);
   }
 
   /** Frees everything whatever happens; the caller answers with the result or the failure. */
   async close(body: FrameOf<'close'>): Promise<Buffer> {
     this.slots.stopPopulating();
-    this.account.hostWaitNs = body.host_wait_ns;
-    this.account.slotWaitNs = body.slot_wait_ns;
-    this.account.copyNs = body.copy_ns;
+    this.account.told(body);
     const complete = (body.flags & closeFlag.complete) !== 0;
     this.#sole = this.#plan.release() && complete && body.sequence === this.slots.sequence;
     if (this.#sole && !this.#ctx.settings.sequential) this.#leaveToCommit();
@@ -161,7 +183,7 @@ export class ImageWriter implements OpenWriter {
       await this.#settled(body.sequence);
       if (complete) return await this.#complete();
       if (this.#failure === null) await flushTarget(this.#ctx, this.target, this.#plan.end);
-      return this.#closedBody(imageState.pending);
+      return closedBody(this.target.meta.size, imageState.pending);
     } finally {
       await this.end();
     }
@@ -169,8 +191,16 @@ export class ImageWriter implements OpenWriter {
 
   async #complete(): Promise<Buffer> {
     if (this.#failure !== null) throw this.#failure;
-    await commitTarget(this.#ctx, this.target, this.account, this.#plan.end, this.#lastBytes());
-    return this.#closedBody(imageState.created);
+    const { arena } = this.slots;
+    const { files } = this.target;
+    await commitTarget(
+      this.#ctx,
+      this.target,
+      this.account,
+      this.#plan.end,
+      this.#last === null ? undefined : lastBytes(this.#last, arena, files.align),
+    );
+    return closedBody(this.target.meta.size, imageState.created);
   }
 
   /**
@@ -184,19 +214,6 @@ export class ImageWriter implements OpenWriter {
       this.#last = piece;
       this.#done(this.#plan.written(piece));
     } else this.#start(piece);
-  }
-
-  #lastBytes(): LastBytes | undefined {
-    if (this.#last === null) return undefined;
-    const { kind, slotOffset, offset, length, block } = this.#last;
-    const { arena } = this.slots;
-    const memoryOffset = block.slot * arena.slotBytes + slotOffset;
-    return { arena: arena.id, memoryOffset, offset, length, align: kind === 'edge' ? this.target.files.align : 1 };
-  }
-
-  #closedBody(state: number): Buffer {
-    const { meta } = this.target;
-    return encodeBody('closed', { size: meta.size, durable_size: meta.size, state });
   }
 
   property(): Buffer {
@@ -258,6 +275,7 @@ export class ImageWriter implements OpenWriter {
     const { files, key } = this.target;
     const { arena } = this.slots;
     this.#writes++;
+    piece.block.move = this.account.order('device');
     try {
       const result = await runOrder(
         this.#ctx.io,
@@ -272,6 +290,7 @@ export class ImageWriter implements OpenWriter {
           pieces: this.#sole ? 1 : 0,
           // What the endpoint is to verify was made of the slot's bytes before; it is not computed again.
           crcs: this.#ctx.settings.sequential ? piece.block.crcs : null,
+          watch: piece.block.move,
         },
         this.#link.id,
       );
@@ -291,10 +310,11 @@ export class ImageWriter implements OpenWriter {
     try {
       const at = block.slot * this.slots.arena.slotBytes + block.slotOffset;
       if (this.#failure === null) {
+        block.digest = this.account.order('digest');
         block.crcs = await digestBlock(this.#ctx, this.target, this.account, this.slots.arena.id, at, block);
       }
     } catch (error) {
-      this.#fail(this.#asFailed('digest', error));
+      this.#fail(asFailed(this.#ctx, this.target, 'digest', error));
     } finally {
       this.slots.ended(block.slot);
       this.#done(this.#plan.digested(block));
@@ -307,7 +327,7 @@ export class ImageWriter implements OpenWriter {
     try {
       if (this.#failure === null) await makeRoom(this.#ctx, this.target, this.account, block);
     } catch (error) {
-      this.#fail(this.#asFailed('prepare', error));
+      this.#fail(asFailed(this.#ctx, this.target, 'prepare', error));
     } finally {
       this.slots.ended(block.slot);
       this.#done(this.#plan.prepared(block));
@@ -338,16 +358,7 @@ export class ImageWriter implements OpenWriter {
     this.#failure = failure;
     this.#ctx.log.error({ job: this.#link.job, image: this.target.key.id, status: failure.status }, failure.message);
     for (const block of this.#plan.stop()) this.#free(block);
-    const text = frameText(failure.message);
-    this.#link.send(
-      encodeFrame(
-        'failed',
-        frame.failed,
-        0,
-        { status: failure.status, sys_errno: failure.errno, text_length: text.length },
-        text,
-      ),
-    );
+    this.#link.send(failedFrame(failure));
   }
 
   /** A flush that failed is told by its own reply; every write that follows fails too. A hole can still be filled. */
@@ -356,18 +367,12 @@ export class ImageWriter implements OpenWriter {
     return error;
   }
 
-  #asFailed(where: string, error: unknown): Failed {
-    if (error instanceof Failed) return error;
-    this.#ctx.bug(`${where} of ${this.target.key.id}`, error);
-    return new Failed(status.EINTERNAL, `${this.target.key.what}: internal error in ${where}; see the engine's log`);
-  }
-
   async #task(where: string, work: () => Promise<void>): Promise<void> {
     this.#tasks++;
     try {
       await work();
     } catch (error) {
-      this.#fail(this.#asFailed(where, error));
+      this.#fail(asFailed(this.#ctx, this.target, where, error));
     } finally {
       this.#tasks--;
       if (this.#quiet) this.#wakeIdle();
@@ -388,12 +393,7 @@ export class ImageWriter implements OpenWriter {
   }
 
   async #settled(sequence: number): Promise<void> {
-    if (sequence !== this.slots.sequence) {
-      throw new Failed(
-        status.EINVAL,
-        `${this.target.key.what}: block ${sequence} was announced as the last, ${this.slots.sequence} came`,
-      );
-    }
+    demandLast(this.target, sequence, this.slots.sequence);
     await this.#idle();
   }
 }

@@ -15,6 +15,14 @@ import {
 } from '../core/order.ts';
 import type { StoreMethod } from '../core/store.ts';
 
+/** Whoever wants to know where an order is; its pool tells. */
+export interface OrderWatch {
+  submitted(): void;
+  given(): void;
+  /** Milliseconds from given to noticed that it was not in the lane. */
+  ended(ringMs: number): void;
+}
+
 /** What a lane is to do. Fields that an operation does not use stay away; which ones it uses: engine/core/order.ts. */
 export interface LaneOrder {
   op: Op;
@@ -36,6 +44,8 @@ export interface LaneOrder {
   /** For `store` only. */
   text?: string;
   crcs?: BigUint64Array | null;
+  /** Stays with the coordinator. */
+  watch?: OrderWatch | null;
 }
 
 export interface LaneResult {
@@ -44,6 +54,9 @@ export interface LaneResult {
   /** CPU time of the lane's thread, and time in the lane: nanoseconds. */
   cpuNs: number;
   wallNs: number;
+  /** From submitted to given, and from given to noticed less the time in the lane: nanoseconds. */
+  queueNs: number;
+  ringNs: number;
   /** Requests over the network that were sent again. */
   retries: number;
   text: string | null;
@@ -114,6 +127,8 @@ export function decodeResult(record: Int32Array, area: Area): LaneResult {
     result: joinWords(record[completionWord.resultLow], record[completionWord.resultHigh]),
     cpuNs: joinWords(record[completionWord.cpuLow], record[completionWord.cpuHigh]),
     wallNs: joinWords(record[completionWord.wallLow], record[completionWord.wallHigh]),
+    queueNs: 0,
+    ringNs: 0,
     retries: record[completionWord.retries],
     text: text === 0 ? null : area.readText(text),
     crcs: crcs === 0 ? null : area.readCrcs(crcs),
@@ -122,7 +137,7 @@ export function decodeResult(record: Int32Array, area: Area): LaneResult {
 
 /** An order that never reached a lane, or whose lane died. */
 export function failedResult(errno: number, text: string): LaneResult {
-  return { result: errno, cpuNs: 0, wallNs: 0, retries: 0, text, crcs: null };
+  return { result: errno, cpuNs: 0, wallNs: 0, queueNs: 0, ringNs: 0, retries: 0, text, crcs: null };
 }
 
 /** Store calls that neither change anything nor hand out files. */

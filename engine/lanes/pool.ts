@@ -50,10 +50,12 @@ export interface PoolStatus extends AssignStatus {
 interface Work {
   order: LaneOrder;
   method: StoreMethod | null;
+  readonly submittedAt: number;
   resolve(result: LaneResult): void;
   reject(error: unknown): void;
 }
 
+const nsPerMs = 1e6;
 const queueMaxDefault = 4096;
 /** Steps that need no open root: what is held is let go of whether the storage is mounted or not. */
 const rootless: ReadonlySet<StoreMethod> = new Set(['openRoot', 'closeFiles', 'closeNames']);
@@ -170,13 +172,14 @@ export class Pool {
   #submit(order: LaneOrder, method: StoreMethod | null, mount: number, key: number): Promise<LaneResult> {
     if (this.#stopping) return Promise.resolve(failedResult(-errno.ECANCELED, 'the engine stops'));
     return new Promise((resolve, reject) => {
-      const work = { order, method, resolve, reject };
+      const work = { order, method, submittedAt: this.#options.now(), resolve, reject };
       if (!this.#assign.submit(work, mount, key, isRepeatable(order, method))) {
         resolve(failedResult(-errno.EAGAIN, `the ${this.#options.kind} queue is full`));
         return;
       }
       if (this.#outstanding.count === 0) this.#timer.ref();
       this.#outstanding.add();
+      order.watch?.submitted();
       this.#dispatch();
     });
   }
@@ -187,10 +190,12 @@ export class Pool {
       const work = given.ticket.payload;
       try {
         lane.give(work.method === null ? work.order : this.#withRoot(lane, work));
+        work.order.watch?.given();
       } catch (error) {
         // An order that cannot be encoded is a bug of its caller, and no reason to lose the lane.
         this.#assign.finished(lane.number);
         this.#settled();
+        work.order.watch?.ended(0);
         work.reject(error);
       }
     }
@@ -226,6 +231,10 @@ export class Pool {
     this.#completed++;
     this.#cpuNs += result.cpuNs;
     this.#wallNs += result.wallNs;
+    const ringMs = Math.max(0, this.#options.now() - ticket.givenAt - result.wallNs / nsPerMs);
+    result.queueNs = Math.max(0, ticket.givenAt - work.submittedAt) * nsPerMs;
+    result.ringNs = ringMs * nsPerMs;
+    work.order.watch?.ended(ringMs);
     this.#settled();
     work.resolve(result);
     this.#dispatch();
@@ -249,6 +258,7 @@ export class Pool {
     if (!known || (this.#stopping && error === null)) return;
     this.#options.onDied?.(error);
     const { ticket, again } = this.#assign.died(lane.number);
+    if (again) ticket?.payload.order.watch?.submitted();
     if (ticket !== null && !again) {
       this.#fail(ticket.payload, -errno.EIO, `its lane died: ${error?.message ?? 'it ended early'}`);
     }
@@ -257,6 +267,7 @@ export class Pool {
 
   #fail(work: Work, result: number, text: string): void {
     this.#settled();
+    work.order.watch?.ended(0);
     work.resolve(failedResult(result, text));
   }
 

@@ -101,6 +101,11 @@ export class ReadPlan {
     return this.#position;
   }
 
+  /** Whose bytes are due next, while it is being filled; −1: none is. */
+  get fillingFirst(): number {
+    return this.#pieces[0]?.slot ?? -1;
+  }
+
   /** Nobody holds a slot. */
   get canReplace(): boolean {
     return this.#phases.every((held) => held === 'free');

@@ -90,6 +90,11 @@ export class WritePlan<B extends Block = Block> {
     return this.#entries.length;
   }
 
+  /** Of those, the one that came first. */
+  get oldest(): B | null {
+    return this.#entries[0]?.block ?? null;
+  }
+
   /** Everything submitted is written and digested, or given back. */
   get idle(): boolean {
     return this.#entries.length === 0;

@@ -61,9 +61,7 @@ static int fetch(struct stsp__image *image, uint64_t length, uint64_t offset) {
   }
   struct wire_read frame = {.offset = offset, .generation = reader->generation,
                             .length = length < READ_LENGTH_MAX ? (uint32_t)length : READ_LENGTH_MAX};
-  uint64_t begin = stsp__now();
   int status = stsp__link_call(image->link, WIRE_READ, &frame, sizeof frame, NULL, 0, 0, false, NULL);
-  image->slot_wait_ns += stsp__now() - begin;
   if (status != STS_EOK) return status;
   /* never the end of the image by silence: that would be a restore cut short */
   if (find_held(reader, offset) < 0) return stsp__link_broken(image->link, "a read without data");
@@ -74,8 +72,7 @@ int stsp__image_read(struct stsp__image *image, unsigned char *buffer, uint64_t 
                      uint64_t *got) {
   uint64_t size = image->opened.size;
   uint64_t done = 0;
-  image->link->action = "a read";
-  image->host_wait_ns += stsp__now() - image->left_ns;
+  stsp__image_enter(image, "a read");
   if (offset >= size) length = 0;
   else if (length > size - offset) length = size - offset;
   int status = stsp__link_drain(image->link);
@@ -90,8 +87,7 @@ int stsp__image_read(struct stsp__image *image, unsigned char *buffer, uint64_t 
     done += copied;
   }
   *got = status == STS_EOK ? done : 0;
-  image->left_ns = stsp__now();
-  return status;
+  return stsp__image_leave(image, status);
 }
 
 /* ---- frames from the engine ----------------------------------------------------------------------------------------- */

@@ -61,10 +61,8 @@ static int submit(struct stsp__image *image) {
 static int take_slot(struct stsp__image *image, uint64_t offset) {
   struct stsp__writer *writer = &image->writer;
   if (!writer->free_slots) {
-    uint64_t begin = stsp__now();
     int status = STS_EOK;
     while (status == STS_EOK && !writer->free_slots && writer->failure == STS_EOK) status = stsp__link_wait(image->link);
-    image->slot_wait_ns += stsp__now() - begin;
     if (writer->failure != STS_EOK) return tell_failure(image);
     if (status != STS_EOK) return status;
   }
@@ -110,8 +108,7 @@ static int write_all(struct stsp__image *image, const unsigned char *buffer, uin
 }
 
 int stsp__image_write(struct stsp__image *image, const unsigned char *buffer, uint64_t length, uint64_t offset) {
-  image->link->action = "a write";
-  image->host_wait_ns += stsp__now() - image->left_ns;
+  stsp__image_enter(image, "a write");
   int status = stsp__writer_failure(image);
   if (status == STS_EOK) {
     status = write_all(image, buffer, length, offset);
@@ -119,8 +116,7 @@ int stsp__image_write(struct stsp__image *image, const unsigned char *buffer, ui
     if (status != STS_EOK && image->writer.failure == STS_EOK) status = stsp__writer_fail(image, status);
     else if (status != STS_EOK) status = image->writer.failure;
   }
-  image->left_ns = stsp__now();
-  return status;
+  return stsp__image_leave(image, status);
 }
 
 /* ---- frames from the engine ----------------------------------------------------------------------------------------- */

@@ -102,6 +102,7 @@ int stsp__image_open(const struct stsp__server *server, const char *lsu_name, co
     link->action = create ? "the creation" : "the opening";
     link->advice = create ? "the image may be there, pending: open it for write when the engine runs" : advice_read;
     stsp__describe(link->subject, sizeof link->subject, &wire_def, lsu);
+    image->entered_ns = stsp__now();
     status = call_open(image, lsu, &wire_def, create);
     link->advice = image->writable ? advice_write : advice_read;
   }
@@ -111,10 +112,24 @@ int stsp__image_open(const struct stsp__server *server, const char *lsu_name, co
     free(image);
     return status;
   }
-  image->left_ns = stsp__now();
+  (void)stsp__image_leave(image, status);
   stsp__log(session, STS_LOG_DEBUG, "opened %s for %s", image->link->subject, image->writable ? "write" : "read");
   *out = image;
   return STS_EOK;
+}
+
+/* ---- account of time ---------------------------------------------------------------------------------------------------- */
+
+void stsp__image_enter(struct stsp__image *image, const char *action) {
+  image->link->action = action;
+  image->entered_ns = stsp__now();
+  image->host_wait_ns += image->entered_ns - image->left_ns;
+}
+
+int stsp__image_leave(struct stsp__image *image, int status) {
+  image->left_ns = stsp__now();
+  image->calls_ns += image->left_ns - image->entered_ns;
+  return status;
 }
 
 /* ---- arena ------------------------------------------------------------------------------------------------------------- */
@@ -140,17 +155,16 @@ const char *stsp__image_arena(struct stsp__image *image, const struct wire_heade
 /* ---- flush, close ------------------------------------------------------------------------------------------------------ */
 
 int stsp__image_flush(struct stsp__image *image) {
-  image->link->action = "the flush";
+  stsp__image_enter(image, "the flush");
   int status = stsp__writer_failure(image);
-  if (status != STS_EOK) return status;
+  if (status != STS_EOK) return stsp__image_leave(image, status);
   struct wire_submit last;
   bool more = stsp__writer_end_block(image, &last);
   struct wire_flush frame = {.sequence = image->writer.sequence};
   status = stsp__link_call_behind(image->link, WIRE_SUBMIT, &last, more ? sizeof last : 0, WIRE_FLUSH, &frame,
                                   sizeof frame, sizeof(struct wire_closed));
   int failure = image->writer.failure != STS_EOK ? stsp__writer_failure(image) : STS_EOK;
-  image->left_ns = stsp__now();
-  return failure != STS_EOK ? failure : status;
+  return stsp__image_leave(image, failure != STS_EOK ? failure : status);
 }
 
 static int call_close(struct stsp__image *image, bool complete, bool with_block) {
@@ -158,7 +172,7 @@ static int call_close(struct stsp__image *image, bool complete, bool with_block)
   bool more = with_block && stsp__writer_end_block(image, &last);
   uint64_t sequence = image->writable ? image->writer.sequence : 0;
   struct wire_close frame = {.sequence = sequence, .flags = complete ? WIRE_CLOSE_COMPLETE : 0,
-                             .host_wait_ns = image->host_wait_ns, .slot_wait_ns = image->slot_wait_ns,
+                             .host_wait_ns = image->host_wait_ns, .slot_wait_ns = image->calls_ns - image->copy_ns,
                              .copy_ns = image->copy_ns};
   return stsp__link_call_behind(image->link, WIRE_SUBMIT, &last, more ? sizeof last : 0, WIRE_CLOSE, &frame,
                                 sizeof frame, sizeof(struct wire_closed));
@@ -181,8 +195,7 @@ static int close_writer(struct stsp__image *image, bool complete) {
 }
 
 int stsp__image_close(struct stsp__image *image, bool complete) {
-  image->link->action = "the close";
-  image->host_wait_ns += stsp__now() - image->left_ns;
+  stsp__image_enter(image, "the close");
   int status = image->writable ? close_writer(image, complete) : call_close(image, false, false);
   if (status == STS_EOK) stsp__log(image->session, STS_LOG_DEBUG, "closed %s", image->link->subject);
   stsp__arena_unmap(&image->arena); /* before the socket: its end tells the engine that the memory is its own again */
@@ -211,9 +224,9 @@ bool stsp__info_from_wire(const struct wire_image_info *from, sts_image_info_t *
 int stsp__image_prop(struct stsp__image *image, sts_image_info_t *info) {
   struct wire_header frame;
   struct stsp__reply reply;
-  image->link->action = "the properties";
-  int status = stsp__link_call(image->link, WIRE_IMAGE_PROP, &frame, sizeof frame, NULL, 0,
-                               sizeof(struct wire_image_info), false, &reply);
+  stsp__image_enter(image, "the properties");
+  int status = stsp__image_leave(image, stsp__link_call(image->link, WIRE_IMAGE_PROP, &frame, sizeof frame, NULL, 0,
+                                            sizeof(struct wire_image_info), false, &reply));
   if (status != STS_EOK) return status;
   if (!stsp__info_from_wire(reply.body, info)) return stsp__link_broken(image->link, "image properties");
   return STS_EOK;
@@ -221,16 +234,17 @@ int stsp__image_prop(struct stsp__image *image, sts_image_info_t *info) {
 
 int stsp__image_meta_write(struct stsp__image *image, const void *buffer, uint32_t length, uint32_t offset) {
   struct wire_metadata frame = {.offset = offset, .length = length};
-  image->link->action = "a metadata write";
-  return stsp__link_call(image->link, WIRE_METADATA_WRITE, &frame, sizeof frame, buffer, length, 0, false, NULL);
+  stsp__image_enter(image, "a metadata write");
+  return stsp__image_leave(image, stsp__link_call(image->link, WIRE_METADATA_WRITE, &frame, sizeof frame, buffer, length, 0, false,
+                                      NULL));
 }
 
 int stsp__image_meta_read(struct stsp__image *image, void *buffer, uint32_t length, uint32_t offset, uint32_t *got) {
   struct wire_metadata frame = {.offset = offset, .length = length};
   struct stsp__reply reply;
-  image->link->action = "a metadata read";
-  int status = stsp__link_call(image->link, WIRE_METADATA_READ, &frame, sizeof frame, NULL, 0,
-                               sizeof(struct wire_metadata_read), true, &reply);
+  stsp__image_enter(image, "a metadata read");
+  int status = stsp__image_leave(image, stsp__link_call(image->link, WIRE_METADATA_READ, &frame, sizeof frame, NULL, 0,
+                                            sizeof(struct wire_metadata_read), true, &reply));
   if (status != STS_EOK) return status;
   const struct wire_metadata_read *body = reply.body;
   if (body->length > length || body->length != reply.body_length - sizeof *body)

@@ -58,9 +58,10 @@ struct stsp__image {
     struct stsp__reader reader;
   };
   /* account of time, told to the engine with CLOSE */
-  uint64_t left_ns; /* when the last data call returned */
-  uint64_t host_wait_ns;
-  uint64_t slot_wait_ns;
+  uint64_t entered_ns; /* when the last call began, and when the last one returned */
+  uint64_t left_ns;
+  uint64_t host_wait_ns; /* between the calls */
+  uint64_t calls_ns;     /* in calls, the copy included */
   uint64_t copy_ns;
 };
 
@@ -75,6 +76,10 @@ int stsp__image_close(struct stsp__image *image, bool complete);
 int stsp__image_prop(struct stsp__image *image, sts_image_info_t *info);
 int stsp__image_meta_write(struct stsp__image *image, const void *buffer, uint32_t length, uint32_t offset);
 int stsp__image_meta_read(struct stsp__image *image, void *buffer, uint32_t length, uint32_t offset, uint32_t *got);
+
+/* Around each call: what happens between `leave` and the next `enter` is the host program's time. leave returns `status`. */
+void stsp__image_enter(struct stsp__image *image, const char *action);
+int stsp__image_leave(struct stsp__image *image, int status);
 
 /* Body of IMAGE_PROP. False: a string without end. */
 bool stsp__info_from_wire(const struct wire_image_info *from, sts_image_info_t *info);

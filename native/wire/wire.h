@@ -277,7 +277,7 @@ struct wire_close {
   uint32_t flags;    /* WIRE_CLOSE_* */
   uint32_t reserved;
   uint64_t host_wait_ns; /* the plug-in's own account: time between calls, in which the host program was busy */
-  uint64_t slot_wait_ns; /* time that calls waited for a free slot or for data */
+  uint64_t slot_wait_ns; /* time in calls before this one, from the open on, less copy_ns: waits for a slot or for data */
   uint64_t copy_ns;      /* time in memcpy */
 };
 struct wire_closed { /* body of FLUSH and CLOSE */
