@@ -12,6 +12,7 @@ import { encodeMeta, type Fragment, type ImageMeta } from '../image/meta.ts';
 import { ownedToken } from '../image/owner.ts';
 import { decodeSums, sumsFileBytes, sumsHeaderBytes, sumsOffset, wholeChunks } from '../image/sums.ts';
 import type { Link } from '../intake/link.ts';
+import type { Account } from './account.ts';
 import { runOrder } from './again.ts';
 import { type Context, chunkBytes } from './context.ts';
 import { crcOf, type ImageKey } from './image-info.ts';
@@ -47,6 +48,7 @@ export async function copyImage(
   to: ImageKey,
   def: ImageDef,
   token: string,
+  account: Account,
 ): Promise<Copied> {
   const source = await openForRead(ctx, from);
   try {
@@ -54,10 +56,11 @@ export async function copyImage(
     const checks = { sums: sums !== null, checksum: checksumMode };
     const target = await createTarget(ctx, link.id, to, def, token, checks);
     try {
-      const method = await copyData(ctx, link, source, target);
+      const method = await copyData(ctx, link, source, target, account);
       demandClient(link, target);
       await copySums(ctx, source, target);
       await commitCopy(ctx, source.meta, target);
+      account.moved(source.meta.size, ctx.now());
       return { size: source.meta.size, method };
     } catch (error) {
       await abandon(ctx, target);
@@ -87,19 +90,26 @@ function demandClient(link: Link, target: WriteTarget): void {
   if (link.ended) throw new Failed(status.EABORT, `${target.key.what}: the copy was given up`);
 }
 
-async function copyData(ctx: Context, link: Link, source: ReadTarget, target: WriteTarget): Promise<number> {
-  const { size } = source.meta;
+async function copyData(
+  ctx: Context,
+  link: Link,
+  source: ReadTarget,
+  target: WriteTarget,
+  account: Account,
+): Promise<number> {
   // Both ways copy within one pair of files, from an offset to the same one.
   if (source.fragments.length > 1) {
-    await copyThroughLanes(ctx, link, source, target, size);
+    await copyThroughLanes(ctx, link, source, target, account);
     return copyMethod.lanes;
   }
-  const order = { op: op.clone, file: target.files.data, file2: source.files.data };
+  const watch = account.order('device');
+  const order = { op: op.clone, file: target.files.data, file2: source.files.data, watch };
   const cloned = await runOrder(ctx.io, order, link.id);
+  account.device(cloned);
   if (cloned.result >= 0) return copyMethod.reflink;
   if (!noWay.has(cloned.result)) throw failure(target, 'clone', cloned.result);
-  if (await copyRanges(ctx, link, source, target, size)) return copyMethod.range;
-  await copyThroughLanes(ctx, link, source, target, size);
+  if (await copyRanges(ctx, link, source, target, account)) return copyMethod.range;
+  await copyThroughLanes(ctx, link, source, target, account);
   return copyMethod.lanes;
 }
 
@@ -113,16 +123,17 @@ async function copyRanges(
   link: Link,
   source: ReadTarget,
   target: WriteTarget,
-  size: number,
+  account: Account,
 ): Promise<boolean> {
+  const { size } = source.meta;
   for (let at = 0; at < size; at += ctx.settings.blockBytes) {
     demandClient(link, target);
     const length = Math.min(ctx.settings.blockBytes, size - at);
-    const { result } = await runOrder(
-      ctx.io,
-      { op: op.copyRange, file: target.files.data, file2: source.files.data, offset: at, length },
-      link.id,
-    );
+    const watch = account.order('device');
+    const order = { op: op.copyRange, file: target.files.data, file2: source.files.data, offset: at, length, watch };
+    const copied = await runOrder(ctx.io, order, link.id);
+    account.device(copied);
+    const { result } = copied;
     if (result < 0 && at === 0 && noWay.has(result)) return false;
     if (result < 0) throw failure(target, 'copy', result);
     if (result !== length) {
@@ -138,15 +149,18 @@ async function copyThroughLanes(
   link: Link,
   source: ReadTarget,
   target: WriteTarget,
-  size: number,
+  account: Account,
 ): Promise<void> {
+  const { size } = source.meta;
+  account.opening('memory');
   const shape = await ctx.memory.claim(link.id, 'read', { slots: 1, slotBytes: slotBytesMin }, () => undefined);
   try {
     const arena = ctx.memory.open(shape, link.peer);
+    account.opening('commit');
     try {
       for (let at = 0; at < size; at += shape.slotBytes) {
         demandClient(link, target);
-        await copyPiece(ctx, link.id, source, target, arena.id, at, Math.min(shape.slotBytes, size - at));
+        await copyPiece(ctx, link.id, source, target, account, arena.id, at, Math.min(shape.slotBytes, size - at));
       }
     } finally {
       addon.arenaClose(arena.id);
@@ -161,6 +175,7 @@ async function copyPiece(
   handle: number,
   source: ReadTarget,
   target: WriteTarget,
+  account: Account,
   arena: number,
   at: number,
   length: number,
@@ -168,10 +183,10 @@ async function copyPiece(
   const { files, key } = source;
   const align = Math.max(files.align, target.files.align);
   const rounded = Math.ceil(length / align) * align;
-  const into = { arena, memoryOffset: 0, align };
+  const into = { arena, memoryOffset: 0, align, watch: () => account.order('device') };
   const { good } = await readSurely(
     length,
-    () => readPiece(ctx, handle, source, into, at, length),
+    () => readPiece(ctx, handle, source, account, into, at, length),
     () => ctx.log.warn({ image: key.id, offset: at }, 'a piece does not match its checksums: read again'),
   );
   if (good < length) {
@@ -191,9 +206,11 @@ async function copyPiece(
       length: rounded,
       offset: at,
       align,
+      watch: account.order('device'),
     },
     handle,
   );
+  account.device(written);
   if (written.result !== rounded) throw failure(target, 'write', written.result);
 }
 
@@ -202,11 +219,13 @@ async function readPiece(
   ctx: Context,
   handle: number,
   source: ReadTarget,
-  into: { arena: number; memoryOffset: number; align: number },
+  account: Account,
+  into: Parameters<typeof readRange>[2],
   at: number,
   length: number,
 ): Promise<{ good: number; failure: Failed | null }> {
-  const { crcs, failure } = await readRange(ctx, source, into, at, length, handle, source.key.what);
+  const { results, crcs, failure } = await readRange(ctx, source, into, at, length, handle, source.key.what);
+  for (const read of results) account.device(read);
   if (failure !== null) {
     if (failure.status !== status.EDAMAGED) throw failure;
     return { good: 0, failure };
@@ -215,9 +234,10 @@ async function readPiece(
   const { arena, memoryOffset } = into;
   const verified = await runOrder(
     ctx.digest,
-    { op: op.verify, arena, memoryOffset, length, offset: at, align: chunkBytes, crcs },
+    { op: op.verify, arena, memoryOffset, length, offset: at, align: chunkBytes, crcs, watch: account.order('digest') },
     handle,
   );
+  account.digest(verified);
   return { good: Math.max(0, verified.result), failure: null };
 }
 

@@ -10,7 +10,7 @@ import type { ImageCall } from '../image/lifecycle.ts';
 import type { Link } from '../intake/link.ts';
 import { Account } from './account.ts';
 import type { ServerContext, Shared } from './context.ts';
-import { copyImage } from './copier.ts';
+import { copyCall } from './copy-call.ts';
 import { type Greeter, greet } from './greeting.ts';
 import { closedBody, metadataBody } from './image-frames.ts';
 import { demandMove, encodeInfo, type ImageKey, imageKey, writerToken } from './image-info.ts';
@@ -378,24 +378,9 @@ export class Session {
     return { job: this.link.job, server: this.link.server, image: image.target.key.id };
   }
 
-  async #copy(body: FrameOf<'imageCopy'>): Promise<Buffer> {
+  #copy(body: FrameOf<'imageCopy'>): Promise<Buffer> {
     // A copy may need memory of its own, and a connection has one arena.
     if (this.#imageCall) throw new FrameError('a copy on the connection of an image');
-    const ctx = this.#ctx;
-    const from = imageKey(body.from_lsu, body.from);
-    const to = imageKey(body.to_lsu, body.to);
-    const token = this.#holdToken(body.token);
-    if (ctx.open.writer(from.id) !== null) demandMove(from, 'busy', 'copyFrom');
-    const copied = await ctx.open
-      .exclusive(to.id, async () => copyImage(await ctx.mounts.pick(to.id), this.link, from, to, body.to, token))
-      .catch((error) => {
-        if (error instanceof Failed && error.status === status.EEXIST) demandMove(to, 'pending', 'copyTo');
-        throw error;
-      });
-    ctx.log.info(
-      { job: this.link.job, server: this.link.server, image: to.id, from: from.id, ...copied },
-      'image copied',
-    );
-    return encodeBody('copied', { size: copied.size, method: copied.method });
+    return copyCall(this.#ctx, this.link, body, this.#holdToken(body.token));
   }
 }
