@@ -91,6 +91,8 @@ export const microSchema = z.object({
   n: z.number(),
   /** Bytes per operation; 0: none. */
   bytes: z.number(),
+  /** Part of 1 of what the name says, where that is no time: then the times are 0. */
+  share: z.number().optional(),
 });
 
 export const conditionsSchema = z.object({
