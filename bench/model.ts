@@ -17,6 +17,12 @@ export interface Machine {
   readonly copyRate: number;
   /** Of one core while all others do the same. */
   readonly copyBusyRate: number;
+  /** Into slots that stay in the last level of the cache, and how much that holds. */
+  readonly copyCachedRate: number;
+  readonly cacheBytes: number;
+  /** Out of slots into a buffer of a host program, which stays in the cache. */
+  readonly copyOutRate: number;
+  readonly copyOutBusyRate: number;
   readonly crcRate: number;
   /** CRC-64 and SHA-256 in one pass. */
   readonly shaRate: number;
@@ -35,8 +41,11 @@ export interface EngineCosts {
   readonly coordinatorMibS: number;
   /** Both for an order that comes alone, behind a block's payload that has been through the caches: the more, the colder. */
   cold(blockBytes: number): { readonly coordinatorS: number; readonly laneS: number };
-  /** From one order to the next when nothing but orders is to be done: wakes of other threads included. */
-  readonly orderS: number;
+  /**
+   * From one order to the next when nothing but orders is to be done, wakes of other threads included: the more images,
+   * the more orders a wake brings.
+   */
+  orderS(streams: number): number;
   /** CPU of the lane's thread, beside what the order does. */
   readonly laneS: number;
   /** Of the client's process, which only submits. */
@@ -162,6 +171,12 @@ function between(aloneRate: number, busyRate: number, busy: number): number {
   return (1 - busy) / aloneRate + busy / busyRate;
 }
 
+function copyTime(machine: Machine, { direction, streams, slots, blockBytes }: Load, busy: number): number {
+  if (direction === 'restore') return between(machine.copyOutRate, machine.copyOutBusyRate, busy);
+  if (streams * slots * blockBytes <= machine.cacheBytes) return 1 / machine.copyCachedRate;
+  return between(machine.copyRate, machine.copyBusyRate, busy);
+}
+
 /** CPU seconds of each thread for one byte. */
 function workOf(machine: Machine, costs: EngineCosts, way: Way, load: Load, busy: number): Work {
   const { mode, direction, blockBytes, copies } = load;
@@ -175,7 +190,7 @@ function workOf(machine: Machine, costs: EngineCosts, way: Way, load: Load, busy
   const zeroes = zeroing(load, way);
   const isCold = copies || digests > 0;
   const { coordinatorS, laneS } = isCold ? costs.cold(blockBytes) : costs;
-  const copy = copies ? between(machine.copyRate, machine.copyBusyRate, busy) : costs.submitS / blockBytes;
+  const copy = copies ? copyTime(machine, load, busy) : costs.submitS / blockBytes;
   return {
     host: copy + zero * zeroes.host,
     coordinator: coordinatorS * orders + costs.coordinatorMibS / mib,
@@ -210,8 +225,8 @@ export function trafficOf(way: Way, load: Load): Stage[] {
   if (mode !== 'io-only') add('slot read by the digest', 1);
   if (direction === 'write') add(`slot to ${way.name}`, way.traffic);
   if (copies && direction === 'restore') {
+    // The host program's buffer stays in the cache.
     add('slot read by the plug-in', 1);
-    add("host program's buffer written, with its lines read first", 2);
   }
   return stages;
 }
@@ -243,15 +258,17 @@ function predictAt(machine: Machine, costs: EngineCosts, way: Way, load: Load, b
   const traffic = stages.reduce((sum, stage) => sum + stage.traffic, 0);
   const perByte = work.host + work.coordinator + work.digest + work.io + work.freeing + work.kernel;
   const remote = load.pinned || machine.nodes === 1 ? 0 : 1 - 1 / machine.nodes;
-  const ioPerByte = work.io + work.kernel + 1 / way.laneRate;
+  // A lane has one order at a time: between two of them the coordinator is woken, and wakes it.
+  const gap = (2 * costs.threadS + work.coordinator / work.orders) / blockBytes;
+  const ioPerByte = work.io + work.kernel + 1 / way.laneRate + gap;
   const turn = roundTrip(costs, work, ioPerByte, blockBytes);
   const digesters = lanesAtWork(digestLanes, digestsPerImage(load), streams);
   const resources: Resource[] = [
     { name: 'cores', rate: machine.cores / perByte },
-    { name: 'coordinator', rate: 1 / (work.orders * costs.orderS + costs.coordinatorMibS / mib) },
+    { name: 'coordinator', rate: 1 / (work.orders * costs.orderS(streams) + costs.coordinatorMibS / mib) },
     { name: 'hand-overs', rate: (blocksInFlight * streams * blockBytes) / turn },
     { name: 'host programs', rate: streams / work.host },
-    { name: 'digest lanes', rate: digesters / work.digest },
+    { name: 'digest lanes', rate: work.digest === 0 ? Number.POSITIVE_INFINITY : digesters / (work.digest + gap) },
     { name: 'io lanes', rate: lanesAtWork(ioLanes, blocksInFlight, streams) / ioPerByte },
     { name: 'memory', rate: (machine.nodes * machine.memoryRate) / traffic },
     { name: 'links between nodes', rate: (machine.nodes * machine.linkRate) / (traffic * remote) },

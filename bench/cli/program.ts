@@ -145,9 +145,9 @@ function addDiscard(
 ): void {
   program
     .command('discard')
-    .description('the engine without a device: orders, copies and sums alone')
-    .option('--block <mib,…>', 'block_size_mb of the engine, beside 64')
-    .option('--streams <n,…>', 'jobs at the same time (1,4,16)')
+    .description('the engine without a device: orders, copies and sums alone; and the model of larger machines')
+    .option('--block <mib,…>', 'block_size_mb of the engine, beside 64 (4,16)', '4,16')
+    .option('--streams <n,…>', 'jobs at the same time (1,2,4,16)', '1,2,4,16')
     .option('--alternations <n>', 'rounds that count (7; with --quick 2)')
     .option('--warm-ups <n>', 'rounds before them (1)')
     .option('--quick', 'fewer orders and rounds')

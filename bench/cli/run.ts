@@ -7,7 +7,7 @@ import { BenchError } from '../bench-error.ts';
 import { type Part, partsOf } from '../macro/index.ts';
 import { csv } from '../result/csv.ts';
 import { writeWhole } from '../result/files.ts';
-import type { Result, Row, Soak } from '../result/schema.ts';
+import type { Micro, Result, Row, Soak } from '../result/schema.ts';
 import type { Run } from '../run-context.ts';
 import { soakText } from '../soak/trend.ts';
 import { textReport } from '../text-report.ts';
@@ -58,28 +58,43 @@ export async function runBench(options: RunOptions, given: readonly string[], io
     const asked = options.workloads?.join(',');
     throw new BenchError(`--workloads ${asked}: none of them is measured on --store ${options.store}`, 2);
   }
-  return carryOut(options, { parts }, given, io);
+  return carryOut(options, { parts, ...(options.micro ? { micro: partsAlone } : {}) }, given, io);
+}
+
+async function partsAlone(run: Run): Promise<Micro[]> {
+  return (await import('../micro/index.ts')).micro(run);
 }
 
 /** The engine without a device: what coordinator, rings, copies and sums carry. */
-export function runDiscard(options: RunOptions, given: readonly string[], io: BenchIo): Promise<number> {
+export async function runDiscard(options: RunOptions, given: readonly string[], io: BenchIo): Promise<number> {
   const part: Part = {
     workloads: ['orders', 'write', 'restore'],
     store: 'file',
     points: ({ streams, blocks }) => 1 + streams.length * new Set([64 << 20, ...blocks]).size,
     rows: async (run) => (await import('../discard/rows.ts')).discardRows(run),
   };
-  return carryOut({ ...options, macro: false, micro: false }, { parts: [part] }, given, io);
+  // No byte is stored: the least that the check of free space takes.
+  const own = { ...options, macro: false, micro: false, sizeBytes: 1 << 20 };
+  const { discardText } = await import('../discard/text.ts');
+  return carryOut(own, { parts: [part] }, given, io, ({ rows, cut }) => (cut === null ? discardText(rows) : ''));
 }
 
-async function carryOut(options: RunOptions, work: Work, given: readonly string[], io: BenchIo): Promise<number> {
+async function carryOut(
+  options: RunOptions,
+  work: Work,
+  given: readonly string[],
+  io: BenchIo,
+  more: (result: Result) => string = () => '',
+): Promise<number> {
   const out = outDirectory(options.out);
   const { result, code, failure } = await measure(options, work, io.progress, given);
   if (result.rows.length > 0 || result.micro.length > 0 || result.soak !== null) {
     io.out(textReport(result));
+    if (result.micro.length > 0) io.out((await import('../micro/index.ts')).microText(result.micro));
     if (result.soak !== null) io.out(soakText(result.soak));
     if (options.startAt !== null) io.out(doneText(result));
     for (const path of await writeFiles(result, out)) io.out(`written: ${path}\n`);
+    if (failure === null) io.out(more(result));
   }
   if (result.cut !== null) io.fail(`ended early: ${result.cut}`);
   if (failure !== null) throw failure;

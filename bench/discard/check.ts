@@ -1,5 +1,6 @@
 /** The model held against what was measured: its parameters from floors and bare orders, then every row predicted. */
 import { availableParallelism } from 'node:os';
+import { Files } from '../conditions/files.ts';
 import { type EngineCosts, type Load, type Machine, type Mode, type Prediction, predict, type Way } from '../model.ts';
 import type { Row } from '../result/schema.ts';
 import { median } from '../result/stats.ts';
@@ -14,6 +15,7 @@ const blocksInFlight = 2;
 const ioLanes = 16;
 /** An order is costed where enough images submit that no one waits for another thread. */
 const costedStreams = 4;
+const quietShare = 0.1;
 
 export interface Parameters {
   readonly machine: Machine;
@@ -26,10 +28,19 @@ export interface Checked {
   readonly prediction: Prediction;
   /** predicted / measured − 1 */
   readonly error: number;
+  /** Nothing else took more than a tenth of the processors, by the median of its samples. */
+  readonly quiet: boolean;
 }
 
 function middle(rows: readonly Row[], value: (sample: Row['samples'][number]) => number): number {
   return median(rows.flatMap(({ samples }) => samples.map(value)));
+}
+
+/** Of the processors' last level of cache; 0 where the kernel does not tell. */
+function lastLevelBytes(): number {
+  const text = new Files().line('sys/devices/system/cpu/cpu0/cache/index3/size') ?? '';
+  const [, digits, unit] = /^([0-9]+)([KM])/.exec(text) ?? [];
+  return digits === undefined ? 0 : Number(digits) * (unit === 'M' ? mib : 1024);
 }
 
 /** Throws where a floor is missing: a model with a guess in it is none. */
@@ -89,6 +100,10 @@ export function parametersFrom(rows: readonly Row[], memoryRate: number | null =
     bare.filter((row) => row.blockBytes === blockBytes && row.streams === Math.max(...streams));
   const [small, large] = [Math.min(...sizes), Math.max(...sizes)];
   const [first, last] = [orderCosts(at(small)), orderCosts(at(large))];
+  // Where one image submits each order is a wake of its own: between that and many a line over 1 / images.
+  const most = Math.max(2, ...streams);
+  const single = bare.filter((row) => row.blockBytes === small && row.streams === 1);
+  const alone = single.length === 0 || Math.max(...streams) < 2 ? first : orderCosts(single);
   const perMib = large === small ? 0 : Math.max(0, (last.wall - first.wall) / ((large - small) / mib));
   const base = (value: number): number => Math.max(0, value - (perMib * small) / mib);
   const cores = availableParallelism();
@@ -102,6 +117,10 @@ export function parametersFrom(rows: readonly Row[], memoryRate: number | null =
       linkRate: Number.POSITIVE_INFINITY,
       copyRate: floorValue(rows, floorNames.copy),
       copyBusyRate: floorValue(rows, floorNames.copyAll) / cores,
+      copyCachedRate: floorValue(rows, floorNames.copyCached),
+      cacheBytes: lastLevelBytes(),
+      copyOutRate: floorValue(rows, floorNames.copyOut),
+      copyOutBusyRate: floorValue(rows, floorNames.copyOutAll) / cores,
       crcRate: floorValue(rows, floorNames.crc),
       shaRate: floorValue(rows, floorNames.sha),
       zeroRate: floorValue(rows, floorNames.zero),
@@ -112,7 +131,7 @@ export function parametersFrom(rows: readonly Row[], memoryRate: number | null =
       coordinatorS: base(first.coordinator),
       coordinatorMibS: perMib,
       cold,
-      orderS: base(first.wall),
+      orderS: (count) => base(alone.wall + ((first.wall - alone.wall) * (1 - 1 / count)) / (1 - 1 / most)),
       laneS: first.lane,
       submitS: first.submit,
       processS: microseconds(floorNames.process),
@@ -157,6 +176,11 @@ function deviceOf(rows: readonly Row[], row: Row): Way | null {
   };
 }
 
+/** Of the processors' time, by the kernel's own accounting; 0 where that was not had. */
+function restShare(row: Row): number {
+  return middle([row], ({ cpu, seconds }) => (cpu?.rest ?? 0) / (seconds * availableParallelism()));
+}
+
 function loadOf(row: Row): Load {
   const { streams, blockBytes } = row;
   const direction = row.workload === 'restore' ? 'restore' : 'write';
@@ -189,6 +213,6 @@ export function checkRows(rows: readonly Row[], parameters: Parameters): Checked
     if (way === null) return [];
     const prediction = predict(parameters.machine, parameters.costs, way, loadOf(row));
     const measured = middle([row], (sample) => sample.value);
-    return [{ row, measured, prediction, error: prediction.rate / measured - 1 }];
+    return [{ row, measured, prediction, error: prediction.rate / measured - 1, quiet: restShare(row) <= quietShare }];
   });
 }

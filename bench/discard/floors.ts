@@ -21,6 +21,9 @@ const handovers = 2000;
 export const floorNames = {
   copy: 'floor, memcpy on one core',
   copyAll: 'floor, memcpy on all cores',
+  copyCached: 'floor, memcpy into 12 MiB on one core',
+  copyOut: 'floor, memcpy out of slots on one core',
+  copyOutAll: 'floor, memcpy out of slots on all cores',
   crc: 'floor, CRC-64 on one core',
   sha: 'floor, CRC-64 + SHA-256 on one core',
   zero: 'floor, fresh pages on one core',
@@ -30,8 +33,9 @@ export const floorNames = {
   thread: 'floor, futex hand-over, two threads',
 } as const;
 
-async function copies(count: number, signal: AbortSignal): Promise<Taken> {
-  const run = () => runJson(join(native, 'floor'), ['memcpy', copyBytes], signal);
+/** `how`: of the program floor; slots that stay in the cache, or not; into them, or out of them. */
+async function copies(count: number, signal: AbortSignal, how: readonly (string | number)[]): Promise<Taken> {
+  const run = () => runJson(join(native, 'floor'), how, signal);
   const begin = performance.now();
   const told = await Promise.all(Array.from({ length: count }, run));
   const seconds = (performance.now() - begin) / 1000;
@@ -82,10 +86,17 @@ function floor(name: string, unit: Measure['unit'], take: () => Taken | Promise<
   return { name, role: 'floor', mode: null, store: 'none', measures };
 }
 
+const into = ['memcpy', copyBytes];
+const outOf = ['copy-out', copyBytes];
+
 export function floors(signal: AbortSignal): Subject[] {
+  const cores = availableParallelism();
   return [
-    floor(floorNames.copy, 'B/s', () => copies(1, signal)),
-    floor(floorNames.copyAll, 'B/s', () => copies(availableParallelism(), signal)),
+    floor(floorNames.copy, 'B/s', () => copies(1, signal, into)),
+    floor(floorNames.copyAll, 'B/s', () => copies(cores, signal, into)),
+    floor(floorNames.copyCached, 'B/s', () => copies(1, signal, [...into, 12])),
+    floor(floorNames.copyOut, 'B/s', () => copies(1, signal, outOf)),
+    floor(floorNames.copyOutAll, 'B/s', () => copies(cores, signal, outOf)),
     floor(floorNames.crc, 'B/s', () => digested(48, false)),
     floor(floorNames.sha, 'B/s', () => digested(8, true)),
     floor(floorNames.zero, 'B/s', () => fresh(1, 'seconds', signal)),

@@ -6,7 +6,8 @@
  *   floor read   DIR STREAMS BYTES DEPTH   the same the other way, of what `floor write` left
  *   floor plain-write DIR STREAMS BYTES    the "plain plug-in": 256 KiB buffers copied into one 64 MiB block, which is
  *   floor plain-read  DIR STREAMS BYTES    written when it is full, no overlap; the same fsyncs
- *   floor memcpy BYTES                     256 KiB copies from a 64 MiB pattern into 64 MiB blocks
+ *   floor memcpy BYTES [MIB]               256 KiB copies from a 64 MiB pattern into 192 MiB, or MIB, as into slots
+ *   floor copy-out BYTES                   256 KiB copies from 192 MiB into one buffer, as a reader's out of slots
  *   floor image  DIR COUNT                 the bare sequence of the commit protocol around 4 KiB, COUNT times
  *
  * One process a stream, as bptm is one process a job. Data does not compress. Prints one line of JSON:
@@ -167,11 +168,11 @@ static void run_streams(const char *mode, const char *dir, int streams, uint64_t
          (unsigned long long)bytes * (unsigned)streams, end - begin, cpu_seconds(RUSAGE_CHILDREN), begin * 1e9, end * 1e9);
 }
 
-static void run_memcpy(uint64_t bytes) {
-  unsigned char *from = pages(BLOCK), *to = pages(3 * (size_t)BLOCK);
-  fill(from, BLOCK, 1);
+static void run_memcpy(uint64_t bytes, size_t from_bytes, size_t to_bytes) {
+  unsigned char *from = pages(from_bytes), *to = pages(to_bytes);
+  for (size_t at = 0; at < from_bytes; at += BLOCK) fill(from + at, BLOCK, 1);
   const double begin = now();
-  for (uint64_t at = 0; at < bytes; at += BUFFER) memcpy(to + at % (3 * (uint64_t)BLOCK), from + at % BLOCK, BUFFER);
+  for (uint64_t at = 0; at < bytes; at += BUFFER) memcpy(to + at % to_bytes, from + at % from_bytes, BUFFER);
   printf("{\"bytes\":%llu,\"seconds\":%.6f,\"cpu_s\":%.6f}\n", (unsigned long long)bytes, now() - begin,
          cpu_seconds(RUSAGE_SELF));
 }
@@ -201,7 +202,10 @@ static void run_images(const char *dir, int count) {
 
 int main(int argc, char **argv) {
   const char *mode = argc > 1 ? argv[1] : "";
-  if (strcmp(mode, "memcpy") == 0 && argc == 3) run_memcpy(strtoull(argv[2], NULL, 10));
+  const size_t slots = 3 * (size_t)BLOCK, to = argc == 4 ? (size_t)atoi(argv[3]) << 20 : slots;
+  if (strcmp(mode, "memcpy") == 0 && (argc == 3 || argc == 4) && to > 0)
+    run_memcpy(strtoull(argv[2], NULL, 10), BLOCK, to);
+  else if (strcmp(mode, "copy-out") == 0 && argc == 3) run_memcpy(strtoull(argv[2], NULL, 10), slots, BUFFER);
   else if (strcmp(mode, "image") == 0 && argc == 4) run_images(argv[2], atoi(argv[3]));
   else if (argc >= 5) {
     const int streams = atoi(argv[3]), depth = argc > 5 ? atoi(argv[5]) : 1;
@@ -210,7 +214,7 @@ int main(int argc, char **argv) {
     run_streams(mode, argv[2], streams, bytes, depth);
   } else {
     fprintf(stderr, "usage: floor write|read DIR STREAMS BYTES DEPTH | plain-write|plain-read DIR STREAMS BYTES | "
-                    "memcpy BYTES | image DIR COUNT\n");
+                    "memcpy BYTES [MIB] | copy-out BYTES | image DIR COUNT\n");
     return 2;
   }
   return 0;
