@@ -2,24 +2,31 @@
 import { Command, CommanderError } from 'commander';
 import { BenchError } from '../bench-error.ts';
 import { ResultFileError } from '../result/read.ts';
+import { typed } from '../workplace/typed.ts';
 import type { BenchIo } from './io.ts';
 import { runOptions } from './options.ts';
 
 const usageCode = 2;
 
-const examples = `
+const examples: readonly (readonly [command: string, what: string])[] = [
+  ['--quick --streams 1', 'a look in a minute or two; no claim'],
+  ['--target /mnt/vast --streams 1,4,16', 'on storage of your own'],
+  ['--target /mnt/vast --block 16,64 --mode io-only --workloads write,restore', 'a sweep'],
+  ["--target 's3://bucket/prefix?endpoint=https://s3.example.com' --streams 4", 'in a bucket; see below'],
+  ['--target /mnt/vast --soak 24', 'a day of rounds, and a verdict'],
+  ['compare before.json after.json', 'with a verdict that counts noise'],
+];
+
+function examplesText(): string {
+  const lines = examples.flatMap(([command, what]) => [`  ${what}:`, `    ${typed(command)}`]);
+  return `
 Examples:
-  bench --quick --streams 1                      a look in a minute or two; no claim
-  bench --target /mnt/vast --streams 1,4,16      on storage of your own: a directory of its own, removed at the end
-  bench --target /mnt/vast --block 16,64 --mode io-only --workloads write,restore
-  bench --target 's3://bucket/prefix?endpoint=https://s3.example.com' --streams 4
-                                                 credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
-  bench --target /mnt/vast --soak 24             a day of rounds, and a verdict
-  bench compare before.json after.json
+${lines.join('\n')}
 
 It writes below TARGET/vast-ost-bench-<id>/ alone and removes exactly that, also when it is interrupted.
-docs/bench.md has the rest.
+Credentials of a bucket are taken from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. docs/bench.md has the rest.
 `;
+}
 
 function addRun(
   program: Command,
@@ -66,7 +73,7 @@ function addRun(
     .option('--no-peers', 'without other programs')
     .option('--macro-only', 'whole jobs alone')
     .option('--micro-only', 'parts alone')
-    .addHelpText('after', examples)
+    .addHelpText('after', examplesText())
     .action((options: unknown) =>
       does(async () => (await import('./run.ts')).runBench(runOptions(options), given, io)),
     );
@@ -163,6 +170,7 @@ export async function runProgram(args: readonly string[], version: string, io: B
   const program = new Command('bench')
     .description('How fast is it, what limits it, is it better than the alternative: on any machine and storage')
     .version(version)
+    .addHelpText('after', `\nThe options of a measurement: ${typed('run --help')}\n${examplesText()}`)
     .exitOverride()
     .configureOutput({ writeOut: (text) => io.out(text), writeErr: (text) => io.fail(text.trimEnd()) });
   const does = async (work: () => Promise<number>): Promise<void> => {

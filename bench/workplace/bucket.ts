@@ -14,18 +14,14 @@ import { StoreError } from '../../workers/store.ts';
 import { BenchError } from '../bench-error.ts';
 import type { S3Target } from '../cli/target.ts';
 import { encodeMarker, isPlaceName, markerFile, newMarker, ownerState, parseMarker, placeName } from './marker.ts';
+import { quoted, typed } from './typed.ts';
 
 const mib = 1 << 20;
 const leftOverMax = 20;
 /** Pages of a list: more keys than that are no bench's. */
 const pagesMax = 10_000;
 
-export interface BucketSettings {
-  readonly target: S3Target;
-  /** Of the environment: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. */
-  readonly prefix: string;
-}
-
+/** Credentials are those of the environment: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. */
 function settingsOf({ endpoint, bucket, region, caFile }: S3Target, prefix: string): S3Settings {
   const { protocol, hostname, port } = new URL(endpoint);
   const tls = protocol === 'https:';
@@ -166,9 +162,10 @@ function nameOf(prefix: string): string {
   return prefix.replace(/\/$/, '').split('/').at(-1) ?? '';
 }
 
-function leftText({ bucket, endpoint }: S3Target, prefix: string): string {
-  const bench = process.env.VAST_OST_PACKAGE === undefined ? 'npm run bench -- ' : 'vast-ost bench ';
-  return `s3://${bucket}/${prefix}; to remove it: ${bench}clean 's3://${bucket}/${prefix}?endpoint=${endpoint}'`;
+function leftText({ bucket, endpoint, region, caFile }: S3Target, prefix: string): string {
+  const ca = caFile === null ? '' : `&ca=${encodeURIComponent(caFile)}`;
+  const address = `s3://${bucket}/${prefix}?endpoint=${endpoint}&region=${region}${ca}`;
+  return `s3://${bucket}/${prefix}; to remove it: ${typed(`clean ${quoted(address)}`)}`;
 }
 
 async function removeBelow(objects: Objects, prefix: string): Promise<void> {

@@ -22,6 +22,7 @@ import {
   parseMarker,
   placeName,
 } from './marker.ts';
+import { quoted, typed } from './typed.ts';
 
 const leftOverMax = 20;
 
@@ -92,10 +93,8 @@ async function removeTree(path: string): Promise<void> {
   await rm(path, { recursive: true, force: true, maxRetries: 3 });
 }
 
-/** As the user would type it, in a checkout or with the package. */
 function removal(path: string): string {
-  const bench = process.env.VAST_OST_PACKAGE === undefined ? 'npm run bench -- ' : 'vast-ost bench ';
-  return `${bench}clean ${/^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`}`;
+  return typed(`clean ${quoted(path)}`);
 }
 
 /** Places of runs that are over, each a line for people; those of other machines may still be running. */
