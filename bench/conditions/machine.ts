@@ -21,17 +21,17 @@ const interfacesMax = 64;
 function field(lines: readonly string[], name: string): string | null {
   for (const line of lines) {
     const colon = line.indexOf(':');
-    if (colon > 0 && line.slice(0, colon).trim() === name) return plain(line.slice(colon + 1)) || null;
+    if (colon > 0 && line.slice(0, colon).trim() === name) return line.slice(colon + 1).trim() || null;
   }
   return null;
 }
 
 function cpuName(lines: readonly string[]): string {
   const model = field(lines, 'model name') ?? field(lines, 'cpu') ?? field(lines, 'Hardware');
-  if (model !== null) return model;
+  if (model !== null) return plain(model);
   // ARM names the designer and its part only.
   const [designer, part] = [field(lines, 'CPU implementer'), field(lines, 'CPU part')];
-  return designer === null ? 'unknown' : `ARM ${designer}, part ${part ?? 'unknown'}`;
+  return designer === null ? 'unknown' : plain(`ARM ${designer}, part ${part ?? 'unknown'}`);
 }
 
 const vendors: readonly [pattern: RegExp, name: string][] = [

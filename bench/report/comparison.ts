@@ -75,6 +75,9 @@ ${rows.map(({ name, row, a, b, ratio, low, high, margin, verdict, reason }) => {
 })}</tbody></table></div>`;
 }
 
+const runText = ({ id, startedAt }: Comparison['a']): string =>
+  `${startedAt.slice(0, 19).replace('T', ' ')} UTC (${id.slice(0, 8)})`;
+
 export function comparisonSection({ a, b, rows, onlyA, onlyB, conditions, notes: said }: Comparison): Safe {
   const notes = [...a.noisy.map((reason) => `A is noisy: ${reason}`), ...said];
   const only = [
@@ -84,7 +87,7 @@ export function comparisonSection({ a, b, rows, onlyA, onlyB, conditions, notes:
   return section(
     'comparison',
     'Comparison',
-    html`A is the run of ${a.startedAt} (${a.id}), B that of ${b.startedAt} (${b.id}), which the other sections show.`,
+    html`A is the run of ${runText(a)}, B that of ${runText(b)}, which the other sections show.`,
     [
       notes.length === 0 ? null : html`<ul class="notes">${notes.map((note) => html`<li>${note}</li>`)}</ul>`,
       rows.length === 0

@@ -16,7 +16,7 @@ const dark = `
 --p0:#2f8fd0;--p1:#e69f00;--p2:#6b737f;--p3:#56b4e9;--p4:#1fae85;--p5:#e5da4a;--p6:#cc79a7;--p7:#e0702a;--p8:#9a7fc7;--p9:#8fd19e;--p10:#b58a3a;--p11:#8a929d;
 --hatch:#00000070;--keydark:#fff;--keylight:#101214;`;
 
-const colours = ['c0', 'c1', 'c2', 'c3', 'c4', 'c5', 'c6', 'c7', 'cf', 'good', 'bad', 'even', 'open'];
+const colours = ['ink', 'c0', 'c1', 'c2', 'c3', 'c4', 'c5', 'c6', 'c7', 'cf', 'good', 'bad', 'even', 'open'];
 /** Surfaces so dark that what stands in them must be white. */
 const darkPaints = [0, 7, 8, 10];
 const paints = Array.from({ length: 12 }, (_, i) => i);
@@ -25,7 +25,7 @@ const seriesRules = colours.map((name) => `.${name}{--own:var(--${name})}`).join
 const paintRules = paints
   .map(
     (i) =>
-      `.p${i}{fill:url(#paint${i})}.fill${i}{fill:var(--p${i})}.k${i}{fill:var(--key${darkPaints.includes(i) ? 'dark' : 'light'})}`,
+      `.p${i}{fill:url(#paint${i})}.fill${i}{fill:var(--p${i})}.k${i}{stroke:var(--p${i});fill:var(--key${darkPaints.includes(i) ? 'dark' : 'light'})}`,
   )
   .join('');
 
@@ -41,7 +41,7 @@ h3{font-size:15px;margin:28px 0 8px;font-weight:650}
 h3 span{font-weight:400;color:var(--soft);margin-left:10px}
 section{margin-top:44px;padding-top:22px;border-top:1px solid var(--faint)}
 .kicker{font-size:12.5px;font-weight:650;letter-spacing:.07em;text-transform:uppercase;color:var(--soft);margin:0}
-.lead{color:var(--soft);margin:0 0 16px;max-width:80ch}
+.lead{color:var(--soft);margin:0 0 16px;max-width:96ch}
 .about{color:var(--soft);margin:0}
 .about b{color:var(--ink);font-weight:600}
 .banner{margin:24px 0 0;padding:14px 18px;background:var(--warn);border:1px solid var(--warnline);border-left-width:6px;border-radius:4px}
@@ -57,24 +57,26 @@ section{margin-top:44px;padding-top:22px;border-top:1px solid var(--faint)}
 .heads .more span{color:var(--soft)}
 .plots{display:grid;gap:26px 32px;margin-top:8px}
 .plots+.plots{margin-top:26px}
-.plots.half{grid-template-columns:repeat(auto-fill,minmax(min(100%,480px),1fr))}
+.plots.half{grid-template-columns:repeat(auto-fill,minmax(min(100%,440px),1fr))}
 .plots.third{grid-template-columns:repeat(auto-fill,minmax(min(100%,320px),1fr))}
-.plots.half figure{max-width:560px}
+.plots.half figure{max-width:600px}.plots.third figure{max-width:400px}.plots.alone figure{max-width:none}
 figure{margin:0;break-inside:avoid}
 figcaption{margin:0 0 6px;line-height:1.35}
 figcaption b{display:block;font-size:15px;font-weight:650}
 figcaption span{font-size:12.5px;color:var(--soft)}
-svg{display:block;max-width:100%;height:auto;overflow:visible}
+svg{display:block;width:100%;height:auto;overflow:visible}
+svg.swatch,svg.defs{width:auto}
+svg.defs{position:absolute}
 svg text{font-size:12px;fill:var(--ink);font-variant-numeric:tabular-nums}
 svg .tick,svg .label{fill:var(--soft)}
 svg .head{font-weight:650;fill:var(--soft)}
 svg .value{font-weight:600}
-svg .key{font-size:10.5px;font-weight:650}
+svg .key{font-size:10.5px;font-weight:650;paint-order:stroke;stroke-width:3px;stroke-linejoin:round}
 .grid{stroke:var(--faint);stroke-width:1}
 .base,.unity{stroke:var(--rule);stroke-width:1}
 .rail{stroke:var(--faint);stroke-width:2}
 .line{fill:none;stroke:var(--own);stroke-width:2;stroke-linejoin:round}
-.thin{fill:none;stroke:var(--own);stroke-width:1;opacity:.35}
+.thin{fill:none;stroke:var(--own);stroke-width:1;opacity:.5}
 .interval{fill:none;stroke:var(--own);stroke-width:1.4}
 .mark{fill:var(--own);stroke:var(--paper);stroke-width:.8}
 .floor-level{stroke:var(--cf);stroke-width:1.4;stroke-dasharray:5 4}
@@ -83,6 +85,7 @@ svg .verdict,td.good,td.bad,td.even,td.open{fill:var(--own);color:var(--own);fon
 td small{font-weight:400;color:var(--soft);font-size:12.5px;margin-left:8px}
 .hatch{stroke:var(--hatch);fill:none;stroke-width:1.6}
 .dot{fill:var(--hatch)}
+.ink.interval{stroke:var(--ink)}
 ${seriesRules}${paintRules}
 .legend{display:flex;flex-wrap:wrap;gap:4px 22px;margin:0 0 14px;padding:0;list-style:none;font-size:13.5px}
 .legend li{display:flex;align-items:center;gap:8px}
@@ -94,7 +97,6 @@ th:first-child,td:first-child{padding-left:0}
 td{border-bottom:1px solid var(--faint);vertical-align:top}
 .text{text-align:left}
 td.text{overflow-wrap:anywhere}
-.guard{white-space:normal;min-width:14ch;color:var(--soft)}
 .strong{font-weight:650}
 tr.engine td.text:nth-child(2){font-weight:600}
 tr.first td{border-top:1px solid var(--rule)}
@@ -103,6 +105,7 @@ tr.first td{border-top:1px solid var(--rule)}
 .conditions dt{color:var(--soft)}
 .conditions dd{margin:0;overflow-wrap:anywhere}
 .conditions .full{grid-column:1/-1}
+.conditions.guards div{grid-template-columns:minmax(122px,300px) 1fr}
 .notes{color:var(--soft);padding-left:20px;margin:8px 0}
 .method li{margin:4px 0}
 footer{margin-top:44px;color:var(--soft);font-size:13px;border-top:1px solid var(--faint);padding-top:14px}
@@ -113,7 +116,8 @@ footer{margin-top:44px;color:var(--soft);font-size:13px;border-top:1px solid var
 html{font-size:10.5px}
 body{max-width:none;padding:0}
 h1{font-size:22px}h2{font-size:16px}h3{font-size:12px}
-h2,h3,.lead,.legend{break-after:avoid}
+h3{break-after:avoid}
+.intro{break-inside:avoid;break-after:avoid;padding-bottom:230px;margin-bottom:-230px}
 section{margin-top:22px;padding-top:12px}
 .lead{margin-bottom:10px}
 .banner,.heads,tr{break-inside:avoid}

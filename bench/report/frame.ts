@@ -12,7 +12,7 @@ export interface Box {
 
 /** Two a row where there are few or their labels need room, else three: css.ts has the columns. */
 export type Width = 'half' | 'third';
-export const widths: Record<Width, number> = { half: 544, third: 352 };
+export const widths: Record<Width, number> = { half: 480, third: 340 };
 
 export interface Plot {
   readonly title: string;
@@ -27,7 +27,7 @@ export interface Plot {
 
 export function figure({ title, note, description, width, height, content }: Plot): Safe {
   return html`<figure><figcaption><b>${title}</b><span>${note}</span></figcaption>
-<svg role="img" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}"><title>${title}: ${note}</title><desc>${description}</desc>
+<svg role="img" viewBox="0 0 ${width} ${height}"><title>${title}: ${note}</title><desc>${description}</desc>
 ${content}</svg></figure>
 `;
 }
@@ -38,10 +38,16 @@ export interface Tick {
 }
 
 export function axisY(box: Box, ticks: readonly Tick[]): Safe[] {
-  return ticks.map(({ at, text }, i) => {
-    const base = i === 0 ? 'base' : 'grid';
-    return html`<line class="${base}" x1="${box.left}" x2="${box.width - box.right}" y1="${at}" y2="${at}"/><text class="tick" x="${box.left - 8}" y="${at + 4}" text-anchor="end">${text}</text>`;
+  const bottom = box.height - box.bottom;
+  const lines = ticks.map(({ at, text }) => {
+    const grid = Math.abs(at - bottom) < 0.5 ? 'base' : 'grid';
+    return html`<line class="${grid}" x1="${box.left}" x2="${box.width - box.right}" y1="${at}" y2="${at}"/><text class="tick" x="${box.left - 8}" y="${at + 4}" text-anchor="end">${text}</text>`;
   });
+  if (ticks.some(({ at }) => Math.abs(at - bottom) < 0.5)) return lines;
+  return [
+    ...lines,
+    html`<line class="base" x1="${box.left}" x2="${box.width - box.right}" y1="${bottom}" y2="${bottom}"/>`,
+  ];
 }
 
 export function axisX(box: Box, ticks: readonly Tick[], label: string, grid = false): Safe[] {
@@ -61,7 +67,7 @@ export function textWidth(text: string): number {
 
 /** Cut where it would run out of its room; whole in a tooltip. */
 export function fitted(text: string, width: number): string {
-  const letters = Math.max(4, Math.floor(width / 6.6));
+  const letters = Math.max(4, Math.round(width / 6.6));
   return text.length <= letters ? text : `${text.slice(0, letters - 1)}…`;
 }
 
@@ -74,8 +80,10 @@ export function bar(colour: string, at: number, from: number, to: number, uprigh
   return html`<path class="interval ${colour}" d="${d}"/>`;
 }
 
-export function section(id: string, title: string, lead: Part, content: Part): Safe {
-  return html`<section id="${id}"><h2>${title}</h2><p class="lead">${lead}</p>
+/** `intro` stands with the title and the lead, and on paper with what follows. */
+export function section(id: string, title: string, lead: Part, content: Part, intro: Part = null): Safe {
+  return html`<section id="${id}"><div class="intro"><h2>${title}</h2>${lead === null ? null : html`<p class="lead">${lead}</p>`}
+${intro}</div>
 ${content}</section>
 `;
 }

@@ -5,9 +5,9 @@ import type { Latency, Row } from '../result/schema.ts';
 import { type Estimate, estimate } from '../result/stats.ts';
 import { axisX, axisY, type Box, bar, figure, section, type Width, widths } from './frame.ts';
 import { html, type Safe } from './html.ts';
-import { measured, streamsText, workloadTitles } from './select.ts';
+import { measured, rank, samplesText, streamsText, workloadTitles } from './select.ts';
 import { legend, mark, type Style, type Styles, stylesOf } from './styles.ts';
-import { durationText, plural } from './units.ts';
+import { durationText, plural, roundDuration } from './units.ts';
 
 export const percentiles: readonly [name: string, of: (latency: Latency) => number][] = [
   ['p50', ({ p50Us }) => p50Us],
@@ -44,20 +44,32 @@ interface CallGroup {
 }
 
 const plotsMax = 12;
+/** Of fewer calls in a sample percentiles are one and the same call: they are in the table. */
+const callsMin = 20;
 
 /** A plot a workload and call; in it engines, the plain plug-in and whoever else timed its calls. */
 function callGroups(rows: readonly Row[]): CallGroup[] {
   const found = new Map<string, CallTimes[]>();
   for (const times of rows.flatMap(callTimes)) {
+    if (times.n / times.row.samples.length < callsMin) continue;
     const key = JSON.stringify([times.row.workload, times.row.store, times.row.blockBytes, times.call]);
     found.set(key, [...(found.get(key) ?? []), times]);
   }
   return [...found.values()].slice(0, plotsMax).map((all) => {
     const streams = Math.max(...all.map(({ row }) => row.streams));
-    const members = all.filter(({ row }) => row.streams === streams);
+    const members = all.filter(({ row }) => row.streams === streams).toSorted((a, b) => rank(a.row) - rank(b.row));
     const { row, call } = members[0];
     return { title: `${workloadTitles[row.workload]}: ${call}, ${streamsText(streams)}`, members };
   });
+}
+
+/** 1, 2 and 5 of each decade; of many decades the 1 alone. */
+function roundTicks(from: number, to: number): number[] {
+  const found: number[] = [];
+  for (let decade = Math.floor(Math.log10(from)); 10 ** decade <= to; decade++)
+    for (const step of Math.log10(to / from) > 2.5 ? [1] : [1, 2, 5])
+      if (step * 10 ** decade >= from && step * 10 ** decade <= to) found.push(step * 10 ** decade);
+  return found;
 }
 
 function plot({ title, members }: CallGroup, styles: Styles, width: Width): Safe {
@@ -67,9 +79,9 @@ function plot({ title, members }: CallGroup, styles: Styles, width: Width): Safe
     .filter((us) => us > 0);
   const [least, most] = all.length === 0 ? [1, 10] : [Math.min(...all), Math.max(...all)];
   const y = scaleLog()
-    .domain([10 ** Math.floor(Math.log10(least)), 10 ** Math.ceil(Math.log10(most * 1.01))])
+    .domain([least / 1.25, most * 1.25])
     .range([box.height - box.bottom, box.top]);
-  const decades = y.ticks(10).filter((us) => Math.abs(Math.log10(us) - Math.round(Math.log10(us))) < 1e-9);
+  const ticks = roundTicks(least / 1.25, most * 1.25);
   const x = scalePoint<string>()
     .domain(percentiles.map(([name]) => name))
     .range([box.left, box.width - box.right])
@@ -97,7 +109,7 @@ function plot({ title, members }: CallGroup, styles: Styles, width: Width): Safe
       : `${Math.min(...counts)}–${Math.max(...counts)} calls`;
   return figure({
     title,
-    note: `time of a call, logarithmic · ${calls} in n = ${members[0].row.samples.length}`,
+    note: `logarithmic · ${calls} · ${samplesText(members.map(({ row }) => row))}`,
     description: members
       .map(
         ({ row, times }) =>
@@ -109,7 +121,7 @@ function plot({ title, members }: CallGroup, styles: Styles, width: Width): Safe
     content: [
       ...axisY(
         box,
-        decades.map((us) => ({ at: y(us), text: durationText(us) })),
+        ticks.map((us) => ({ at: y(us), text: roundDuration(us) })),
       ),
       ...axisX(
         box,
@@ -130,6 +142,7 @@ export function latency(rows: readonly Row[]): Safe | null {
     'latency',
     'Time of a call',
     'Each percentile is that of one sample; drawn are its median over the samples and the interval of that.',
-    [legend(styles), html`<div class="plots ${width}">${found.map((group) => plot(group, styles, width))}</div>`],
+    html`<div class="plots ${width}">${found.map((group) => plot(group, styles, width))}</div>`,
+    legend(styles),
   );
 }

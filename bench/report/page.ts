@@ -1,6 +1,6 @@
 /** The report: one file of HTML that opens anywhere, without network and without a script. */
 import type { Comparison } from '../result/compare.ts';
-import { floorOf, values } from '../result/rows.ts';
+import { floorOf, moreIsBetter, values } from '../result/rows.ts';
 import type { Result, Row } from '../result/schema.ts';
 import { estimate, pairedRatios } from '../result/stats.ts';
 import { comparisonSection } from './comparison.ts';
@@ -52,7 +52,7 @@ function headlines(rows: readonly Row[]): Safe | null {
     const floor = floorOf(rows, row);
     const ratio = floor === null ? null : estimate(pairedRatios(values(row), values(floor))).median;
     return [
-      html`<li><div class="what">${title}${row.streams > 0 ? `, ${streamsText(row.streams)}` : ''}</div><div class="big">${unit.text(median)}<small>${unit.label}</small></div><div class="more">${ratio === null ? null : html`<b>${fixed(ratio, 2)}</b> × floor`}<span>${n > 1 ? `${unit.text(low)}–${unit.text(high)}, ` : ''}n = ${n}</span><span>${row.subject}</span></div></li>
+      html`<li><div class="what">${title}${row.streams > 0 ? `, ${streamsText(row.streams)}` : ''}</div><div class="big">${unit.text(median)}<small>${unit.label}</small></div><div class="more">${ratio === null ? null : html`<b>${fixed(ratio, 2)}</b> × floor${moreIsBetter(kind) ? '' : ', less is better'}`}<span>${n > 1 ? `${unit.text(low)}–${unit.text(high)}, ` : ''}n = ${n}</span><span>${row.subject}</span></div></li>
 `,
     ];
   });

@@ -75,9 +75,15 @@ function envelope(name: string, rows: readonly Row[]): Line[] {
   return [{ subject, role: rows[0].role, mode: null, rows: best }];
 }
 
+/** The default mode is the headline, the others stand beside it; then the plain plug-in, floors, peers. */
+export const rank = ({ role, mode }: Pick<Row, 'role' | 'mode'>): number =>
+  role === 'engine'
+    ? ['default', 'sums', 'io-only', null].indexOf(mode)
+    : 10 + ['plain', 'floor', 'peer'].indexOf(role);
+
 /** Engines and the plain plug-in each; of floors and of peers the best: the rest is in the tables. */
 export function lines(rows: readonly Row[]): Line[] {
-  const each = rows.filter(({ role }) => role === 'engine' || role === 'plain');
+  const each = rows.filter(({ role }) => role === 'engine' || role === 'plain').toSorted((a, b) => rank(a) - rank(b));
   const own = distinct(each.map(({ subject }) => subject)).map((subject): Line => {
     const mine = each.filter((row) => row.subject === subject).toSorted((a, b) => a.streams - b.streams);
     return { subject, role: mine[0].role, mode: mine[0].mode, rows: mine };
@@ -104,7 +110,7 @@ export function samplesText(rows: readonly Row[]): string {
   if (counts.length === 0) return 'n = 0';
   const n = counts.length === 1 ? `n = ${counts[0]}` : `n = ${counts[0]}–${counts.at(-1)}`;
   const { coverage } = estimate(new Array<number>(counts[0]).fill(1));
-  return coverage === 0 ? `${n}, no interval` : `${n}, bars: ${Math.floor(coverage * 100)} % interval of the median`;
+  return coverage === 0 ? `${n}, no interval` : `${n}, bars: ${Math.floor(coverage * 100)} % interval`;
 }
 
 export const streamsText = (streams: number): string => plural(streams, 'stream');

@@ -7,7 +7,7 @@ import { axisX, axisY, type Box, figure, section, type Width, widths } from './f
 import { html, type Safe } from './html.ts';
 import { measured, medianSample, streamsText, workloadTitles } from './select.ts';
 import { type Style, stylesOf } from './styles.ts';
-import { plural, unitFor } from './units.ts';
+import { plural, tickTexts, unitFor } from './units.ts';
 
 const plotsMax = 18;
 /** More points than this are not told apart: neighbours become their mean. */
@@ -55,11 +55,11 @@ function plot(row: Row, style: Style, width: Width, top: number): Safe {
     return path([...flows, { second: sample.series.length, rate: flows.at(-1)?.rate ?? 0 }]) ?? '';
   };
   const ticks = y.ticks(4);
-  const digits = Math.max(0, ...ticks.map((tick) => (String(tick).split('.')[1] ?? '').length));
+  const texts = tickTexts(ticks);
   const parts = [workloadTitles[row.workload], streamsText(row.streams)];
   return figure({
     title: parts.join(', '),
-    note: `${row.subject}, ${sizeText(row.blockBytes)} blocks · ${unit.label} · ${plural(samples.length, 'sample')}`,
+    note: `${row.subject}, ${sizeText(row.blockBytes)} blocks · ${unit.label} · n = ${samples.length}`,
     description: `${plural(samples.length, 'sample')} of up to ${plural(seconds, 'second')}; the one in the middle moved ${rates(
       middle,
     )
@@ -71,7 +71,7 @@ function plot(row: Row, style: Style, width: Width, top: number): Safe {
     content: [
       ...axisY(
         box,
-        ticks.map((tick) => ({ at: y(tick), text: tick.toFixed(digits) })),
+        ticks.map((tick, i) => ({ at: y(tick), text: texts[i] })),
       ),
       ...axisX(
         box,
@@ -79,7 +79,7 @@ function plot(row: Row, style: Style, width: Width, top: number): Safe {
           .ticks(6)
           .filter(Number.isInteger)
           .map((second) => ({ at: x(second), text: String(second) })),
-        'seconds from the begin of the sample',
+        'seconds since the sample began',
       ),
       samples.map((sample) => html`<path class="thin ${style.colour}" d="${drawn(sample)}"/>`),
       html`<path class="line ${style.colour}" d="${drawn(middle)}"/>`,

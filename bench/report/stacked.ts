@@ -2,11 +2,11 @@
 import { scaleLinear } from 'd3-scale';
 import { sizeText } from '../result/rows.ts';
 import type { Row } from '../result/schema.ts';
-import { median } from '../result/stats.ts';
-import { axisX, type Box, figure, fitted, section, textWidth, widths } from './frame.ts';
+import { estimate, median } from '../result/stats.ts';
+import { axisX, type Box, bar, figure, fitted, section, textWidth, widths } from './frame.ts';
 import { html, type Part, type Safe } from './html.ts';
 import { cpuPerGb, groups, lines, samplesText, streamsOf, streamsText } from './select.ts';
-import { fixed, percentText, short } from './units.ts';
+import { percentText, short, tickTexts } from './units.ts';
 
 interface Segment {
   readonly name: string;
@@ -24,6 +24,8 @@ interface Stack {
   readonly segments: readonly Segment[];
   /** Behind the bar. */
   readonly value: string;
+  /** Interval of the sum of all segments; null: there is none. */
+  readonly interval: readonly [low: number, high: number] | null;
 }
 
 interface Stacks {
@@ -33,6 +35,7 @@ interface Stacks {
   readonly stacks: readonly Stack[];
   readonly max: number;
   readonly tick: (value: number) => string;
+  readonly ticks: (values: readonly number[]) => string[];
 }
 
 const barHeight = 15;
@@ -49,7 +52,7 @@ function piece({ paint, key }: Segment, x: number, y: number, width: number, tit
   }</g>`;
 }
 
-function stackedPlot({ title, note, label, stacks, max, tick }: Stacks): Safe {
+function stackedPlot({ title, note, label, stacks, max, tick, ticks }: Stacks): Safe {
   const left = Math.min(Math.max(...stacks.map(({ name }) => textWidth(name))) + 14, widths.half * 0.36);
   const heads = stacks.filter(({ head }, i) => head !== stacks[i - 1]?.head).length;
   const height = stacks.length * rowHeight + heads * headHeight + 58;
@@ -60,7 +63,7 @@ function stackedPlot({ title, note, label, stacks, max, tick }: Stacks): Safe {
   const tops: number[] = [];
   for (const [i, { head }] of stacks.entries())
     tops.push((tops.at(-1) ?? box.top - rowHeight) + rowHeight + (head === stacks[i - 1]?.head ? 0 : headHeight));
-  const content: Part[] = stacks.map(({ head, name, segments, value }, i) => {
+  const content: Part[] = stacks.map(({ head, name, segments, value, interval }, i) => {
     const y = tops[i];
     const newHead = head !== stacks[i - 1]?.head;
     const above = newHead ? html`<text class="head" x="${box.left}" y="${y - 7}">${head}</text>` : null;
@@ -72,7 +75,7 @@ function stackedPlot({ title, note, label, stacks, max, tick }: Stacks): Safe {
         pieces.push(piece(segment, at, y, width, `${name}, ${head}: ${segment.name} ${tick(segment.value)}`));
       at += width;
     }
-    return html`${above}<text class="name" x="${box.left - 10}" y="${y + barHeight - 3}" text-anchor="end">${fitted(name, left - 14)}</text>${pieces}<text class="value" x="${at + 6}" y="${y + barHeight - 3}">${value}</text>
+    return html`${above}<text class="name" x="${box.left - 10}" y="${y + barHeight - 3}" text-anchor="end">${fitted(name, left - 14)}</text>${pieces}${interval === null ? null : bar('ink', y + barHeight / 2, x(interval[0]), x(interval[1]), false)}<text class="value" x="${Math.max(at, interval === null ? 0 : x(interval[1])) + 6}" y="${y + barHeight - 3}">${value}</text>
 `;
   });
   return figure({
@@ -89,7 +92,7 @@ function stackedPlot({ title, note, label, stacks, max, tick }: Stacks): Safe {
     content: [
       ...axisX(
         box,
-        x.ticks(5).map((value) => ({ at: x(value), text: tick(value) })),
+        x.ticks(5).map((value, i, all) => ({ at: x(value), text: ticks(all)[i] })),
         label,
         true,
       ),
@@ -121,8 +124,21 @@ const cpuParts = [
   { of: 'rest', name: 'rest of the machine: interrupts, kernel threads, whatever else ran', paint: 2, key: '' },
 ] as const;
 
+/** Of the sum of the parts that are known of every sample. */
+function sumInterval({ samples }: Row): readonly [number, number] | null {
+  const sums = samples.map(
+    ({ cpu: parts, bytes }) =>
+      [parts?.hostProgram, parts?.engine, parts?.rest].reduce<number>((sum, part) => sum + (part ?? 0), 0) /
+      (bytes / 1e9),
+  );
+  const { low, high, coverage } = estimate(sums);
+  return coverage > 0 && Number.isFinite(low) && Number.isFinite(high) ? [low, high] : null;
+}
+
 export function cpu(all: readonly Row[]): Safe | null {
-  const found = groups(all).flatMap(({ title, rows }) => {
+  // Of small images and calls a GB says nothing.
+  const moving = groups(all).filter(({ unit }) => unit === 'B/s');
+  const found = moving.flatMap(({ title, rows }) => {
     const drawn = drawnRows(rows, (row) => Object.values(cpuPerGb(row)).some((value) => value !== null));
     if (drawn.length === 0) return [];
     const stacks = drawn.map((row): Stack => {
@@ -132,20 +148,30 @@ export function cpu(all: readonly Row[]): Safe | null {
         return value === null ? [] : [{ ...part, value }];
       });
       const sum = segments.reduce((total, { value }) => total + value, 0);
-      return { head: headOf(row), name: row.subject, segments, value: fixed(sum, 3) };
+      return { head: headOf(row), name: row.subject, segments, value: short(sum), interval: sumInterval(row) };
     });
-    const max = Math.max(...stacks.map(({ segments }) => segments.reduce((sum, { value }) => sum + value, 0))) || 1;
-    const note = `CPU seconds per GB (10⁹ bytes) · medians, ${samplesText(drawn).split(',')[0]}`;
-    return [stackedPlot({ title, note, label: 'CPU s/GB', stacks, max, tick: short })];
+    const ends = stacks.map(({ segments, interval }) =>
+      Math.max(
+        segments.reduce((sum, { value }) => sum + value, 0),
+        interval?.[1] ?? 0,
+      ),
+    );
+    const max = Math.max(...ends) || 1;
+    const note = `CPU s/GB · medians, ${samplesText(drawn)}`;
+    return [stackedPlot({ title, note, label: 'CPU s/GB', stacks, max, tick: short, ticks: tickTexts })];
   });
   if (found.length === 0) return null;
   return section(
     'cpu',
     'CPU per GB',
     'By the kernel’s own accounting. A part that was not accounted is not drawn; the figure behind a bar is the sum of its parts.',
-    [legendOf(cpuParts, false), html`<div class="plots half">${found}</div>`],
+    html`<div class="plots half">${found}</div>`,
+    legendOf(cpuParts, false),
   );
 }
+
+const percents = (values: readonly number[]): string[] =>
+  tickTexts(values.map((value) => value * 100)).map((text) => `${text} %`);
 
 /** Names of engine/core/shares.ts in words. */
 const shareNames: Record<string, string> = {
@@ -181,16 +207,19 @@ export function shares(all: readonly Row[]): Safe | null {
           value: Number.isFinite(value) ? value : 0,
         };
       });
-      return { head: headOf(row), name: row.subject, segments, value: '' };
+      return { head: headOf(row), name: row.subject, segments, value: '', interval: null };
     });
     const max = Math.max(1, ...stacks.map(({ segments }) => segments.reduce((sum, { value }) => sum + value, 0)));
     const note = `parts of the jobs’ wall time · medians, ${samplesText(drawn).split(',')[0]}`;
-    return [stackedPlot({ title, note, label: 'part of the time', stacks, max, tick: percentText })];
+    return [stackedPlot({ title, note, label: 'part of the time', stacks, max, tick: percentText, ticks: percents })];
   });
   if (found.length === 0) return null;
   const entries = names.map((name, i) => ({ name: shareName(name), paint: i % paints, key: String(i + 1) }));
-  return section('shares', 'Where the time goes', 'What the measured jobs waited for or did; numbers name the parts.', [
-    legendOf(entries, true),
+  return section(
+    'shares',
+    'Where the time goes',
+    'What the measured jobs waited for or did; numbers name the parts. Medians, which need not add up to exactly 100 %.',
     html`<div class="plots half">${found}</div>`,
-  ]);
+    legendOf(entries, true),
+  );
 }

@@ -21,14 +21,13 @@ function rowLine(row: Row, before: Row | undefined, unit: Unit, rows: readonly R
   const { median: middle, low, high, n } = estimateOf(row);
   const cpu = cpuPerGb(row);
   const first = before?.streams !== row.streams;
-  return html`<tr class="${row.role}${first && before !== undefined ? ' first' : ''}"><td>${row.streams}</td><td class="text">${row.subject}</td>${columns.size ? html`<td>${sizeText(row.bytesPerStream)}</td>` : null}<td class="strong">${unit.text(middle)}</td><td>${n > 1 ? `${unit.text(low)}–${unit.text(high)}` : '–'}</td><td>${n}</td>${ratioCells(row, rows)}${columns.cpu ? html`<td>${cpuCell(cpu.hostProgram)}</td><td>${cpuCell(cpu.engine)}</td><td>${cpuCell(cpu.rest)}</td>` : null}${columns.guard ? html`<td class="text guard">${row.integrity ?? ''}</td>` : null}</tr>
+  return html`<tr class="${row.role}${first && before !== undefined ? ' first' : ''}"><td>${row.streams}</td><td class="text">${row.subject}</td>${columns.size ? html`<td>${sizeText(row.bytesPerStream)}</td>` : null}<td class="strong">${unit.text(middle)}</td><td>${n > 1 ? `${unit.text(low)}–${unit.text(high)}` : '–'}</td><td>${n}</td>${ratioCells(row, rows)}${columns.cpu ? html`<td>${cpuCell(cpu.hostProgram)}</td><td>${cpuCell(cpu.engine)}</td><td>${cpuCell(cpu.rest)}</td>` : null}</tr>
 `;
 }
 
 interface Columns {
   readonly size: boolean;
   readonly cpu: boolean;
-  readonly guard: boolean;
 }
 
 function groupTable({ title, unit: kind, rows }: Group): Safe {
@@ -38,14 +37,27 @@ function groupTable({ title, unit: kind, rows }: Group): Safe {
   );
   const columns = {
     size: rows.some(({ bytesPerStream }) => bytesPerStream > 0),
-    cpu: rows.some((row) => Object.values(cpuPerGb(row)).some((value) => value !== null)),
-    guard: rows.some(({ integrity }) => integrity !== undefined),
+    cpu: kind === 'B/s' && rows.some((row) => Object.values(cpuPerGb(row)).some((value) => value !== null)),
   };
   const sorted = rows.toSorted((a, b) => a.streams - b.streams);
   return html`<h3>${title}<span>${unit.label}${moreIsBetter(kind) ? '' : ', less is better'}</span></h3>
-<div class="wide"><table><thead><tr><th>streams</th><th class="text">subject</th>${columns.size ? html`<th>each</th>` : null}<th>median</th><th>interval</th><th>n</th><th>× floor</th><th>interval</th>${columns.cpu ? html`<th>host program</th><th>engine</th><th>rest, s/GB</th>` : null}${columns.guard ? html`<th class="text">guarded by</th>` : null}</tr></thead><tbody>
+<div class="wide"><table><thead><tr><th>streams</th><th class="text">subject</th>${columns.size ? html`<th>each</th>` : null}<th>median</th><th>interval</th><th>n</th><th>× floor</th><th>interval</th>${columns.cpu ? html`<th>host program</th><th>engine</th><th>rest, s/GB</th>` : null}</tr></thead><tbody>
 ${sorted.map((row, i) => rowLine(row, sorted[i - 1], unit, rows, columns))}</tbody></table></div>
 `;
+}
+
+/** What guards the bytes, once for all that are guarded alike. */
+function guards(rows: readonly Row[]): Part {
+  const found = new Map<string, Set<string>>();
+  for (const { integrity, subject } of measured(rows)) {
+    if (integrity === undefined) continue;
+    found.set(integrity, (found.get(integrity) ?? new Set()).add(subject));
+  }
+  if (found.size === 0) return null;
+  return html`<h3>What guards the bytes</h3><dl class="conditions guards">${[...found].map(
+    ([integrity, subjects]) => html`<div class="full"><dt>${[...subjects].join('; ')}</dt><dd>${integrity}</dd></div>
+`,
+  )}</dl>`;
 }
 
 export function rowTables(rows: readonly Row[]): Safe | null {
@@ -55,7 +67,7 @@ export function rowTables(rows: readonly Row[]): Safe | null {
     'rows',
     'All rows',
     'Medians with their intervals; × floor is the median of the ratios to the best floor within one alternation. CPU in seconds per GB.',
-    found.map(groupTable),
+    [found.map(groupTable), guards(rows)],
   );
 }
 

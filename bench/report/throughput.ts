@@ -7,7 +7,7 @@ import { axisX, axisY, type Box, bar, figure, fitted, section, textWidth, type W
 import { html, type Safe } from './html.ts';
 import { estimateOf, type Group, groups, lines, samplesText, streamsOf, streamsText } from './select.ts';
 import { legend, mark, type Style, type Styles, stylesOf } from './styles.ts';
-import { unitFor } from './units.ts';
+import { tickTexts, unitFor } from './units.ts';
 
 const styleOf = (styles: Styles, subject: string): Style => styles.get(subject) as Style;
 
@@ -32,7 +32,7 @@ function overStreams(group: Group, styles: Styles, width: Width): Safe {
     .range([box.left, box.width - box.right])
     .padding(0.35);
   const ticks = scaleLinear().domain(y.domain().map(unit.of)).ticks(5);
-  const digits = Math.max(0, ...ticks.map((tick) => (String(tick).split('.')[1] ?? '').length));
+  const texts = tickTexts(ticks);
   const scaled = (tick: number): number => y(tick / unit.of(1));
   // Bars of several subjects at one place would cover each other: each stands a little aside.
   const aside = (i: number): number => (i - (drawn.length - 1) / 2) * 5;
@@ -63,7 +63,7 @@ ${own.map((row) => {
     content: [
       ...axisY(
         box,
-        ticks.map((tick) => ({ at: scaled(tick), text: tick.toFixed(digits) })),
+        ticks.map((tick, i) => ({ at: scaled(tick), text: texts[i] })),
       ),
       ...axisX(
         box,
@@ -82,29 +82,31 @@ const subjectsMax = 40;
 function underEachOther(group: Group, width: Width): Safe {
   const rows = group.rows.slice(0, subjectsMax);
   const unit = unitFor(group.unit, extent(rows));
-  const longest = Math.max(...rows.map(({ subject }) => textWidth(subject)));
-  const left = Math.min(longest + 14, widths[width] * 0.42);
+  const streams = streamsOf(rows);
+  const nameOf = (row: Row): string =>
+    streams.length > 1 ? `${row.subject} · ${streamsText(row.streams)}` : row.subject;
+  const longest = Math.max(...rows.map((row) => textWidth(nameOf(row))));
+  const left = Math.min(longest + 14, widths[width] * 0.5);
   const box: Box = { width: widths[width], height: rows.length * rowHeight + 56, left, right: 58, top: 6, bottom: 50 };
   const x = scaleLinear()
     .domain([0, Math.max(...extent(rows), 0) || 1])
     .range([box.left, box.width - box.right]);
   const ticks = scaleLinear().domain(x.domain().map(unit.of)).ticks(5);
-  const digits = Math.max(0, ...ticks.map((tick) => (String(tick).split('.')[1] ?? '').length));
+  const texts = tickTexts(ticks);
   const floor = lines(rows).find(({ role }) => role === 'floor')?.rows[0];
-  const level = floor === undefined ? null : x(estimateOf(floor).median);
+  const level = floor === undefined || streams.length > 1 ? null : x(estimateOf(floor).median);
   const content = rows.map((row, i) => {
     const { median, low, high } = estimateOf(row);
     const style = styleOf(stylesOf([row]), row.subject);
     const y = box.top + (i + 0.5) * rowHeight;
     return html`<g><title>${row.subject}: ${unit.text(median)} ${unit.label} [${unit.text(low)}, ${unit.text(high)}], n = ${row.samples.length}</title>
-<text class="name" x="${box.left - 10}" y="${y + 4}" text-anchor="end">${fitted(row.subject, left - 14)}</text>
+<text class="name" x="${box.left - 10}" y="${y + 4}" text-anchor="end">${fitted(nameOf(row), left - 14)}</text>
 <line class="rail" x1="${box.left}" x2="${x(median)}" y1="${y}" y2="${y}"/>${bar(style.colour, y, x(low), x(high), false)}${mark(style, x(median), y)}
 <text class="value" x="${box.width - box.right + 50}" y="${y + 4}" text-anchor="end">${unit.text(median)}</text></g>
 `;
   });
-  const streams = streamsOf(rows);
   return figure({
-    title: `${group.title}${streams[0] > 0 ? `, ${streamsText(streams[0])}` : ''}`,
+    title: `${group.title}${streams.length === 1 && streams[0] > 0 ? `, ${streamsText(streams[0])}` : ''}`,
     note: `${unit.label}${moreIsBetter(group.unit) ? '' : ', less is better'} · ${samplesText(rows)}${level === null ? '' : ' · dashed: best floor'}`,
     description: rows.map((row) => `${row.subject}: ${unit.text(estimateOf(row).median)}`).join(', '),
     width: box.width,
@@ -112,7 +114,7 @@ function underEachOther(group: Group, width: Width): Safe {
     content: [
       ...axisX(
         box,
-        ticks.map((tick) => ({ at: x(tick / unit.of(1)), text: tick.toFixed(digits) })),
+        ticks.map((tick, i) => ({ at: x(tick / unit.of(1)), text: texts[i] })),
         unit.label,
         true,
       ),
@@ -127,16 +129,21 @@ function underEachOther(group: Group, width: Width): Safe {
 export function throughput(all: readonly Row[]): Safe | null {
   const found = groups(all);
   if (found.length === 0) return null;
-  const many = found.filter(({ rows }) => streamsOf(rows).length > 1);
-  const single = found.filter(({ rows }) => streamsOf(rows).length === 1);
+  // A line needs an engine (else anybody) that was measured at several numbers of streams.
+  const isLine = ({ rows }: Group): boolean => {
+    const all = lines(rows);
+    const engines = all.filter(({ role }) => role === 'engine');
+    return (engines.length > 0 ? engines : all).some((one) => one.rows.length > 1);
+  };
+  const many = found.filter(isLine);
+  const single = found.filter((group) => !isLine(group));
   const styles = stylesOf(many.flatMap(({ rows }) => lines(rows)));
   const width: Width = many.length === 3 || many.length > 4 ? 'third' : 'half';
   return section(
     'throughput',
     'Throughput',
-    'Medians over alternations; the best of the floors and of the peers at each number of streams. Every row is in the tables below.',
+    'Medians. Over streams, the best of the floors and the fastest of the peers are drawn; every row is in the tables below.',
     [
-      many.length === 0 ? null : legend(styles),
       many.length === 0
         ? null
         : html`<div class="plots ${width}">${many.map((group) => overStreams(group, styles, width))}</div>`,
@@ -144,5 +151,6 @@ export function throughput(all: readonly Row[]): Safe | null {
         ? null
         : html`<div class="plots half">${single.map((group) => underEachOther(group, 'half'))}</div>`,
     ],
+    many.length === 0 ? null : legend(styles),
   );
 }

@@ -46,12 +46,15 @@ export function unitFor(kind: Row['unit'], values: readonly number[]): Unit {
   }
 }
 
-/** µs at an axis or in a table. */
-export function durationText(us: number): string {
+/** µs in a table. */
+export function durationText(us: number, digits: (value: number) => string = short): string {
   if (!Number.isFinite(us)) return '–';
-  if (us >= 1e6) return `${short(us / 1e6)} s`;
-  return us >= 1000 ? `${short(us / 1000)} ms` : `${short(us)} µs`;
+  if (us >= 1e6) return `${digits(us / 1e6)} s`;
+  return us >= 1000 ? `${digits(us / 1000)} ms` : `${digits(us)} µs`;
 }
+
+/** µs at an axis, where values are round: 20 ms, not 20.0 ms. */
+export const roundDuration = (us: number): string => durationText(us, (value) => String(Number(value.toPrecision(3))));
 
 export function percentText(part: number): string {
   return `${fixed(part * 100, Math.abs(part) < 0.1 ? 1 : 0)} %`;
@@ -59,4 +62,10 @@ export function percentText(part: number): string {
 
 export function plural(count: number, word: string): string {
   return `${count} ${word}${count === 1 ? '' : 's'}`;
+}
+
+/** Labels of an axis: all with as many digits as the finest step needs. */
+export function tickTexts(ticks: readonly number[]): string[] {
+  const digits = Math.max(0, ...ticks.map((tick) => (String(Number(tick.toPrecision(6))).split('.')[1] ?? '').length));
+  return ticks.map((tick) => fixed(tick, Math.min(digits, 6)));
 }

@@ -36,7 +36,7 @@ device vast:/two mounted on /mnt/vast with fstype nfs statvers=1.1
 const snmp = 'Tcp: OutSegs RetransSegs EstabResets InErrs\nTcp: 1000 7 1 0\nUdp: InDatagrams\nUdp: 5\n';
 
 const machine: Tree = {
-  'proc/cpuinfo': 'processor\t: 0\nmodel name\t: AMD EPYC\nflags\t: fpu hypervisor sse\n\nprocessor\t: 1\n',
+  'proc/cpuinfo': `processor\t: 0\nmodel name\t: AMD EPYC\nflags\t: ${'fpu '.repeat(100)}hypervisor sse\n\nprocessor\t: 1\n`,
   'proc/meminfo': 'MemTotal:       1024 kB\n',
   'proc/loadavg': '0.25 0.1 0.1 1/200 300\n',
   'proc/sys/kernel/hostname': 'media7\n',
