@@ -2,6 +2,7 @@
 import { runHost } from '../scripts/programs/host-program.ts';
 import { Accounting } from './conditions/accounting.ts';
 import type { EngineProcess } from './engine-process.ts';
+import { jobVerdicts } from './limits/verdict.ts';
 import type { Latency } from './result/schema.ts';
 import type { DataOptions, Taken } from './run-context.ts';
 
@@ -9,12 +10,15 @@ export { HostScript, hostProgram } from '../scripts/programs/host-program.ts';
 
 type LatencyTold = Record<'n' | 'p50_us' | 'p90_us' | 'p99_us' | 'p999_us' | 'max_us', number> & { call: string };
 
+type Direction = 'backup' | 'restore';
+
 /** What a command that moves data prints by --json, as far as it is used here. */
 interface Told {
   readonly bytes: number;
   readonly seconds: number;
   readonly cpu_user_s: number;
   readonly cpu_system_s: number;
+  readonly streams?: readonly unknown[];
   readonly latency?: readonly LatencyTold[];
   readonly series?: readonly number[];
   readonly series_bin_s?: number;
@@ -48,12 +52,38 @@ export async function hostRun(
   return json;
 }
 
+const looksMax = 20;
+const lookEveryMs = 20;
+
+/** Where the jobs' time went by the engine's own account, each by its length; null: its log says nothing of them. */
+async function sharesOf(
+  engine: EngineProcess,
+  from: number,
+  direction: Direction,
+  jobs: number,
+): Promise<Record<string, number> | null> {
+  let told = jobVerdicts(engine.log(from), direction);
+  // A job's line may follow the answer to its close.
+  for (let look = 0; told.length < jobs && look < looksMax; look++) {
+    await new Promise((done) => setTimeout(done, lookEveryMs));
+    told = jobVerdicts(engine.log(from), direction);
+  }
+  const seconds = told.reduce((sum, job) => sum + job.seconds, 0);
+  const all: Record<string, number> = {};
+  for (const job of told) {
+    for (const [name, part] of Object.entries(job.shares))
+      all[name] = (all[name] ?? 0) + (part * job.seconds) / seconds;
+  }
+  return told.length < jobs || Object.keys(all).length === 0 ? null : all;
+}
+
 /** `backup` or `restore`: its rate, with what host program, engine and the rest of the machine spent on it. */
 export async function hostSample(
   engine: EngineProcess,
-  args: readonly (string | number)[],
+  args: readonly [Direction, ...(string | number)[]],
   signal?: AbortSignal,
 ): Promise<Taken> {
+  const logged = engine.logEnd();
   const accounting = new Accounting([engine.pid]);
   const told = (await hostRun(engine, [...args, '--json'], signal)) as unknown as Told;
   const { hostProgram, engine: engineCpu, rest } = accounting.end(told.cpu_user_s + told.cpu_system_s);
@@ -65,6 +95,7 @@ export async function hostSample(
     bytes: told.bytes,
     cpu: { hostProgram, engine: engineCpu, rest },
     latency: (told.latency ?? []).map(latencyOf),
+    shares: await sharesOf(engine, logged, args[0], told.streams?.length ?? 1),
     series: told.series_bin_s === 1 ? [...(told.series ?? [])] : [],
   };
 }

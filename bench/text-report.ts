@@ -124,6 +124,24 @@ function digestBound({ rows, digestRate }: Result): string[] {
   });
 }
 
+const shareMin = 0.03;
+
+/** Medians of the parts of each engine's time, the greatest first; what is below 3 % is left out. */
+function timeShares(rows: readonly Row[]): string[] {
+  const lines = rows.flatMap((row) => {
+    const known = row.samples.flatMap(({ shares }) => (shares === null ? [] : [shares]));
+    if (known.length === 0 || row.role === 'twin') return [];
+    const names = [...new Set(known.flatMap((shares) => Object.keys(shares)))];
+    const parts = names
+      .map((name) => ({ name, part: median(known.map((shares) => shares[name] ?? 0)) }))
+      .filter(({ part }) => part >= shareMin)
+      .toSorted((a, b) => b.part - a.part)
+      .map(({ name, part }) => `${name} ${(part * 100).toFixed(0)} %`);
+    return [`  ${groupTitle(row)}: ${printable(row.subject)}: ${printable(parts.join(', '))}`];
+  });
+  return lines.length === 0 ? [] : ['', 'where the time went, by the engine:', ...lines];
+}
+
 export function textReport(result: Result): string {
   const { rows, noisy } = result;
   const lines = heading(result);
@@ -143,6 +161,7 @@ export function textReport(result: Result): string {
       `event loop of ${subject}: longest stall ${maxMs.toFixed(0)} ms, seconds with one over 30 ms ${over30Ms}${without}`,
     );
   }
+  lines.push(...timeShares(rows), '');
   const guards = new Map(rows.map(({ subject, integrity }) => [subject, integrity]));
   for (const [subject, integrity] of guards) {
     if (integrity !== undefined) lines.push(`guarded by: ${printable(subject)}: ${printable(integrity)}`);

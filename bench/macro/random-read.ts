@@ -62,8 +62,8 @@ function engineSubject(run: Run, engine: EngineProcess, mode: ModeName, reads: (
         unit: 'per s',
         take: async ({ streams, blockBytes }) => {
           const places = ['--random-reads', reads(blockBytes), '--read-bytes', blockBytes, '--seed', seed];
-          const args = ['restore', ...image, '--discard', '--streams', streams, ...places];
-          return asReads(await hostSample(engine, args, run.signal), blockBytes);
+          const args = [...image, '--discard', '--streams', streams, ...places];
+          return asReads(await hostSample(engine, ['restore', ...args], run.signal), blockBytes);
         },
       },
     ],

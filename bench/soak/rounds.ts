@@ -81,10 +81,10 @@ async function oneRound(run: Run, subject: Subject, number: number): Promise<Soa
   const [, seed = '1', ...shape] = data;
   const bytes = run.bytesPerStream(streams);
   const { signal } = run;
-  const backup = ['backup', ...image, '--streams', streams, '--generate', bytes, ...data];
-  const written = await hostSample(engine, backup, signal);
-  const verify = ['restore', ...image, '--streams', streams, '--discard', '--verify-generated', seed, ...shape];
-  const restored = await hostSample(engine, verify, signal);
+  const backup = [...image, '--streams', streams, '--generate', bytes, ...data];
+  const written = await hostSample(engine, ['backup', ...backup], signal);
+  const verify = [...image, '--streams', streams, '--discard', '--verify-generated', seed, ...shape];
+  const restored = await hostSample(engine, ['restore', ...verify], signal);
   await remove(run, subject, streams, number);
   const { handles } = await engine.status();
   return {

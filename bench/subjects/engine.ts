@@ -100,8 +100,8 @@ export class MainPathSubject implements Subject {
       if (this.#kept !== kept) await this.#backup('restore', date, load);
       this.#kept = kept;
     }
-    const args = ['restore', ...this.#place('restore'), ...this.#image(date, streams), '--discard'];
-    return hostSample(this.#path.engine, args, this.#run.signal);
+    const args = [...this.#place('restore'), ...this.#image(date, streams), '--discard'];
+    return hostSample(this.#path.engine, ['restore', ...args], this.#run.signal);
   }
 
   /** Space comes back before the next one measures: the trash is emptied here, not by the hourly janitor. */
