@@ -62,6 +62,16 @@ export async function runCli(args: readonly string[], version: string, io: CliIo
     .description('show what the running engine does')
     .action((options) => does(async () => (await import('./status.ts')).engineStatus(options, io))());
 
+  program
+    .command('why')
+    .argument('[job]', "a job's name, or an image's; else the last jobs, one line each")
+    .option('--config <file>', 'configuration to find socket and log by')
+    .option('--socket <path>', 'socket of the engine, instead of the configured one')
+    .option('--log <file>', 'only this log of an engine')
+    .option('--json', 'as JSON')
+    .description('tell where the time of a finished job went, what limited it and what to change')
+    .action((job, options) => does(async () => (await import('./why.ts')).whyJob(job, options, io))());
+
   onStore(program.command('ls'))
     .option('--lsu <name>', 'of this LSU only')
     .option('--pending', 'pending and damaged images only')

@@ -137,6 +137,7 @@ export function statusReport(engine: ReportSource, log: { dropped: number; failu
     },
     handles: { open: jobs.length, max: config.engine.handlesMax },
     jobs,
+    finished: [...shared.finished.latest],
     servers: all.map(serverOf),
     mounts: all.flatMap((server) => mountsOf(server, io)),
     pools: [
@@ -154,13 +155,19 @@ const endpointCharactersMin = 64;
 const textBytesMax = wire.frameMax - layouts.reply.size;
 
 /**
- * As JSON that fits a frame: with very many jobs those are left off that do best, and of very many mounts those that do
- * well. `handles.open` counts all, and each server its mounts.
+ * As JSON that fits a frame: of what has ended the oldest goes first; with very many jobs those are left off that do best,
+ * and of very many mounts those that do well. `handles.open` counts all, and each server its mounts.
  */
-export function statusText(report: StatusReport): string {
+export function statusText(all: StatusReport): string {
+  const finished = [...all.finished];
+  const report = { ...all, finished };
   const jobs = [...report.jobs].sort((a, b) => b.stalledSeconds - a.stalledSeconds);
   const fits = (text: string): boolean => Buffer.byteLength(text) <= textBytesMax;
   let text = JSON.stringify(report);
+  while (!fits(text) && finished.length > 0) {
+    finished.length = Math.floor(finished.length * 0.8);
+    text = JSON.stringify(report);
+  }
   while (!fits(text) && jobs.length > 0) {
     jobs.length = Math.floor(jobs.length * 0.9);
     text = JSON.stringify({ ...report, jobs });

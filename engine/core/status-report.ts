@@ -1,6 +1,7 @@
 /** What the engine answers to a STATUS frame, as JSON: the coordinator fills it, `vast-ost status` shows it. */
 import type { EndpointStatus } from './bucket-status.ts';
 import type { Integrity } from './passport.ts';
+import type { FinishedJob } from './shares.ts';
 
 export interface StatusReport {
   engine: {
@@ -15,6 +16,8 @@ export interface StatusReport {
   memory: { budgetBytes: number; usedBytes: number; keptArenas: number; keptBytes: number; waiting: number };
   handles: { open: number; max: number };
   jobs: StatusJob[];
+  /** The last jobs that have ended, the last one first: some tens at most. */
+  finished: FinishedJob[];
   servers: StatusServer[];
   /** Of the storage servers that are mounted ones. */
   mounts: StatusMount[];

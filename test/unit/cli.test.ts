@@ -94,6 +94,7 @@ describe('status', () => {
   const report: StatusReport = {
     engine: { version: '0.1.0', pid: 7, instance: 'a'.repeat(32), startedAt: '2026-02-28T22:30:00Z', draining: false },
     memory: { budgetBytes: 4_294_967_296, usedBytes: 201_326_592, keptArenas: 0, keptBytes: 0, waiting: 1 },
+    finished: [],
     handles: { open: 1, max: 256 },
     jobs: [
       {

@@ -1,0 +1,237 @@
+/** What limited a job: its time shares and the engine's verdict, for people. */
+import { loadConfig } from '../engine/config.ts';
+import {
+  type FinishedJob,
+  findingWords,
+  finishedJobSchema,
+  mostOf,
+  type PartName,
+  partsOf,
+  partWords,
+} from '../engine/core/shares.ts';
+import type { StatusReport } from '../engine/core/status-report.ts';
+import { frame } from '../engine/core/wire.ts';
+import { askEngine } from './engine-call.ts';
+import { lastJobsInLog, logBytesMax } from './finished-log.ts';
+import { CliError, type CliIo, exitCode, humanBytes, table } from './io.ts';
+
+export interface WhyOptions {
+  readonly config?: string;
+  readonly socket?: string;
+  readonly log?: string;
+  readonly json?: boolean;
+}
+
+/** Without a name so many are listed. */
+const listedMax = 20;
+const nearestMax = 5;
+const barCells = 30;
+
+export async function whyJob(name: string | undefined, options: WhyOptions, io: CliIo): Promise<number> {
+  const found = await gather(name, options, io);
+  if (name === undefined) {
+    const jobs = found.jobs.slice(0, listedMax);
+    await io.out(options.json ? json(jobs) : listText(jobs));
+    return exitCode.ok;
+  }
+  const jobs = found.jobs.filter((job) => isNamed(job, name));
+  const [latest, ...older] = jobs;
+  if (latest === undefined) throw new CliError(missing(name, found));
+  const more = older.length > 0 ? `\n${older.length} more of this name: --json has them all.\n` : '';
+  await io.out(options.json ? json(jobs) : `${jobText(latest)}${more}`);
+  return exitCode.ok;
+}
+
+interface Gathered {
+  /** The last one first. */
+  jobs: FinishedJob[];
+  running: string[];
+  /** Where was looked, and what came of it. */
+  looked: string[];
+}
+
+/** The running engine has the last ones, the log more of them. Throws when there is neither. */
+async function gather(name: string | undefined, options: WhyOptions, io: CliIo): Promise<Gathered> {
+  const { log } = options;
+  if (log !== undefined) return { jobs: logJobs(log), running: [], looked: [log] };
+  const needsConfig = options.socket === undefined;
+  const config = needsConfig ? loadConfig(options.config ?? null, io.env) : null;
+  const socket = options.socket ?? config?.engine.socket ?? '';
+  const found: Gathered = { jobs: [], running: [], looked: [] };
+  let problem: CliError | null = null;
+  try {
+    const told = await askFinished(socket);
+    found.jobs = told.jobs;
+    found.running = told.running;
+    found.looked.push(`the engine at ${socket}`);
+  } catch (error) {
+    if (!(error instanceof CliError)) throw error;
+    problem = error;
+  }
+  const enough = name === undefined ? found.jobs.length > 0 : found.jobs.some((job) => isNamed(job, name));
+  if (enough) return found;
+  const file = config?.logging.file ?? '-';
+  if (file === '-') {
+    if (problem === null) return found;
+    throw new CliError(`${problem.message}; and there is no log file to look at: name one with --log`);
+  }
+  try {
+    const known = new Set(found.jobs.map(keyOf));
+    found.jobs.push(...logJobs(file).filter((job) => !known.has(keyOf(job))));
+    found.looked.push(file);
+  } catch (error) {
+    if (!(error instanceof CliError)) throw error;
+    if (problem !== null) throw new CliError(`${problem.message}; and ${error.message}`);
+  }
+  return found;
+}
+
+function keyOf({ image, mode, seconds, bytes, shares }: FinishedJob): string {
+  return JSON.stringify([image, mode, seconds, bytes, shares]);
+}
+
+async function askFinished(socket: string): Promise<{ jobs: FinishedJob[]; running: string[] }> {
+  const body = await askEngine(socket, frame.status);
+  let report: Partial<StatusReport>;
+  try {
+    report = JSON.parse(body.toString('utf8')) as StatusReport;
+  } catch {
+    throw new CliError(`the engine at ${socket} gave no JSON`);
+  }
+  const jobs = finishedJobSchema.array().safeParse(report.finished ?? []);
+  if (!jobs.success) throw new CliError(`the engine at ${socket} is of another version: restart it after an upgrade`);
+  const running = (report.jobs ?? []).map(({ job, lsu, image, waitsFor }) =>
+    printable(`${job || '-'} ${lsu}/${image}, which waits for ${waitsFor ?? 'nothing'} now`),
+  );
+  return { jobs: jobs.data, running };
+}
+
+function logJobs(file: string): FinishedJob[] {
+  try {
+    return lastJobsInLog(file);
+  } catch (error) {
+    throw new CliError(`${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`);
+  }
+}
+
+/** A job's name, or an image as the log calls it, or its last part with or without its date. */
+function isNamed({ job, image }: FinishedJob, name: string): boolean {
+  const last = image.slice(image.indexOf('/') + 1);
+  return job === name || image === name || last === name || last.slice(0, last.lastIndexOf('~')) === name;
+}
+
+function missing(name: string, { jobs, running, looked }: Gathered): string {
+  const where = looked.length === 0 ? 'nowhere' : looked.join(' and ');
+  const far = new Set(nearest(name, jobs).map(({ job, image }) => printable(job === '' ? image : `${job} (${image})`)));
+  const parts = [
+    `no finished job or image ${printable(name)} in ${where} (of a log its last ${humanBytes(logBytesMax)})`,
+  ];
+  if (far.size > 0) parts.push(`nearest: ${[...far].join(', ')}`);
+  if (running.length > 0) parts.push(`still running: ${running.slice(0, nearestMax).join('; ')}`);
+  return parts.join('; ');
+}
+
+function nearest(name: string, jobs: readonly FinishedJob[]): FinishedJob[] {
+  const wanted = pairs(name);
+  const likeness = ({ job, image }: FinishedJob): number =>
+    [...pairs(job), ...pairs(image)].filter((pair) => wanted.has(pair)).length;
+  const ranked = jobs.map((job) => ({ job, like: likeness(job) })).toSorted((a, b) => b.like - a.like);
+  return ranked.slice(0, nearestMax).map(({ job }) => job);
+}
+
+function pairs(text: string): Set<string> {
+  return new Set(Array.from({ length: Math.max(0, text.length - 1) }, (_, i) => text.slice(i, i + 2).toLowerCase()));
+}
+
+// --- for people -------------------------------------------------------------------------------------------------------
+
+function json(jobs: readonly FinishedJob[]): string {
+  return `${JSON.stringify(jobs, null, 2)}\n`;
+}
+
+/** A host program's words must not reach the terminal as control characters. */
+function printable(text: string): string {
+  return text.replace(/\p{Cc}/gu, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`);
+}
+
+function rate({ bytes, seconds }: FinishedJob): string {
+  return `${humanBytes(seconds > 0 ? bytes / seconds : 0)}/s`;
+}
+
+function percent(part: number): string {
+  return `${(part * 100).toFixed(1)} %`;
+}
+
+const does = { write: 'written', read: 'read', copy: 'copied' } as const;
+
+function listText(jobs: readonly FinishedJob[]): string {
+  if (jobs.length === 0) return 'no job has ended yet\n';
+  const rows = jobs.map((job) => {
+    const most = mostOf(job.shares);
+    const share = partsOf(job.shares).find(([name]) => name === most)?.[1] ?? 0;
+    const verdict = job.limit === null ? `most: ${partWords[most]} ${percent(share)}` : verdictLine(job.limit);
+    return [
+      job.endedAt.slice(0, 19).replace('T', ' '),
+      printable(job.job) || '-',
+      printable(job.image),
+      does[job.mode],
+      humanBytes(job.bytes),
+      rate(job),
+      verdict,
+    ];
+  });
+  return table([['ENDED (UTC)', 'JOB', 'IMAGE', 'WAS', 'BYTES', 'RATE', 'LIMIT'], ...rows], [4, 5]);
+}
+
+function verdictLine({ finding, setting }: NonNullable<FinishedJob['limit']>): string {
+  return `${findingWords[finding].toUpperCase()}: ${setting}`;
+}
+
+function jobText(job: FinishedJob): string {
+  const { shares, seconds, limit } = job;
+  const about = table([
+    ['job', printable(job.job) || '-'],
+    ['image', printable(job.image)],
+    [does[job.mode], `${humanBytes(job.bytes)} in ${seconds.toFixed(3)} s, ${rate(job)}, on ${printable(job.server)}`],
+    ['ended', job.endedAt],
+  ]);
+  const longest = Math.max(...partsOf(shares).map(([, part]) => part));
+  const rows = partsOf(shares).map(([name, part]) => [
+    partWords[name],
+    percent(part),
+    `${(part * seconds).toFixed(3)} s`,
+    '█'.repeat(longest > 0 ? Math.round((part / longest) * barCells) : 0),
+  ]);
+  return [about, table(rows, [1, 2]), limit === null ? plainText(job) : limitText(limit)].join('\n');
+}
+
+function limitText({ finding, change, because }: NonNullable<FinishedJob['limit']>): string {
+  return table([
+    ['limit', findingWords[finding]],
+    ['because', because],
+    ['change', change],
+    ['then', 'run the same job again, and compare both with: vast-ost why'],
+  ]);
+}
+
+/** What the greatest part means where nobody is to blame. */
+const meanings: Readonly<Record<PartName, string>> = {
+  hostProgram: 'the host program was busy elsewhere',
+  copy: 'the one copy between the host program and a slot: memory speed of one core',
+  memory: 'others held the memory: fewer jobs at once, or [engine] max_memory_mb up',
+  queue: 'its blocks waited behind others for a lane: many streams share them',
+  ring: 'the way between plug-in, coordinator and lanes: small images, or too few free processors',
+  digest: 'its own CRC-64 and SHA-256, one block after the other: the rate of one core',
+  device: 'the storage, at the pace that it has',
+  network: 'the network and the storage behind it, at the pace that they have',
+  commit: 'the steps that open and finish an image: small images are little else',
+  other: 'what nobody accounts for: the plug-in itself',
+};
+
+function plainText({ shares }: FinishedJob): string {
+  const most = mostOf(shares);
+  return table([
+    ['limit', 'nothing stands out'],
+    ['most', `${partWords[most]}: ${meanings[most]}`],
+  ]);
+}
