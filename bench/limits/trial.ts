@@ -63,7 +63,7 @@ async function host(
 
 function settingsOf({ digestLanes = 0, config = {} }: Trial, endpoint: string | null): Sections {
   const server: Sections = endpoint === null ? {} : { 'server:bucket': { store: 's3', bucket, endpoints: endpoint } };
-  return merged({ engine: { digest_lanes: digestLanes } }, server, config);
+  return merged({ engine: { digest_lanes: digestLanes }, logging: { log_level: 'DEBUG' } }, server, config);
 }
 
 interface RunningEngine extends AsyncDisposable {

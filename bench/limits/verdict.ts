@@ -9,6 +9,7 @@ const summarySchema = z.object({
   seconds: z.number(),
   waits: z.record(z.string(), z.number()),
   copyS: z.number(),
+  image: z.string(),
   shares: z.record(z.string(), z.unknown()).optional(),
   limit: z.object({ finding: z.string(), setting: z.string() }).nullish(),
 });
@@ -22,7 +23,16 @@ export interface JobVerdict {
   /** Null: nothing is accused. */
   readonly finding: string | null;
   readonly setting: string | null;
+  /** As the log has them: what the verdict was made of. */
+  readonly raw: { readonly shares: unknown; readonly facts: unknown };
 }
+
+const factsSchema = z.looseObject({
+  msg: z.literal('what the verdict is made of, beside the shares'),
+  image: z.string(),
+});
+/** What the log's every line has, and is no fact of the job. */
+const frameKeys = new Set(['level', 'time', 'pid', 'job', 'image', 'msg']);
 
 const told = { backup: 'image written', restore: 'image read' } as const;
 
@@ -35,10 +45,14 @@ function flat(tree: Readonly<Record<string, unknown>>, before = ''): [string, nu
 
 export function jobVerdicts(log: readonly unknown[], direction: keyof typeof told): JobVerdict[] {
   const jobs: JobVerdict[] = [];
+  const facts = new Map<string, object>();
   for (const line of log) {
+    const made = factsSchema.safeParse(line);
+    if (made.success)
+      facts.set(made.data.image, Object.fromEntries(Object.entries(made.data).filter(([key]) => !frameKeys.has(key))));
     const parsed = summarySchema.safeParse(line);
     if (!parsed.success || parsed.data.msg !== told[direction]) continue;
-    const { bytes, seconds, waits, copyS, shares = {}, limit } = parsed.data;
+    const { bytes, seconds, waits, copyS, image, shares = {}, limit } = parsed.data;
     jobs.push({
       bytes,
       seconds,
@@ -46,6 +60,7 @@ export function jobVerdicts(log: readonly unknown[], direction: keyof typeof tol
       shares: Object.fromEntries(flat(shares)),
       finding: limit?.finding ?? null,
       setting: limit?.setting ?? null,
+      raw: { shares, facts: facts.get(image) ?? null },
     });
   }
   return jobs;

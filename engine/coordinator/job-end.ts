@@ -25,6 +25,7 @@ export function jobEnded({ ctx, link, image, account, facts }: JobEnd): object {
   const now = ctx.now();
   const { shares, accounted, facts: all } = account.shares(now, facts);
   const limit = limitOf(shares, all);
+  ctx.log.debug({ job: link.job, image, ...all }, 'what the verdict is made of, beside the shares');
   ctx.finished.add({
     job: link.job,
     server: link.server,

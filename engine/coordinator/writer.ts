@@ -248,6 +248,7 @@ export class ImageWriter implements OpenWriter {
   // --- blocks ---------------------------------------------------------------------------------------------------------
 
   #pump(): void {
+    this.account.clock.tick(); // a block came, or is done: the client has one slot less, or more
     for (let piece = this.#next(); piece !== null; piece = this.#next()) {
       this.#start(piece);
     }

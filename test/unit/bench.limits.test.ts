@@ -6,6 +6,7 @@ import { jobVerdicts, meanShares, mostNamed } from '../../bench/limits/verdict.t
 
 const line = (over: object): object => ({
   msg: 'image written',
+  image: 'v/i~1',
   bytes: 1e9,
   seconds: 2,
   waits: { hostProgramS: 0.1 },
