@@ -118,6 +118,16 @@ function addReport(program: Command, does: (work: () => Promise<number>) => Prom
     );
 }
 
+function addBudget(program: Command, does: (work: () => Promise<number>) => Promise<void>, io: BenchIo): void {
+  program
+    .command('budget')
+    .description(
+      'count what a block, a byte and an image cost, beside bench/budget.json; fails when a count is above its limit',
+    )
+    .option('--only <text>', 'runs whose names have this: parts, backup, "restore, default" …', '')
+    .action(({ only }: { only: string }) => does(async () => (await import('../budget/run.ts')).runBudget(io, only)));
+}
+
 function addClean(program: Command, does: (work: () => Promise<number>) => Promise<void>, io: BenchIo): void {
   program
     .command('clean')
@@ -181,6 +191,7 @@ export async function runProgram(args: readonly string[], version: string, io: B
   addReport(program, does, io);
   addLimits(program, does, io);
   addDiscard(program, does, args, io);
+  addBudget(program, does, io);
   addClean(program, does, io);
   try {
     await program.parseAsync([...args], { from: 'user' });
