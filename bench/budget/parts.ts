@@ -19,7 +19,7 @@ import { LaneArea } from '../../workers/lane-area.ts';
 const mib = 1 << 20;
 const blockBytes = 4 * mib;
 const warmUps = 300;
-const rounds = 16_000;
+const rounds = Number(process.argv[2] ?? 16_000);
 const pagesCount = 3;
 
 type Part = (round: number) => void;

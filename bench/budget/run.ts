@@ -28,7 +28,7 @@ const gb = 1e9;
 const attemptsMax = 3;
 
 /** The interpreter alone: see parts.ts. */
-const partsFlags = ['--no-opt', '--no-maglev', '--max-semi-space-size=2'];
+export const partsFlags = ['--no-opt', '--no-maglev', '--max-semi-space-size=2'];
 
 export function partsFigures(): Figure[] {
   const { status, stdout, stderr } = capture(process.execPath, [...partsFlags, join(top, 'bench/budget/parts.ts')]);
@@ -51,6 +51,8 @@ function engineFigures(run: string, { host, engine, kernel, heapBytes, bytes }: 
   const each = (what: string, value: number): Figure => figure(run, what, unit, Math.max(0, value));
   const perByte = (what: string, value: number): Figure =>
     figure(run, what, 'bytes a byte', Math.max(0, value) / bytes);
+  const byKernel = (what: string, value: number | undefined): Figure =>
+    value === undefined ? skippedFigure(run, what, 'bytes a byte', 'no /proc/PID/io here') : perByte(what, value);
   const cached = 'engine: through the page cache';
   return [
     perByte('plug-in: copied', host.copied_bytes),
@@ -60,8 +62,8 @@ function engineFigures(run: string, { host, engine, kernel, heapBytes, bytes }: 
     each('plug-in: receives', host.receives),
     each('plug-in: polls', host.polls),
     perByte('engine: copied', engine.copied_bytes),
-    perByte('engine: written, by the kernel', kernel.wchar),
-    perByte('engine: read, by the kernel', kernel.rchar),
+    byKernel('engine: written, by the kernel', kernel.wchar),
+    byKernel('engine: read, by the kernel', kernel.rchar),
     direct
       ? perByte(cached, engine.buffered_bytes)
       : skippedFigure(run, cached, 'bytes a byte', 'this file system refuses O_DIRECT'),

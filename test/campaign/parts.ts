@@ -109,6 +109,7 @@ export function campaignParts(seed: number): Part[] {
       { ...env, VAST_OST_S3_ENDPOINT_ROUNDS: String(s3EndpointRounds) },
       30,
     ),
+    vitest('budget', 'every planted bug that makes a block dearer', ['test/campaign/budget'], env, 30),
     vitest('power loss, store', `all states, seed ${seed}`, ['test/fault/power-loss'], env, 30),
     vitest('power loss, engine', `all states and syncs, seed ${seed}`, ['test/campaign/power-loss'], env, 60),
     vitest('bit flips', `${flips}, seed ${seed}`, ['test/fault/flips'], { ...env, VAST_OST_FLIPS: String(flips) }, 30),
