@@ -1,5 +1,6 @@
 /** Stacked bars, a row under the other: CPU seconds per GB, and where the time of the jobs went. */
 import { scaleLinear } from 'd3-scale';
+import { type PartName, partWords } from '../../engine/core/shares.ts';
 import { sizeText } from '../result/rows.ts';
 import type { Row } from '../result/schema.ts';
 import { estimate, median } from '../result/stats.ts';
@@ -173,19 +174,12 @@ export function cpu(all: readonly Row[]): Safe | null {
 const percents = (values: readonly number[]): string[] =>
   tickTexts(values.map((value) => value * 100)).map((text) => `${text} %`);
 
-/** Names of engine/core/shares.ts in words. */
-const shareNames: Record<string, string> = {
-  hostProgram: 'host program',
-  copy: 'copy into or out of slots',
-  device: 'device',
-  network: 'network',
-  other: 'other',
-};
-
+/** Names of engine/core/shares.ts in words; a part of the wait for a slot may stand with or without its prefix. */
 function shareName(name: string): string {
-  const wait = /^slotWait[. ]?(.*)$/.exec(name);
-  if (wait !== null) return wait[1] === '' ? 'wait for a slot' : `wait for a slot: ${wait[1]}`;
-  return shareNames[name] ?? name;
+  const part = name.replace(/^slotWait\./, '');
+  if (!Object.hasOwn(partWords, part)) return name;
+  const words = partWords[part as PartName];
+  return ['hostProgram', 'copy', 'other'].includes(part) ? words : `slot wait: ${words}`;
 }
 
 const paints = 12;

@@ -83,9 +83,7 @@ function underEachOther(group: Group, width: Width): Safe {
   const rows = group.rows.slice(0, subjectsMax);
   const unit = unitFor(group.unit, extent(rows));
   const streams = streamsOf(rows);
-  const nameOf = (row: Row): string =>
-    streams.length > 1 ? `${row.subject} · ${streamsText(row.streams)}` : row.subject;
-  const longest = Math.max(...rows.map((row) => textWidth(nameOf(row))));
+  const longest = Math.max(...rows.map(({ subject }) => textWidth(subject)));
   const left = Math.min(longest + 14, widths[width] * 0.5);
   const box: Box = { width: widths[width], height: rows.length * rowHeight + 56, left, right: 58, top: 6, bottom: 50 };
   const x = scaleLinear()
@@ -94,19 +92,19 @@ function underEachOther(group: Group, width: Width): Safe {
   const ticks = scaleLinear().domain(x.domain().map(unit.of)).ticks(5);
   const texts = tickTexts(ticks);
   const floor = lines(rows).find(({ role }) => role === 'floor')?.rows[0];
-  const level = floor === undefined || streams.length > 1 ? null : x(estimateOf(floor).median);
+  const level = floor === undefined ? null : x(estimateOf(floor).median);
   const content = rows.map((row, i) => {
     const { median, low, high } = estimateOf(row);
     const style = styleOf(stylesOf([row]), row.subject);
     const y = box.top + (i + 0.5) * rowHeight;
     return html`<g><title>${row.subject}: ${unit.text(median)} ${unit.label} [${unit.text(low)}, ${unit.text(high)}], n = ${row.samples.length}</title>
-<text class="name" x="${box.left - 10}" y="${y + 4}" text-anchor="end">${fitted(nameOf(row), left - 14)}</text>
+<text class="name" x="${box.left - 10}" y="${y + 4}" text-anchor="end">${fitted(row.subject, left - 14)}</text>
 <line class="rail" x1="${box.left}" x2="${x(median)}" y1="${y}" y2="${y}"/>${bar(style.colour, y, x(low), x(high), false)}${mark(style, x(median), y)}
 <text class="value" x="${box.width - box.right + 50}" y="${y + 4}" text-anchor="end">${unit.text(median)}</text></g>
 `;
   });
   return figure({
-    title: `${group.title}${streams.length === 1 && streams[0] > 0 ? `, ${streamsText(streams[0])}` : ''}`,
+    title: `${group.title}${streams[0] > 0 ? `, ${streamsText(streams[0])}` : ''}`,
     note: `${unit.label}${moreIsBetter(group.unit) ? '' : ', less is better'} · ${samplesText(rows)}${level === null ? '' : ' · dashed: best floor'}`,
     description: rows.map((row) => `${row.subject}: ${unit.text(estimateOf(row).median)}`).join(', '),
     width: box.width,
@@ -136,7 +134,13 @@ export function throughput(all: readonly Row[]): Safe | null {
     return (engines.length > 0 ? engines : all).some((one) => one.rows.length > 1);
   };
   const many = found.filter(isLine);
-  const single = found.filter((group) => !isLine(group));
+  const single = found
+    .filter((group) => !isLine(group))
+    .flatMap((group) =>
+      streamsOf(group.rows).map(
+        (streams): Group => ({ ...group, rows: group.rows.filter((row) => row.streams === streams) }),
+      ),
+    );
   const styles = stylesOf(many.flatMap(({ rows }) => lines(rows)));
   const width: Width = many.length === 3 || many.length > 4 ? 'third' : 'half';
   return section(

@@ -5,10 +5,18 @@ import { expect, test } from 'vitest';
 import { compare, exitCode } from '../../bench/result/compare.ts';
 import { csv, fixedColumns } from '../../bench/result/csv.ts';
 import { compareFiles, mergeFiles } from '../../bench/result/files.ts';
+import { jsonSchema, jsonSchemaFile } from '../../bench/result/json-schema.ts';
 import { ratioOf } from '../../bench/result/ratio.ts';
 import { parseResult, ResultFileError, readResult } from '../../bench/result/read.ts';
 import { aaErrors, floorOf } from '../../bench/result/rows.ts';
-import type { Result, Row } from '../../bench/result/schema.ts';
+import {
+  conditionsSchema,
+  type Result,
+  type Row,
+  resultSchema,
+  rowSchema,
+  sampleSchema,
+} from '../../bench/result/schema.ts';
 import { comparisonText, mergedText } from '../../bench/result/text.ts';
 import { treeRoot } from '../support/files-tree.ts';
 import { hostileText, result, row, sample } from '../support/results.ts';
@@ -226,4 +234,16 @@ test('texts for a terminal move no cursor', () => {
     }),
     runs(100),
   );
+});
+
+test('the JSON Schema in docs/ is that of the code', () => {
+  // Else: node scripts/run.mjs bench/result/json-schema.ts
+  expect(readFileSync(jsonSchemaFile, 'utf8')).toBe(jsonSchema());
+});
+
+test('every field, column and exit code of a result is in docs/bench-result.md', () => {
+  const words = readFileSync(join(import.meta.dirname, '../../docs/bench-result.md'), 'utf8');
+  const schemas = [resultSchema, rowSchema, sampleSchema, conditionsSchema];
+  for (const name of [...schemas.flatMap(({ shape }) => Object.keys(shape)), ...fixedColumns])
+    expect(words).toContain(`\`${name}\``);
 });
