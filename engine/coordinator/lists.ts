@@ -1,4 +1,5 @@
 /** The lists of a server handle: names of LSUs, and images with what their metas tell. Pages are read one ahead. */
+import { setImmediate as immediate } from 'node:timers/promises';
 import { Failed, status } from '../core/errors.ts';
 import { writeStruct } from '../core/layout.ts';
 import { encodeBody, imageDef, listState, wire } from '../core/wire.ts';
@@ -8,6 +9,9 @@ import { decodeMeta, type ImageMeta } from '../image/meta.ts';
 import { escapeName, imageDirName, parseImageDirName, parseLsuDirName } from '../image/names.ts';
 import type { Context, ServerContext } from './context.ts';
 import { crcOf, defOf, emptyDef, lsuWhat } from './image-info.ts';
+
+/** As many images as a lane's answer has room for are read ahead: each call wakes a lane and, on files, reads side by side. */
+const imagesAhead = 32;
 
 interface Entry {
   readonly name: string;
@@ -22,11 +26,22 @@ interface List {
   /** Of the store. */
   readonly store: number;
   readonly states: number;
+  /** Behind the last one that was read. */
   ended: boolean;
-  /** The next page of images: it is read while the client takes the one before. */
+  /** Read, and not yet told. */
+  readonly waiting: Entry[];
+  /** The next images: they are read while the client takes those before. */
   ahead: Promise<Entry[]> | null;
+  /** The next page as it will be sent: it is made while the client looks at the one before. */
+  page: Promise<Page> | null;
   /** A page that failed: names may be lost with it, so nothing that comes behind would be the whole list. */
   failure: unknown;
+}
+
+/** Of images, encoded. */
+interface Page {
+  readonly count: number;
+  readonly body: Buffer;
 }
 
 /** The meta of the image in this directory; null: none, damaged, or another image's. */
@@ -57,7 +72,18 @@ export class Lists {
       ...(await mount.storage.call(what, 'openNames', { lsu: lsuDir })),
     }));
     const id = this.#next++;
-    this.#open.set(id, { ctx, lsuDir, lsu, store: list, states, ended: false, ahead: null, failure: null });
+    this.#open.set(id, {
+      ctx,
+      lsuDir,
+      lsu,
+      store: list,
+      states,
+      ended: false,
+      waiting: [],
+      ahead: null,
+      page: null,
+      failure: null,
+    });
     return encodeBody('listOpened', { list: id });
   }
 
@@ -74,6 +100,7 @@ export class Lists {
   }
 
   async #endOf(list: List): Promise<void> {
+    await list.page?.catch(() => undefined);
     await list.ahead?.catch(() => undefined);
     await list.ctx.storage.letGo('a list', 'closeNames', { list: list.store });
   }
@@ -89,19 +116,25 @@ export class Lists {
     return (await list.ctx.storage.call(what, 'nextNames', { list: store, lsu, max, meta: lsu !== null })).names;
   }
 
-  /** The next names. A step that failed may have taken names that nobody saw: the list goes on failing then. */
+  /**
+   * The next names, at most `max`; none at the end. A step that failed may have taken names that nobody saw: the list goes on
+   * failing then. The first page is as small as it may be, so that it comes soon.
+   */
   async #names(list: List, what: string, max: number): Promise<Entry[]> {
     if (list.failure !== null) throw list.failure;
     try {
-      const names = await (list.ahead ?? this.#read(list, what, max));
-      list.ahead = null;
-      list.ended = names.length === 0;
-      if (list.lsuDir !== null && !list.ended) {
-        list.ahead = this.#read(list, what, max);
-        // Told when its turn comes.
-        list.ahead.catch(() => undefined);
+      if (list.waiting.length === 0 && !list.ended) {
+        const read = await (list.ahead ?? this.#read(list, what, max));
+        list.ahead = null;
+        list.waiting.push(...read);
+        list.ended = read.length === 0;
+        if (list.lsuDir !== null && !list.ended) {
+          list.ahead = this.#read(list, what, imagesAhead);
+          // Told when its turn comes.
+          list.ahead.catch(() => undefined);
+        }
       }
-      return names;
+      return list.waiting.splice(0, max);
     } catch (error) {
       list.failure = error;
       throw error;
@@ -135,6 +168,18 @@ export class Lists {
   async nextImages(id: number): Promise<Buffer> {
     const list = this.#list(id);
     if (list.lsuDir === null) throw new Failed(status.EINVAL, `list ${id} is a list of LSUs`);
+    const made = list.page ?? this.#page(list);
+    list.page = null;
+    const { count, body } = await made;
+    if (count > 0) {
+      // Behind the answer, which goes out first.
+      list.page = immediate().then(() => this.#page(list));
+      list.page.catch(() => undefined);
+    }
+    return body;
+  }
+
+  async #page(list: List): Promise<Page> {
     const found: object[] = [];
     while (found.length === 0 && !list.ended) {
       for (const entry of await this.#names(list, lsuWhat(list.lsu), wire.listPageMax)) {
@@ -147,7 +192,7 @@ export class Lists {
     found.forEach((def, i) => {
       writeStruct(imageDef, { ...emptyDef, ...def }, page, i * imageDef.size);
     });
-    return Buffer.concat([head, page]);
+    return { count: found.length, body: Buffer.concat([head, page]) };
   }
 }
 

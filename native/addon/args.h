@@ -61,6 +61,15 @@ class Args {
     else if (!lossless) outOfRange(index);
     return value;
   }
+  /** Elements of an array, at most `max`. */
+  uint32_t countOf(size_t index, uint32_t max) {
+    uint32_t count = 0;
+    if (!info_[index].IsArray() || napi_get_array_length(env_, info_[index], &count) != napi_ok) {
+      return wrong(index, "an array"), 0;
+    }
+    if (count > max) return outOfRange(index), 0;
+    return count;
+  }
   void path(size_t index, Path& path) {
     size_t length = 0;
     if (napi_get_value_string_utf8(env_, info_[index], path.text, sizeof path.text, &length) != napi_ok) {

@@ -2,6 +2,7 @@
 #include "args.h"
 #include "exports.h"
 #include "files.h"
+#include "small_files.h"
 
 namespace vast_ost {
 
@@ -149,6 +150,9 @@ struct Names {
   uint32_t count = 0;
 };
 
+using TakeNames = int64_t (*)(int32_t, uint32_t, void (*)(void*, const char*), void*);
+
+template <TakeNames call>
 Napi::Value listNext(const Napi::CallbackInfo& info) {
   constexpr int64_t namesMax = 4096;  // a longer answer would only hold the caller up
   Args args(info);
@@ -163,8 +167,42 @@ Napi::Value listNext(const Napi::CallbackInfo& info) {
     if (napi_create_string_latin1(into->env, name, NAPI_AUTO_LENGTH, &text) != napi_ok) return;
     napi_set_element(into->env, into->array, into->count++, text);
   };
-  const int64_t result = nextNames(list, static_cast<uint32_t>(max < namesMax ? max : namesMax), take, &names);
+  const int64_t result = call(list, static_cast<uint32_t>(max < namesMax ? max : namesMax), take, &names);
   return result < 0 ? args.number(result) : names.array;
+}
+
+/** readFiles(dir, names, suffix, bytes, each, results): of each name the file `name/suffix`. */
+Napi::Value readMany(const Napi::CallbackInfo& info) {
+  Args args(info);
+  Path suffix;
+  const int32_t dir = args.id(0);
+  args.path(2, suffix);
+  const auto each = static_cast<size_t>(args.whole(4, 1, 1 << 20));
+  const uint32_t count = args.countOf(1, smallFilesMax);
+  const Span<uint8_t> bytes = args.u8(3, each * count);
+  const Span<int32_t> results = args.i32(5, count);
+  if (args.failed()) return args.thrown();
+  auto* files = new SmallFiles;
+  files->count = count;
+  for (uint32_t i = 0; i < count; i++) {
+    napi_value name = nullptr;
+    size_t length = 0;
+    char* path = files->paths[i];
+    path[0] = '\0';
+    if (napi_get_element(args.env(), info[1], i, &name) != napi_ok) continue;
+    if (napi_get_value_string_utf8(args.env(), name, path, smallPathBytes, &length) != napi_ok) continue;
+    // Cut off, or with a NUL inside, it would be another file's.
+    const size_t rest = strlen(suffix.text) + 1;
+    if (length == 0 || path[0] == '/' || strlen(path) != length || length + 1 + rest > smallPathBytes) {
+      path[0] = '\0';
+      continue;
+    }
+    path[length] = '/';
+    memcpy(path + length + 1, suffix.text, rest);
+  }
+  const int64_t result = suffix.error != 0 ? suffix.error : readFiles(dir, *files, bytes.data, each, results.data);
+  delete files;
+  return args.number(result);
 }
 
 }  // namespace
@@ -188,7 +226,9 @@ void exportFiles(Napi::Env env, Napi::Object exports) {
   add<read>(env, exports, "readBytes");
   add<byFile<lockFile>>(env, exports, "lockFile");
   add<listOpen>(env, exports, "openList");
-  add<listNext>(env, exports, "nextNames");
+  add<listNext<nextNames>>(env, exports, "nextNames");
+  add<listNext<peekNames>>(env, exports, "peekNames");
+  add<readMany>(env, exports, "readFiles");
   add<byFile<closeList>>(env, exports, "closeList");
 }
 

@@ -222,7 +222,9 @@ int64_t openList(int32_t dir, const char* path) {
   return id;
 }
 
-int64_t nextNames(int32_t list, uint32_t max, void (*take)(void* context, const char* name), void* context) {
+namespace {
+
+int64_t walkNames(int32_t list, uint32_t max, bool peek, void (*take)(void* context, const char* name), void* context) {
   // The kernel's record: u64 inode, s64 offset, u16 length, u8 type, name.
   constexpr size_t lengthAt = 16;
   constexpr size_t nameAt = 19;
@@ -231,12 +233,15 @@ int64_t nextNames(int32_t list, uint32_t max, void (*take)(void* context, const 
   if (l->busy.exchange(true, std::memory_order_acquire)) return -EBUSY;
   int64_t result = 0;
   uint32_t count = 0;
+  // What was peeked at stands in the buffer: it is not filled anew behind a name.
+  size_t before = l->at;
   while (count < max) {
     if (l->at == l->end) {
+      if (peek && count > 0) break;
       // syscall(): getdents64 itself came with glibc 2.30, and readdir hides how many system calls it makes.
       result = restarted([&] { return syscall(SYS_getdents64, l->fd, l->buffer, List::bufferBytes); });
       if (result <= 0) break;
-      l->at = 0;
+      before = l->at = 0;
       l->end = static_cast<size_t>(result);
     }
     uint16_t recordBytes;
@@ -247,8 +252,19 @@ int64_t nextNames(int32_t list, uint32_t max, void (*take)(void* context, const 
     take(context, name);
     ++count;
   }
+  if (peek) l->at = before;
   l->busy.store(false, std::memory_order_release);
   return result < 0 ? result : count;
+}
+
+}  // namespace
+
+int64_t nextNames(int32_t list, uint32_t max, void (*take)(void* context, const char* name), void* context) {
+  return walkNames(list, max, false, take, context);
+}
+
+int64_t peekNames(int32_t list, uint32_t max, void (*take)(void* context, const char* name), void* context) {
+  return walkNames(list, max, true, take, context);
 }
 
 int64_t closeList(int32_t list) { return lists.close(list); }

@@ -68,6 +68,8 @@ struct List : Counted<List> {
 int64_t openList(int32_t dir, const char* path);
 /** Calls `take` with up to `max` names, "." and ".." left out. Returns how many: 0 at the end. */
 int64_t nextNames(int32_t list, uint32_t max, void (*take)(void* context, const char* name), void* context);
+/** The same names once more by nextNames: only those of the buffer, so perhaps fewer than there are; 0 at the end. */
+int64_t peekNames(int32_t list, uint32_t max, void (*take)(void* context, const char* name), void* context);
 int64_t closeList(int32_t list);
 
 }  // namespace vast_ost

@@ -71,7 +71,21 @@ export interface Addon {
   openList(dir: number, path: string): number;
   /** Up to `max` names; empty at the end; −errno. */
   nextNames(list: number, max: number): string[] | number;
+  /** The names that nextNames will give, as far as they are in memory; empty at the end; −errno. */
+  peekNames(list: number, max: number): string[] | number;
   closeList(list: number): number;
+  /**
+   * Of each of at most 64 names the file `name/suffix` below `dir`: up to `each` bytes, the i-th one's from i × each on.
+   * results[i]: their count, or −errno. Side by side where storage is slow.
+   */
+  readFiles(
+    dir: number,
+    names: readonly string[],
+    suffix: string,
+    bytes: Uint8Array,
+    each: number,
+    results: Int32Array,
+  ): number;
 
   // --- payload: between a slot of an arena and a file. `file` opened with or without O_DIRECT. -----------------------
   /** pwrite until all is written. Returns length, or −errno (−EIO when a write makes no progress). */

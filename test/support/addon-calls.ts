@@ -24,6 +24,8 @@ const names = [
   'lockFile',
   'openList',
   'nextNames',
+  'peekNames',
+  'readFiles',
   'writeSlot',
   'readSlot',
   'writeEdge',

@@ -2,7 +2,7 @@
 import { errno } from '../../engine/core/errors.ts';
 import { addon, statField } from '../../native/addon/index.ts';
 import { checkName, checkToken, dirMode, labelPrefix, lsuFileName, metaName } from '../layout.ts';
-import { answerBytesGood, entryBytes } from '../meta-text.ts';
+import { answerBytesGood, entryBytes, metaText } from '../meta-text.ts';
 import type { Store } from '../store.ts';
 import {
   fail,
@@ -21,6 +21,15 @@ import { readMeta } from './open.ts';
 import type { Root } from './root.ts';
 
 type NamesArg = Parameters<Store['nextNames']>[0];
+type Entry = ReturnType<Store['nextNames']>['names'][number];
+
+/** As many as the coordinator asks for at most. */
+const batchNames = 32;
+/** Nearly all are shorter. */
+const shortMeta = 16 * 1024;
+const batchResults = new Int32Array(batchNames);
+/** Made when this lane lists for the first time. */
+let batchBytes: Buffer | null = null;
 
 /** Each of them meets another commit, or the storage has gone. */
 const staleTriesMax = 3;
@@ -73,29 +82,54 @@ export function openNames(root: Root, arg: Parameters<Store['openNames']>[0]): {
   return { list: must(list, 'open', arg.lsu ?? '') };
 }
 
-/** Names are taken one by one where metas are read: a name that was taken must be answered. */
 export function nextNames(root: Root, arg: NamesArg): ReturnType<Store['nextNames']> {
   const dir = arg.lsu === null ? root.dir : root.lsu(arg.lsu);
-  const names: { name: string; meta: string | null }[] = [];
+  const names: Entry[] = [];
   let bytes = 0;
   while (names.length < arg.max && bytes < answerBytesGood) {
-    const taken = addon.nextNames(arg.list, 1);
-    if (typeof taken === 'number') return fail('readdir', arg.lsu ?? '', taken);
-    if (taken.length === 0) break;
-    const name = taken[0];
-    const entry = name.startsWith('.') ? null : lookAt(dir, name, arg);
-    if (entry === null) continue;
-    names.push(entry);
-    bytes += entryBytes(name, entry.meta);
+    const next = listed(addon.peekNames(arg.list, Math.min(batchNames, arg.max - names.length)), arg);
+    if (next.length === 0) break;
+    const texts = arg.meta ? textsOf(dir, next, arg) : null;
+    // A name that was taken must be answered: those that do not fit into this answer any more stay for the next one.
+    let taken = 0;
+    for (; taken < next.length && bytes < answerBytesGood; taken++) {
+      const name = next[taken] as string;
+      if (name.startsWith('.')) continue;
+      const text = texts?.[taken] ?? null;
+      const entry = text === null ? lookAt(dir, name, arg) : { name, meta: text };
+      if (entry === null) continue;
+      names.push(entry);
+      bytes += entryBytes(name, entry.meta);
+    }
+    listed(addon.nextNames(arg.list, taken), arg);
   }
   return { names };
+}
+
+function listed(names: string[] | number, arg: NamesArg): string[] {
+  return typeof names === 'number' ? fail('readdir', arg.lsu ?? '', names) : names;
+}
+
+/**
+ * The metas of these names, in one call. Null where one has to be looked at by itself: it is long, is not there, or could
+ * not be read.
+ */
+function textsOf(dir: number, names: readonly string[], arg: NamesArg): (string | null)[] {
+  batchBytes ??= Buffer.alloc(batchNames * shortMeta);
+  const bytes = batchBytes;
+  must(addon.readFiles(dir, names, metaName, bytes, shortMeta, batchResults), 'open', arg.lsu ?? '');
+  return names.map((name, i) => {
+    const length = batchResults[i] as number;
+    if (name.startsWith('.') || length < 0 || length >= shortMeta) return null;
+    return metaText(bytes.subarray(i * shortMeta, i * shortMeta + length));
+  });
 }
 
 /**
  * A handle of NFS goes stale when another machine replaces the file behind it, as each commit does with its meta: the
  * name is looked up again. The list as a whole could not be taken up where it was.
  */
-function lookAt(dir: number, name: string, arg: NamesArg): { name: string; meta: string | null } | null {
+function lookAt(dir: number, name: string, arg: NamesArg): Entry | null {
   for (let tries = 1; ; tries++) {
     try {
       const meta = arg.meta ? readMeta(dir, `${name}/${metaName}`, `${arg.lsu ?? ''}/${name}`) : null;
