@@ -167,6 +167,7 @@ export class Session {
     if (this.writer !== null) this.writer.slots.arenaDropped(body.arena);
     else if (this.reader !== null) this.reader.arenaDropped(body.arena);
     else throw new FrameError('an arena was dropped before there was one');
+    this.#tick();
   }
 
   #answer(request: Request): void {
