@@ -35,8 +35,9 @@ function leftOut(run: Run, { name, role }: Subject, { streams }: Load, error: un
   run.note(`${name} is left out at ${streams} ${streams === 1 ? 'stream' : 'streams'}: ${why.slice(0, 300)}`);
 }
 
-function rowsOf(run: Run, { name, role, mode, integrity, measures, store = run.store }: Subject, load: Load): Row[] {
-  const guarded = integrity === undefined ? {} : { integrity };
+function rowsOf(run: Run, subject: Subject, load: Load): Row[] {
+  const { name, role, mode, integrity, floor, measures, store = run.store } = subject;
+  const more = { ...(integrity === undefined ? {} : { integrity }), ...(floor === undefined ? {} : { floor }) };
   return measures.map(({ workload, unit }) => ({
     workload,
     subject: name,
@@ -45,7 +46,7 @@ function rowsOf(run: Run, { name, role, mode, integrity, measures, store = run.s
     store,
     ...load,
     unit,
-    ...guarded,
+    ...more,
     samples: [],
   }));
 }

@@ -116,6 +116,8 @@ export interface Subject {
   readonly store?: Row['store'];
   /** What guards its bytes on the way, for people. */
   readonly integrity?: string;
+  /** Name of the floor that does the same, where there are several kinds of floors. */
+  readonly floor?: string;
   readonly measures: readonly Measure[];
   /** Behind each alternation: removes what it wrote, so that one subject's bytes lie there at a time. */
   clean?(load: Load): Promise<void>;

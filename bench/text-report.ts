@@ -1,20 +1,11 @@
 /** The result on a terminal: each figure with its interval and n, beside its floor. */
-import { aaErrors, floorOf, moreIsBetter, sameLoad, sizeText, values } from './result/rows.ts';
+import { aaErrors, eachText, floorOf, moreIsBetter, sameLoad, sizeText, values } from './result/rows.ts';
 import type { Result, Row, Sample } from './result/schema.ts';
 import { estimate, median, pairedRatios } from './result/stats.ts';
 import { printable, valueText } from './result/text.ts';
 
 function ratio(row: Row, under: Row | null): string {
   return under === null || under === row ? '-' : median(pairedRatios(values(row), values(under))).toFixed(2);
-}
-
-/** By https: beside what goes by https. */
-function floorBeside(rows: readonly Row[], row: Row): Row | null {
-  const https = (one: Row): boolean => one.subject.includes('https');
-  return floorOf(
-    rows.filter((one) => https(one) === https(row)),
-    row,
-  );
 }
 
 /** The plain plug-in where there is one, else the fastest of the other programs. */
@@ -46,7 +37,7 @@ function cells(rows: readonly Row[], row: Row): string[] {
     valueText(middle, row.unit),
     `${(low / scale).toFixed(digits)} … ${(high / scale).toFixed(digits)}`,
     String(n),
-    ratio(row, floorBeside(rows, row)),
+    ratio(row, floorOf(rows, row)),
     row.role === 'floor' ? '-' : ratio(row, besides(rows, row)),
     perGb(row, 'hostProgram'),
     perGb(row, 'engine'),
@@ -67,7 +58,7 @@ function table(lines: readonly (readonly string[])[]): string[] {
 function groupTitle({ workload, streams, blockBytes, bytesPerStream }: Row): string {
   const parts = [workload, `${streams} ${streams === 1 ? 'stream' : 'streams'}`];
   if (blockBytes > 0) parts.push(`blocks of ${sizeText(blockBytes)}`);
-  if (bytesPerStream > 0) parts.push(`${sizeText(bytesPerStream)} each`);
+  if (bytesPerStream > 0) parts.push(eachText({ workload, bytesPerStream }));
   return parts.join(', ');
 }
 

@@ -77,10 +77,12 @@ const suffix = (slow: boolean): string => (slow ? `, +${slowUs} µs a call` : ''
 const slowEnv = (slow: boolean): NodeJS.ProcessEnv =>
   slow ? { LD_PRELOAD: nativePath('slow-calls.so'), VAST_BENCH_SLOW_US: String(slowUs) } : {};
 
-function floorSubject(run: Run, what: 'names' | 'metas' | 'details', { directory, count, slow }: Place): Subject {
-  const calls = { names: 'getdents64', metas: 'getdents64 + metas', details: 'getdents64 + metas + stat' };
+const calls = { names: 'getdents64', metas: 'getdents64 + metas', details: 'getdents64 + metas + stat' };
+const floorName = (what: keyof typeof calls, slow: boolean): string => `floor, ${calls[what]}${suffix(slow)}`;
+
+function floorSubject(run: Run, what: keyof typeof calls, { directory, count, slow }: Place): Subject {
   return {
-    name: `floor, ${calls[what]}${suffix(slow)}`,
+    name: floorName(what, slow),
     role: 'floor',
     mode: null,
     integrity: 'nothing; one call after the other',
@@ -105,6 +107,8 @@ function engineSubject(run: Run, engine: EngineProcess, details: boolean, { coun
     role: 'engine',
     mode: 'default',
     integrity: 'CRC-64 of each meta',
+    // The state of an image is in its meta: names alone are not enough for a list either.
+    floor: floorName(details ? 'details' : 'metas', slow),
     measures: [
       {
         workload: 'list',

@@ -29,8 +29,13 @@ export const values = (row: Row): number[] => row.samples.map(({ value }) => val
 export function rowName(row: Row): string {
   const parts = [row.workload, row.subject, `${row.streams} ${row.streams === 1 ? 'stream' : 'streams'}`];
   if (row.blockBytes > 0) parts.push(`${sizeText(row.blockBytes)} blocks`);
-  if (row.bytesPerStream > 0) parts.push(`${sizeText(row.bytesPerStream)} each`);
+  if (row.bytesPerStream > 0) parts.push(eachText(row));
   return parts.join(' · ');
+}
+
+/** How much each stream moves. */
+export function eachText({ workload, bytesPerStream }: Pick<Row, 'workload' | 'bytesPerStream'>): string {
+  return workload === 'list' ? `${bytesPerStream} images` : `${sizeText(bytesPerStream)} each`;
 }
 
 export function sizeText(bytes: number): string {
@@ -48,12 +53,13 @@ function better(a: Row, b: Row): number {
   return moreIsBetter(a.unit) ? y - x : x - y;
 }
 
-/** The best floor of the same load; floors of another store guard or carry something else. */
+/** The floor that it names, else the best one of the same load; floors of another store guard or carry something else. */
 export function floorOf(rows: readonly Row[], row: Row): Row | null {
   const floors = rows.filter(
     (other) => other.role === 'floor' && other.samples.length > 0 && other.store === row.store && sameLoad(other, row),
   );
-  return floors.toSorted(better)[0] ?? null;
+  const named = floors.find(({ subject }) => subject === row.floor);
+  return named ?? floors.toSorted(better)[0] ?? null;
 }
 
 export interface AaError {

@@ -72,11 +72,14 @@ export const rowSchema = z.object({
   streams: z.number().int(),
   /** 0: the workload has none. */
   blockBytes: z.number(),
+  /** Of `list`: how many images are listed. */
   bytesPerStream: z.number(),
   /** 'B/s' and 'per s': more is better; 's' and 'us': less is. */
   unit: z.enum(['B/s', 'per s', 's', 'us']),
   /** What guards the bytes on the way, for people. */
   integrity: z.string().optional(),
+  /** Subject of the floor that does the same; else the best of the same load is its floor. */
+  floor: z.string().optional(),
   /** In the order in which they were taken; warm-up rounds are not among them. One sample an alternation. */
   samples: z.array(sampleSchema),
 });

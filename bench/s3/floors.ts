@@ -45,9 +45,13 @@ export function wireFloor(run: Run, discards: NullServer, connections: number): 
   );
 }
 
+export function httpsFloorName(connections: number): string {
+  return `floor, https, ${connections} in flight`;
+}
+
 export function httpsFloor(run: Run, discards: NullServer, keeps: NullServer, connections: number): Subject {
   const script = fileURLToPath(new URL('./raw-https.ts', import.meta.url));
-  return floor(`floor, https, ${connections} in flight`, 'nothing but TLS', (direction, load) => {
+  return floor(httpsFloorName(connections), 'nothing but TLS', (direction, load) => {
     const { tlsPort } = direction === 'put' ? discards : keeps;
     const args = [script, direction, tlsPort, caFile, load.streams * connections, parts(load), partBytes];
     return sampled(run, process.execPath, args);

@@ -7,7 +7,7 @@ import type { Result, Row } from '../result/schema.ts';
 import type { ModeName, Run, Subject } from '../run-context.ts';
 import { MainPathSubject, modeWords, wanted } from '../subjects/engine.ts';
 import { type Buckets, nullBuckets, ownBucket, startS3Engine } from './engine-subject.ts';
-import { httpsFloor, wireFloor } from './floors.ts';
+import { httpsFloor, httpsFloorName, wireFloor } from './floors.ts';
 import { Scratch, workingPeers } from './peers.ts';
 import { type NullServer, startNullServer } from './servers.ts';
 
@@ -21,6 +21,8 @@ interface EnginePart {
   readonly tls: boolean;
 }
 
+/** Of the floors, in flight for each stream. */
+const connections = 6;
 const partGuard = 'CRC-64/NVME of each part and the whole object';
 
 function guard({ mode, tls }: EnginePart): string {
@@ -78,7 +80,8 @@ async function atBlock(run: Run, blockBytes: number, parts: readonly EnginePart[
       engines.push(engine);
       stalls.push({ name: part.name, file: stallFile });
       const { servers } = part.buckets;
-      own.push(new MainPathSubject(run, { ...part, integrity: guard(part), engine, servers }));
+      const floor = part.tls ? { floor: httpsFloorName(connections) } : {};
+      own.push(new MainPathSubject(run, { ...part, ...floor, integrity: guard(part), engine, servers }));
     }
     for (const streams of run.streams) {
       const load = { streams, blockBytes, bytesPerStream: run.bytesPerStream(streams) };
@@ -105,7 +108,11 @@ async function onNullServers(run: Run, discards: NullServer, keeps: NullServer):
   try {
     const others = run.peers ? await workingPeers(run, scratch, discards, keeps) : null;
     if (others !== null && others.missing.length > 0) run.note(`left out: ${others.missing.join(', ')}`);
-    const floors = [wireFloor(run, discards, 1), wireFloor(run, discards, 6), httpsFloor(run, discards, keeps, 6)];
+    const floors = [
+      wireFloor(run, discards, 1),
+      wireFloor(run, discards, connections),
+      httpsFloor(run, discards, keeps, connections),
+    ];
     const parts = engineParts(run, nullBuckets(discards, keeps, false), nullBuckets(discards, keeps, true), false);
     const rows: Row[] = [];
     for (const blockBytes of run.blocks) {

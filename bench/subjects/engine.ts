@@ -22,6 +22,7 @@ export interface MainPath {
   readonly role: Extract<Role, 'engine' | 'twin'>;
   readonly mode: ModeName;
   readonly integrity: string;
+  readonly floor?: string;
   readonly engine: EngineProcess;
   /** Of a bucket that discards what is written, restores come from another one. */
   readonly servers?: { readonly write: string; readonly restore: string };
@@ -32,6 +33,7 @@ export class MainPathSubject implements Subject {
   readonly role: Role;
   readonly mode: ModeName;
   readonly integrity: string;
+  readonly floor?: string;
   readonly measures: Subject['measures'];
   readonly #run: Run;
   readonly #path: MainPath;
@@ -49,6 +51,7 @@ export class MainPathSubject implements Subject {
     this.role = path.role;
     this.mode = path.mode;
     this.integrity = path.integrity;
+    if (path.floor !== undefined) this.floor = path.floor;
     this.#lsu = path.servers === undefined ? 'bench' : path.name.replaceAll(/[^a-zA-Z]/g, '');
     this.measures = [
       { workload: 'write', unit: 'B/s', take: (load) => this.#write(load) },
@@ -120,16 +123,9 @@ export class MainPathSubject implements Subject {
 export function wanted(run: Run, subjects: readonly Subject[]): Subject[] {
   if (run.workloads.includes('restore')) return [...subjects];
   return subjects.map((subject) => {
-    const { name, role, mode, integrity, store } = subject;
+    const { name, role, mode, integrity, floor, store } = subject;
     const measures = subject.measures.filter(({ workload }) => workload !== 'restore');
-    return {
-      name,
-      role,
-      mode,
-      integrity,
-      store,
-      measures,
-      clean: (load: Load) => subject.clean?.(load) ?? Promise.resolve(),
-    };
+    const clean = (load: Load): Promise<void> => subject.clean?.(load) ?? Promise.resolve();
+    return { name, role, mode, integrity, floor, store, measures, clean };
   });
 }
