@@ -28,12 +28,22 @@ export interface Checked {
   readonly prediction: Prediction;
   /** predicted / measured − 1 */
   readonly error: number;
-  /** Nothing else took more than a tenth of the processors, by the median of its samples. */
+  /** There is a sample beside which nothing else took more than a tenth of the processors. */
   readonly quiet: boolean;
 }
 
-function middle(rows: readonly Row[], value: (sample: Row['samples'][number]) => number): number {
-  return median(rows.flatMap(({ samples }) => samples.map(value)));
+type Sample = Row['samples'][number];
+
+/** Beside nothing else that took more than a tenth of the processors, by the kernel's own accounting. */
+function isQuiet({ cpu, seconds }: Sample): boolean {
+  return (cpu?.rest ?? 0) / (seconds * availableParallelism()) <= quietShare;
+}
+
+/** Samples with company are left out as long as there are others. */
+function middle(rows: readonly Row[], value: (sample: Sample) => number): number {
+  const samples = rows.flatMap((row) => row.samples);
+  const quiet = samples.filter(isQuiet);
+  return median((quiet.length > 0 ? quiet : samples).map(value));
 }
 
 /** Of the processors' last level of cache; 0 where the kernel does not tell. */
@@ -45,12 +55,11 @@ function lastLevelBytes(): number {
 
 /** Throws where a floor is missing: a model with a guess in it is none. */
 function floorValue(rows: readonly Row[], name: string): number {
-  const value = middle(
-    rows.filter(({ subject }) => subject === name),
-    (sample) => sample.value,
-  );
-  if (Number.isNaN(value)) throw new Error(`the model needs the row '${name}'`);
-  return value;
+  const found = rows.filter(({ subject }) => subject === name);
+  const values = found.flatMap(({ samples }) => samples.map(({ value }) => value));
+  if (values.length === 0) throw new Error(`the model needs the row '${name}'`);
+  // Of a machine's own ability the best is the nearest: what else runs only ever takes some of it.
+  return found[0]?.unit === 'us' ? Math.min(...values) : Math.max(...values);
 }
 
 function isBare({ workload, mode, store }: Row, wanted: Mode): boolean {
@@ -59,7 +68,7 @@ function isBare({ workload, mode, store }: Row, wanted: Mode): boolean {
 
 /** CPU and wall time of one order, from the submitter's rows at one block size. */
 function orderCosts(rows: readonly Row[]) {
-  const each = (read: (sample: Row['samples'][number]) => number): number =>
+  const each = (read: (sample: Sample) => number): number =>
     middle(rows, (sample) => read(sample) / (sample.counters[counter.blocks] ?? Number.NaN));
   return {
     wall: each(({ seconds }) => seconds),
@@ -147,7 +156,7 @@ export const nothing: Way = {
   laneRate: Number.POSITIVE_INFINITY,
   cpuPerByte: 0,
   traffic: 0,
-  touches: false,
+  touches: true,
 };
 
 /** The file store's device as the best bare program of the same run had it; null: there was none. */
@@ -174,11 +183,6 @@ function deviceOf(rows: readonly Row[], row: Row): Way | null {
     traffic: 1,
     touches: true,
   };
-}
-
-/** Of the processors' time, by the kernel's own accounting; 0 where that was not had. */
-function restShare(row: Row): number {
-  return middle([row], ({ cpu, seconds }) => (cpu?.rest ?? 0) / (seconds * availableParallelism()));
 }
 
 function loadOf(row: Row): Load {
@@ -213,6 +217,6 @@ export function checkRows(rows: readonly Row[], parameters: Parameters): Checked
     if (way === null) return [];
     const prediction = predict(parameters.machine, parameters.costs, way, loadOf(row));
     const measured = middle([row], (sample) => sample.value);
-    return [{ row, measured, prediction, error: prediction.rate / measured - 1, quiet: restShare(row) <= quietShare }];
+    return [{ row, measured, prediction, error: prediction.rate / measured - 1, quiet: row.samples.some(isQuiet) }];
   });
 }

@@ -17,8 +17,8 @@ class DiscardStore extends MemStore {
 }
 
 /**
- * Writes are answered at once, and reads with what the slot holds: of a fresh arena zeros, which agree with the sums of
- * an image whose writer left its slots untouched.
+ * Writes are answered at once, and reads with what the slot holds once its pages are there, as a real read makes them: of
+ * a fresh arena zeros, which agree with the sums of an image whose writer left its slots untouched.
  */
 function discard(record: Int32Array, area: LaneArea, store: Store | null): number {
   const length = record[orderWord.length] >>> 0;
@@ -31,6 +31,9 @@ function discard(record: Int32Array, area: LaneArea, store: Store | null): numbe
         joinWords(record[orderWord.startLow], record[orderWord.startHigh]) +
         joinWords(record[orderWord.offsetLow], record[orderWord.offsetHigh]);
       const sums = record[orderWord.file2];
+      const memory = joinWords(record[orderWord.memoryLow], record[orderWord.memoryHigh]);
+      const made = addon.arenaPopulate(record[orderWord.arena], memory, length);
+      if (made < 0) return made;
       return sums < 0 ? length : readSumsOf(length, at, sums, record[orderWord.align], area);
     }
     case op.digestFile:
