@@ -29,6 +29,9 @@ export interface Machine {
   /** Pages that nobody had before: made ready for an arena that is not handed on from an image before. */
   readonly zeroRate: number;
   readonly zeroBusyRate: number;
+  /** The same by 4 KiB, as whoever touches them first gets them where no lane has made them. */
+  readonly touchRate: number;
+  readonly touchBusyRate: number;
   /** The same pages given back. */
   readonly freeRate: number;
 }
@@ -124,7 +127,7 @@ export interface Prediction {
 }
 
 /** The engine makes slots ready in steps of this (engine/coordinator/writer-slots.ts). */
-const populateBytes = 4 * 1024 * 1024;
+const populateBytes = 16 * 1024 * 1024;
 const mib = 1024 * 1024;
 
 /** Part of an image's bytes whose pages are made for it. */
@@ -139,15 +142,15 @@ interface Zeroing {
 }
 
 /**
- * Who makes those pages: whoever touches them first. A writer's own copy makes all of its first slot, and about half of
- * each other one, since it comes faster than the lane that makes them ready. A reader's are made by the lane that fills
- * them; where it only says that it did, by the digest or the plug-in.
+ * Who makes those pages: whoever touches them first. A writer's own copy makes its first slot, by 4 KiB, and the lanes the
+ * others, by 2 MiB. A reader's are made by the lane that fills them; where it only says that it did, by the digest or the
+ * plug-in.
  */
 function zeroing({ direction, copies, slots, mode }: Load, { touches }: Way): Zeroing {
   const digests = mode !== 'io-only';
   if (direction === 'restore' && touches) return { host: 0, io: 1, digest: 0 };
   if (direction === 'write' && copies) {
-    const host = (1 + (slots - 1) / 2) / slots;
+    const host = 1 / slots;
     return { host, io: 1 - host, digest: 0 };
   }
   if (digests) return { host: 0, io: 0, digest: 1 };
@@ -187,12 +190,13 @@ function workOf(machine: Machine, costs: EngineCosts, way: Way, load: Load, busy
   // A restore verifies the sums of the chunks; SHA-256 is of writing only.
   const digestRate = mode === 'default' && direction === 'write' ? machine.shaRate : machine.crcRate;
   const zero = fresh * between(machine.zeroRate, machine.zeroBusyRate, busy);
+  const touch = fresh * between(machine.touchRate, machine.touchBusyRate, busy);
   const zeroes = zeroing(load, way);
   const isCold = copies || digests > 0;
   const { coordinatorS, laneS } = isCold ? costs.cold(blockBytes) : costs;
   const copy = copies ? copyTime(machine, load, busy) : costs.submitS / blockBytes;
   return {
-    host: copy + zero * zeroes.host,
+    host: copy + touch * zeroes.host,
     coordinator: coordinatorS * orders + costs.coordinatorMibS / mib,
     digest: digests * (1 / digestRate + laneS / blockBytes) + zero * zeroes.digest,
     io: (laneS * (1 + populates)) / blockBytes + zero * zeroes.io,
@@ -302,6 +306,6 @@ function endsOf(limit: string, machine: Machine, work: Work, ioPerByte: number, 
   if (limit === 'host programs') return blockBytes * Math.max(work.digest, ioPerByte);
   if (direction === 'restore') return (blockBytes * work.host * streams) / side;
   // No page of the first slot is there yet.
-  const first = 1 / machine.copyRate + (freshArenas ? 1 / machine.zeroRate : 0);
+  const first = 1 / machine.copyRate + (freshArenas ? 1 / machine.touchRate : 0);
   return (streams * blockBytes * first) / side;
 }

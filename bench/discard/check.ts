@@ -134,6 +134,8 @@ export function parametersFrom(rows: readonly Row[], memoryRate: number | null =
       shaRate: floorValue(rows, floorNames.sha),
       zeroRate: floorValue(rows, floorNames.zero),
       zeroBusyRate: floorValue(rows, floorNames.zeroAll) / cores,
+      touchRate: floorValue(rows, floorNames.touch),
+      touchBusyRate: floorValue(rows, floorNames.touchAll) / cores,
       freeRate: floorValue(rows, floorNames.free),
     },
     costs: {

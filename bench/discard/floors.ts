@@ -28,6 +28,8 @@ export const floorNames = {
   sha: 'floor, CRC-64 + SHA-256 on one core',
   zero: 'floor, fresh pages on one core',
   zeroAll: 'floor, fresh pages on all cores',
+  touch: 'floor, fresh pages of 4 KiB on one core',
+  touchAll: 'floor, fresh pages of 4 KiB on all cores',
   free: 'floor, pages given back on one core',
   process: 'floor, socket hand-over, two processes',
   thread: 'floor, futex hand-over, two threads',
@@ -60,9 +62,14 @@ function digested(passes: number, withSha: boolean): Taken {
 }
 
 /** Making them, or giving them back: the other half of the same program's time. */
-async function fresh(count: number, part: 'seconds' | 'free_seconds', signal: AbortSignal): Promise<Taken> {
+async function fresh(
+  count: number,
+  part: 'seconds' | 'free_seconds',
+  signal: AbortSignal,
+  size: 'huge' | 'small' = 'huge',
+): Promise<Taken> {
   const told = await Promise.all(
-    Array.from({ length: count }, () => runJson(process.execPath, [pagesMain, pageBytes], signal)),
+    Array.from({ length: count }, () => runJson(process.execPath, [pagesMain, pageBytes, size], signal)),
   );
   const rate = told.reduce((sum, one) => sum + (one.bytes ?? 0) / (one[part] ?? Number.NaN), 0);
   const seconds = Math.max(...told.map((one) => one[part] ?? Number.NaN));
@@ -101,6 +108,8 @@ export function floors(signal: AbortSignal): Subject[] {
     floor(floorNames.sha, 'B/s', () => digested(8, true)),
     floor(floorNames.zero, 'B/s', () => fresh(1, 'seconds', signal)),
     floor(floorNames.zeroAll, 'B/s', () => fresh(availableParallelism(), 'seconds', signal)),
+    floor(floorNames.touch, 'B/s', () => fresh(1, 'seconds', signal, 'small')),
+    floor(floorNames.touchAll, 'B/s', () => fresh(cores, 'seconds', signal, 'small')),
     floor(floorNames.free, 'B/s', () => fresh(1, 'free_seconds', signal)),
     // Both ends stay on processors 0 and 1: on a machine with one there is nothing to hand over.
     ...(availableParallelism() < 2

@@ -21,6 +21,7 @@ export function parametersText({ machine, costs }: Parameters): string {
   copy into slots in the cache   ${gb(machine.copyCachedRate)} GB/s, of ${(machine.cacheBytes / mib).toFixed(0)} MiB; out of slots ${gb(machine.copyOutRate)}, ${gb(machine.copyOutBusyRate)} while all copy
   CRC-64, CRC-64 + SHA-256       ${gb(machine.crcRate)}, ${gb(machine.shaRate)} GB/s
   fresh pages                    ${gb(machine.zeroRate)} GB/s, ${gb(machine.zeroBusyRate)} while all make some; given back ${gb(machine.freeRate)}
+  fresh pages by 4 KiB           ${gb(machine.touchRate)} GB/s, ${gb(machine.touchBusyRate)} while all make some
   order: coordinator, lane       ${microseconds(costs.coordinatorS)}, ${microseconds(costs.laneS)} µs of CPU, and ${microseconds(costs.coordinatorMibS)} µs a MiB of block
   order behind 64 MiB of payload ${microseconds(cold.coordinatorS)}, ${microseconds(cold.laneS)} µs
   from order to order            ${microseconds(costs.orderS(1))} µs of one image, ${microseconds(costs.orderS(16))} of sixteen

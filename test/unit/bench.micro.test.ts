@@ -41,6 +41,7 @@ test('a larger port, more digest lanes and more io lanes move what limits a larg
     ...{ cores: 2, nodes: 1, memoryRate: 1, linkRate: 1, cacheBytes: 0 },
     ...{ copyRate: 9 * gb, copyBusyRate: 8 * gb, copyCachedRate: 9 * gb, copyOutRate: 9 * gb, copyOutBusyRate: 8 * gb },
     ...{ crcRate: 20 * gb, shaRate: 1.6 * gb, zeroRate: 10 * gb, zeroBusyRate: 8 * gb, freeRate: 99 * gb },
+    ...{ touchRate: 2 * gb, touchBusyRate: 2 * gb },
   };
   const cold = () => ({ coordinatorS: 3e-4, laneS: 3e-4 });
   const costs = {

@@ -27,6 +27,8 @@ const machine: Machine = {
   shaRate: 2 * gb,
   zeroRate: 10 * gb,
   zeroBusyRate: 10 * gb,
+  touchRate: 2 * gb,
+  touchBusyRate: 2 * gb,
   freeRate: 100 * gb,
 };
 const costs: EngineCosts = {
