@@ -13,13 +13,18 @@ const ending = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
 export interface DiscardSettings extends Pick<EngineSettings, 'directory' | 'mode' | 'blockBytes' | 'streams'> {
   /** Not given: as many as the engine makes by itself. */
   readonly digestLanes?: number;
+  readonly logLevel?: 'INFO' | 'DEBUG';
 }
 
-export function startDiscarding({ digestLanes = 0, ...settings }: DiscardSettings): Promise<EngineProcess> {
+export function startDiscarding({
+  digestLanes = 0,
+  logLevel = 'INFO',
+  ...settings
+}: DiscardSettings): Promise<EngineProcess> {
   return EngineProcess.start({
     ...settings,
     main: join(import.meta.dirname, `engine-main.${ending}`),
-    settings: { engine: { store: 'memory', digest_lanes: digestLanes } },
+    settings: { engine: { store: 'memory', digest_lanes: digestLanes }, logging: { log_level: logLevel } },
   });
 }
 

@@ -67,7 +67,7 @@ const smallBlocks: Shape = { ...plain, blockMib: 4 };
 export const plants: readonly Plant[] = [
   { ...slowHost, strength: '1/2 of the storage', free: plain, planted: { ...plain, pace: 1 / 2 }, expected: 1 / 2 },
   { ...slowHost, strength: '1/8 of the storage', free: plain, planted: { ...plain, pace: 1 / 8 }, expected: 1 / 8 },
-  ...[1 / 3, 1 / 8].flatMap((to): Plant[] => [
+  ...[1 / 4, 1 / 8].flatMap((to): Plant[] => [
     {
       ...slowDisk,
       strength: `1/${1 / to} of its rate`,

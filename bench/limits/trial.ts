@@ -82,6 +82,7 @@ async function startEngine(directory: string, trial: Trial, endpoint: string | n
       blockBytes: blockMib * mib,
       streams: trial.streams,
       digestLanes,
+      logLevel: 'DEBUG',
     });
     const { pid, config, logFile: log } = engine;
     const stop = (): Promise<void> => engine.stop();

@@ -46,14 +46,15 @@ export const slotWaitMin = 0.15;
 const idleSlack = 0.1;
 /** Most of the time nobody waits for vast-ost. */
 export const hostMin = 0.5;
-/** A storage as fast as a good disk leaves 15 to 25 % to the copy. */
-export const moveMin = 0.8;
+/** Without this wait the job would take a third of its time; begin and end, which fill and drain slots, are in the rest. */
+export const moveMin = 0.7;
 export const movingMin = 0.85;
 /**
  * Of one copy's rate, all jobs together. Many streams wait for a fast storage too, each most of its time: that is no slow
- * storage as long as it takes from all of them a good part of what one core can copy.
+ * storage as long as it takes from all of them a good part of what one core can copy. A restore copies twice as fast: from a
+ * slot into the same buffer again and again, which stays in the cache.
  */
-export const slowRate = 0.2;
+export const slowRate = { write: 0.25, read: 0.1 } as const;
 
 /** Null: nothing stands out. The rules in order: the first cause that would explain the ones below it wins. */
 export function limitOf(shares: Shares, facts: JobFacts): Limit | null {
@@ -139,9 +140,10 @@ const storageChange = {
 } as const;
 
 function slowStorage({ slotWait }: Shares, facts: JobFacts): Limit | null {
-  const { store, moving, moveQueue, copyRate, engineRate } = facts;
+  const { store, moving, moveQueue, copyRate, engineRate, mode } = facts;
   const wait = (slotWait.network ?? slotWait.device ?? 0) + moveQueue;
-  if (wait < moveMin || moving < movingMin || copyRate <= 0 || engineRate > slowRate * copyRate) return null;
+  if (wait < moveMin || moving < movingMin || copyRate <= 0) return null;
+  if (engineRate > (mode === 'read' ? slowRate.read : slowRate.write) * copyRate) return null;
   const because =
     `for ${percent(wait)} of the time the oldest block waited for it, with work for it during ${percent(moving)}; all jobs ` +
     `together moved ${rate(engineRate)}, one core copies ${rate(copyRate)}`;

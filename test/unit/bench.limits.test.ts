@@ -81,7 +81,7 @@ describe('a row', () => {
   it('tells what was planted, named and measured; the last line counts', () => {
     const right = row.planted(slowDisk, result(3e9, innocent), result(1e9, line({})));
     expect(rowText(right)).toMatch(
-      /^slow disk, 1\/3 of its rate +right +device → storage +1\/1 +3\.00 → 1\.00 \(3\.0 ×\)/,
+      /^slow disk, 1\/4 of its rate +right +device → storage +1\/1 +3\.00 → 1\.00 \(3\.0 ×\)/,
     );
     const rows = [right, row.unplanted('x', result(1e9, digest)), row.skipped(slowDisk, 'no control groups')];
     expect(rowText(rows[2] as (typeof rows)[number])).toContain('skipped: no control groups');
