@@ -11,6 +11,7 @@ import { html, type Part, Safe } from './html.ts';
 import { latency } from './latency.ts';
 import { estimateOf, groups, streamsOf, streamsText } from './select.ts';
 import { series } from './series.ts';
+import { soak } from './soak.ts';
 import { cpu, shares } from './stacked.ts';
 import { otherTables, rowTables } from './tables.ts';
 import { throughput } from './throughput.ts';
@@ -102,7 +103,7 @@ ${paints}<header><p class="kicker">vast-ost bench</p><h1>${name}</h1>
 <p class="about"><b>${startedAt.slice(0, 16).replace('T', ' ')} UTC</b> · ${c.cpu}, ${c.cores} cores · Linux ${c.kernel} · engine ${c.engine} · ${c.target.place}</p>
 ${banner(result)}${headlines(rows)}</header>
 <main>
-${comparison === null ? null : comparisonSection(comparison)}${serversSection(result)}${throughput(rows)}${latency(rows)}${cpu(rows)}${shares(rows)}${series(rows)}${rowTables(rows)}${otherTables(result)}${conditionsSection(result)}${method(result)}</main>
+${comparison === null ? null : comparisonSection(comparison)}${serversSection(result)}${soak(result.soak)}${throughput(rows)}${latency(rows)}${cpu(rows)}${shares(rows)}${series(rows)}${rowTables(rows)}${otherTables(result)}${conditionsSection(result)}${method(result)}</main>
 <footer>Schema ${result.schema}. Made by vast-ost bench ${c.engine}; every figure in it was measured in the run that it names.</footer>
 </body></html>
 `;

@@ -107,9 +107,11 @@ ${found.map(
 function microTable({ micro }: Result): Safe | null {
   if (micro.length === 0) return null;
   return html`<h3>Operations alone</h3><div class="wide"><table><thead><tr><th class="text">operation</th><th>mean, ns</th><th>± at 95 %</th><th>p50, ns</th><th>p99, ns</th><th>GB/s</th><th>n</th></tr></thead><tbody>
-${micro.map(
-  ({ name, meanNs, p50Ns, p99Ns, rme, n, bytes }) =>
-    html`<tr><td class="text">${name}</td><td class="strong">${short(meanNs)}</td><td>${fixed(rme, 1)} %</td><td>${short(p50Ns)}</td><td>${short(p99Ns)}</td><td>${bytes > 0 ? fixed(bytes / meanNs, 2) : '–'}</td><td>${n.toFixed(0)}</td></tr>
+${micro.map(({ name, meanNs, p50Ns, p99Ns, rme, n, bytes, share }) =>
+  share !== undefined
+    ? html`<tr><td class="text">${name}</td><td class="strong">${percentText(share)}</td><td>–</td><td>–</td><td>–</td><td>–</td><td>${n.toFixed(0)}</td></tr>
+`
+    : html`<tr><td class="text">${name}</td><td class="strong">${short(meanNs)}</td><td>${fixed(rme, 1)} %</td><td>${short(p50Ns)}</td><td>${short(p99Ns)}</td><td>${bytes > 0 ? fixed(bytes / meanNs, 2) : '–'}</td><td>${n.toFixed(0)}</td></tr>
 `,
 )}</tbody></table></div>`;
 }

@@ -22,6 +22,22 @@ const rowsOf = (streams: number, over: Partial<Row> = {}): Row[] => [
 ];
 const full = result([...rowsOf(1), ...rowsOf(4), ...rowsOf(1, { workload: 'list', unit: 's', blockBytes: 0 })], {
   micro: [{ name: 'ring', meanNs: 60, p50Ns: 55, p99Ns: 90, rme: 1, n: 1000, bytes: 64 }],
+  soak: {
+    hours: 2,
+    rounds: 2,
+    failed: 1,
+    errors: ['read failed'],
+    verdict: ['write became slower by 20 %'],
+    trend: [1, 2].map((hour) => ({
+      at: hour * 3600,
+      streams: 4,
+      writeRate: 1e9,
+      restoreRate: 2e9,
+      memoryBytes: 1e8,
+      files: 30,
+      handles: 0,
+    })),
+  },
   stalls: [{ subject: 'engine', maxMs: 12, over30Ms: 0 }],
 });
 
@@ -47,6 +63,8 @@ test('a report names its figures, floors, intervals and conditions', () => {
     'best floor',
     'media1',
     'mlx5_core',
+    'Soak: not steady',
+    'became slower by 20 %',
     'Comparison',
     'A and B are the same run',
   ])
