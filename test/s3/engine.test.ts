@@ -1,5 +1,6 @@
 /** Images through plug-in, engine and net lanes into a bucket, and back. */
-import { expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { TestEngine } from '../support/engine.ts';
 import { until } from '../support/engine-state.ts';
 import { gen } from '../support/host-program.ts';
 import { s3Script, startS3Engine } from './engine-kit.ts';
@@ -7,30 +8,41 @@ import { caPath, S3Server } from './server/server.ts';
 
 const mib = 1 << 20;
 
-test.each([
-  ['empty', 0],
-  ['smaller than a part', 3 * mib + 1536],
-  ['one block', 8 * mib],
-  ['one block and a little', 8 * mib + 512],
-  ['several parts and a tail', 39 * mib + 1536],
-])('an image that is %s is read back', async (_, size) => {
-  await using server = await S3Server.start();
-  await using engine = await startS3Engine({ server, endpoints: server.url });
-  await using host = await s3Script(engine);
-  await host.ok('create_lsu v lsu');
-  await host.ok('create_image v i lsu image 7');
-  if (size > 0) await host.ok(`write i 0 ${size} 5`);
-  await host.ok('close i 1');
-  expect(Buffer.from(server.bytes('lsu/image~7/image.data') ?? []).equals(gen(5, 0, size))).toBe(true);
-  expect(server.keys('lsu/image~7/').sort()).toEqual(
-    ['image.data', 'image.meta', 'image.sums'].map((name) => `lsu/image~7/${name}`),
-  );
-  expect(server.uploads()).toEqual([]);
-  expect(await host.ok('prop_byname v lsu image 7')).toMatchObject({ size, state: 'complete' });
-  await host.ok('open_image v r lsu image 7 1');
-  if (size > 0) expect(await host.ok(`read r 0 ${size} expect=5`)).toMatchObject({ got: size });
-  await host.ok('close r 0');
-  expect(engine.bugs()).toEqual([]);
+describe('an image that is', () => {
+  // One server and one engine for all: each image has an LSU of its own, and nothing here ends either of them.
+  const held = new AsyncDisposableStack();
+  let server!: S3Server;
+  let engine!: TestEngine;
+  beforeAll(async () => {
+    server = held.use(await S3Server.start());
+    engine = held.use(await startS3Engine({ server, endpoints: server.url }));
+  });
+  afterAll(() => held.disposeAsync());
+
+  test.each([
+    ['empty', 0],
+    ['smaller than a part', 3 * mib + 1536],
+    ['one block', 8 * mib],
+    ['one block and a little', 8 * mib + 512],
+    ['several parts and a tail', 39 * mib + 1536],
+  ])('%s is read back', async (_, size) => {
+    const lsu = `lsu${size}`;
+    await using host = await s3Script(engine);
+    await host.ok(`create_lsu v ${lsu}`);
+    await host.ok(`create_image v i ${lsu} image 7`);
+    if (size > 0) await host.ok(`write i 0 ${size} 5`);
+    await host.ok('close i 1');
+    expect(Buffer.from(server.bytes(`${lsu}/image~7/image.data`) ?? []).equals(gen(5, 0, size))).toBe(true);
+    expect(server.keys(`${lsu}/image~7/`).sort()).toEqual(
+      ['image.data', 'image.meta', 'image.sums'].map((name) => `${lsu}/image~7/${name}`),
+    );
+    expect(server.uploads()).toEqual([]);
+    expect(await host.ok(`prop_byname v ${lsu} image 7`)).toMatchObject({ size, state: 'complete' });
+    await host.ok(`open_image v r ${lsu} image 7 1`);
+    if (size > 0) expect(await host.ok(`read r 0 ${size} expect=5`)).toMatchObject({ got: size });
+    await host.ok('close r 0');
+    expect(engine.bugs()).toEqual([]);
+  });
 });
 
 test.each([
