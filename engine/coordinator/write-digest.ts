@@ -52,7 +52,10 @@ function digestHere(ctx: Context, order: DigestOrder): LaneResult {
   };
 }
 
-/** Digests one block whose bytes lie in its slot. Returns its CRCs; null where the image has no sums. */
+/**
+ * Digests one block whose bytes lie in its slot. Returns its CRCs; null where nobody wants any: the image has no sums, and
+ * its store is none of objects, whose requests carry CRCs too and would make them in the one thread that sends them.
+ */
 export async function digestBlock(
   ctx: Context,
   t: WriteTarget,
@@ -61,7 +64,8 @@ export async function digestBlock(
   memoryOffset: number,
   block: Block & { readonly digest: OrderWatch | null },
 ): Promise<BigUint64Array | null> {
-  if (t.meta.sums === null && t.frontier === null) return null;
+  const withCrcs = t.meta.sums !== null || ctx.settings.sequential;
+  if (!withCrcs && t.frontier === null) return null;
   const withSha = t.frontier !== null && (await reachBlock(ctx, t, account, block));
   const { length, offset, digest: watch } = block;
   const order = {
@@ -81,7 +85,7 @@ export async function digestBlock(
   if (withSha) advance(t, block.offset + block.length);
   // Little by little: at the commit of a terabyte it would hold up everybody for most of a second.
   t.coverage.condense(pageChunks);
-  return t.meta.sums === null ? null : result.crcs;
+  return withCrcs ? result.crcs : null;
 }
 
 /** True when SHA-256 stands at the block's begin, after reading back what is written before it. */

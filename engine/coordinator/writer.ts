@@ -69,7 +69,7 @@ export class ImageWriter implements OpenWriter {
       align: target.files.align,
       end: target.meta.size,
       holdFirstBytes: target.meta.size === 0 ? holdBytes(ctx) : 0,
-      digestFirst: ctx.settings.sequential && target.meta.sums !== null,
+      digestFirst: ctx.settings.sequential,
     });
     this.#checkpoints = ctx.settings.sequential ? new WriteCheckpoints(ctx, target) : null;
     account.attach(this);
@@ -339,7 +339,7 @@ export class ImageWriter implements OpenWriter {
   #done(block: WriteBlock | null): void {
     if (block !== null) {
       if (this.#failure === null && !this.#closed) {
-        this.target.coverage.cover(block.offset, block.length, block.crcs);
+        this.target.coverage.cover(block.offset, block.length, this.target.meta.sums && block.crcs);
         this.account.moved(block.length, this.#ctx.now());
       }
       this.#free(block);

@@ -64,6 +64,22 @@ test.each([
   expect(engine.bugs()).toEqual([]);
 });
 
+test('parts of an image without sums go with CRCs of the digest lanes: the thread that sends them makes none', async () => {
+  await using server = await S3Server.start();
+  const config = { integrity: { sums: false, checksum: 'none' } };
+  await using engine = await startS3Engine({ server, endpoints: server.url, config });
+  await using host = await s3Script(engine);
+  await host.ok('create_lsu v lsu');
+  await host.ok('create_image v i lsu image 7');
+  await host.ok(`write i 0 ${3 * 8 * mib + 1536} 5`);
+  await host.ok('close i 1');
+  const { pools } = await engine.status();
+  expect(pools.find(({ name }) => name === 'digest')).toMatchObject({ completed: 3 });
+  expect(Buffer.from(server.bytes('lsu/image~7/image.data') ?? []).equals(gen(5, 0, 3 * 8 * mib + 1536))).toBe(true);
+  expect(server.keys('lsu/image~7/').sort()).toEqual(['image.data', 'image.meta'].map((name) => `lsu/image~7/${name}`));
+  expect(engine.bugs()).toEqual([]);
+});
+
 test('requests that were sent again stand in the summary lines of the image', async () => {
   await using server = await S3Server.start();
   await using engine = await startS3Engine({ server, endpoints: server.url });
