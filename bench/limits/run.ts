@@ -34,8 +34,8 @@ const hostBuffer = 256 << 10;
 const secondsFree = 1.5;
 const secondsPlanted = 3;
 const secondsUnplanted = 2;
-/** All streams together: short enough for a small disk, long enough that an image is more than its slots. */
-const mibMin = 512;
+/** All streams together: short enough for a small disk, long enough that an image is many times its slots. */
+const mibMin = 1536;
 const mibMax = 8192;
 
 type RateOf = (shape: Shape) => Promise<number>;

@@ -141,8 +141,10 @@ const storageChange = {
 
 function slowStorage({ slotWait }: Shares, facts: JobFacts): Limit | null {
   const { store, moving, moveQueue, copyRate, engineRate, mode } = facts;
-  const wait = (slotWait.network ?? slotWait.device ?? 0) + moveQueue;
-  if (wait < moveMin || moving < movingMin || copyRate <= 0) return null;
+  // The syncs of a commit are waits for the same storage.
+  const commit = mode === 'write' ? slotWait.commit : 0;
+  const wait = (slotWait.network ?? slotWait.device ?? 0) + moveQueue + commit;
+  if (wait < moveMin || moving + commit < movingMin || copyRate <= 0) return null;
   if (engineRate > (mode === 'read' ? slowRate.read : slowRate.write) * copyRate) return null;
   const because =
     `for ${percent(wait)} of the time the oldest block waited for it, with work for it during ${percent(moving)}; all jobs ` +
