@@ -92,7 +92,9 @@ static void make_huge(unsigned char *at, const unsigned char *end) {
     unsigned char seen = 1;
     for (; (size_t)(end - at) - run >= HUGE_BYTES; run += HUGE_BYTES) {
       if (mincore(at + run, 1, &seen) != 0 || seen & 1) break;
-      *(volatile unsigned char *)(at + run) = 0;
+      /* what was swapped out is not there either, and has its bytes still: written, not changed */
+      volatile unsigned char *first = at + run;
+      *first = *first;
     }
     if (run > 0 && madvise(at, run, MADV_COLLAPSE) != 0 && errno == EINVAL) {
       __atomic_store_n(&refused, true, __ATOMIC_RELAXED);

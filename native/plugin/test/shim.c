@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdarg.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -21,6 +22,7 @@ ssize_t __real_sendmsg(int fd, const struct msghdr *message, int flags);
 int __real_socket(int domain, int type, int protocol);
 void *__real_mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset);
 int __real_madvise(void *address, size_t length, int advice);
+int __real_mincore(void *address, size_t length, unsigned char *seen);
 long __real_syscall(long number, ...);
 
 int __wrap_poll(struct pollfd *entries, nfds_t count, int timeout_ms);
@@ -32,6 +34,7 @@ ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags);
 int __wrap_socket(int domain, int type, int protocol);
 void *__wrap_mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset);
 int __wrap_madvise(void *address, size_t length, int advice);
+int __wrap_mincore(void *address, size_t length, unsigned char *seen);
 long __wrap_syscall(long number, ...);
 
 static _Thread_local enum shim_mode mode;
@@ -44,6 +47,7 @@ static int time_pipe[2] = {-1, -1};
 static int taken_pipe[2]; /* the answer: that time has passed */
 
 static _Thread_local int failures[SHIM_CALLS];
+static _Thread_local bool swapped;
 
 #define START_NS UINT64_C(5000000000)
 
@@ -73,6 +77,8 @@ void shim_pass(uint32_t ms) {
 }
 
 void shim_fail(enum shim_call call, int error) { failures[call] = error; }
+
+void shim_swapped(bool on) { swapped = on; }
 
 /* True when this call is to fail. */
 static bool fails(enum shim_call call) {
@@ -141,6 +147,13 @@ void *__wrap_mmap(void *address, size_t length, int protection, int flags, int f
 
 int __wrap_madvise(void *address, size_t length, int advice) {
   return fails(SHIM_MADVISE) ? -1 : __real_madvise(address, length, advice);
+}
+
+int __wrap_mincore(void *address, size_t length, unsigned char *seen) {
+  if (!swapped) return __real_mincore(address, length, seen);
+  const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+  memset(seen, 0, (length + page - 1) / page);
+  return 0;
 }
 
 long __wrap_syscall(long number, ...) {

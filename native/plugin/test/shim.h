@@ -21,6 +21,9 @@ uint64_t shim_calls(void); /* calls that passed here in this thread since shim_m
 enum shim_call { SHIM_CONNECT, SHIM_SOCKET, SHIM_MMAP, SHIM_MADVISE, SHIM_SYSCALL, SHIM_CALLS };
 void shim_fail(enum shim_call call, int error);
 
+/* From here on mincore in this thread tells, or no longer, that pages are not there: as of those that were swapped out. */
+void shim_swapped(bool on);
+
 /*
  * From here on this thread's clock stands. A sleep moves it and calls `on_sleep` (or NULL); a poll waits until it is
  * ready or somebody lets time pass with shim_pass.

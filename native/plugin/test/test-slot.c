@@ -52,6 +52,20 @@ TEST(memory_is_made_ready_around_what_is_there) {
   close(fd);
 }
 
+/* A slot's first MiB is written before anything is made ready; a slow host program's may be swapped out by then. */
+TEST(bytes_that_were_swapped_out_stay_when_memory_is_made_ready) {
+  int fd;
+  struct stsp__arena arena = arena_mapped(&fd);
+  memset(stsp__slot(&arena, 1), 0x5a, 1u << 20);
+  shim_swapped(true);
+  stsp__arena_ready(&arena, 1, (1u << 20) + 512);
+  shim_swapped(false);
+  CHECK(arena.ready[1] > 1u << 20);
+  for (size_t at = 0; at < 1u << 20; at++) CHECK_NUM(stsp__slot(&arena, 1)[at], 0x5a);
+  stsp__arena_unmap(&arena);
+  close(fd);
+}
+
 TEST(memory_that_cannot_be_made_ready_comes_with_the_copy) {
   int fd;
   struct stsp__arena arena = arena_mapped(&fd);

@@ -3,7 +3,7 @@
 SUITES := $(sort $(wildcard test/test-*.c))
 HARNESS := test/harness.c test/shim.c test/fake.c test/model.c
 TEST_HEADERS := $(HEADERS) $(wildcard test/*.h)
-WRAP := $(foreach call,poll clock_gettime nanosleep connect recvmsg sendmsg socket mmap madvise syscall,\
+WRAP := $(foreach call,poll clock_gettime nanosleep connect recvmsg sendmsg socket mmap madvise mincore syscall,\
   -Wl,--wrap=$(call))
 TEST_FLAGS := $(STRICT) -DSTSP_VERSION='"$(VERSION)"' -g -pthread
 
