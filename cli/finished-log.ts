@@ -30,7 +30,9 @@ export function lastJobsInLog(file: string): FinishedJob[] {
       const all = Buffer.concat([chunk.subarray(0, got), rest]);
       const first = from === 0 ? -1 : all.indexOf(10);
       const isCut = from > 0 && first < 0;
-      rest = isCut ? all.subarray(0, lineBytesMax) : all.subarray(0, first < 0 ? 0 : first + 1);
+      rest = all.subarray(0, isCut ? lineBytesMax : first + 1);
+      // Too long for a summary, whatever stands in front: nothing is kept of it but its end.
+      if (rest.length > lineBytesMax) rest = rest.subarray(-1);
       if (!isCut) take(all.subarray(first + 1), jobs);
       end = from;
     }

@@ -171,7 +171,7 @@ function listText(jobs: readonly FinishedJob[]): string {
     const share = partsOf(job.shares).find(([name]) => name === most)?.[1] ?? 0;
     const verdict = job.limit === null ? `most: ${partWords[most]} ${percent(share)}` : verdictLine(job.limit);
     return [
-      job.endedAt.slice(0, 19).replace('T', ' '),
+      printable(job.endedAt.slice(0, 19).replace('T', ' ')),
       printable(job.job) || '-',
       printable(job.image),
       does[job.mode],
@@ -184,7 +184,7 @@ function listText(jobs: readonly FinishedJob[]): string {
 }
 
 function verdictLine({ finding, setting }: NonNullable<FinishedJob['limit']>): string {
-  return `${findingWords[finding].toUpperCase()}: ${setting}`;
+  return `${findingWords[finding].toUpperCase()}: ${printable(setting)}`;
 }
 
 function jobText(job: FinishedJob): string {
@@ -193,7 +193,7 @@ function jobText(job: FinishedJob): string {
     ['job', printable(job.job) || '-'],
     ['image', printable(job.image)],
     [does[job.mode], `${humanBytes(job.bytes)} in ${seconds.toFixed(3)} s, ${rate(job)}, on ${printable(job.server)}`],
-    ['ended', job.endedAt],
+    ['ended', printable(job.endedAt)],
   ]);
   const longest = Math.max(...partsOf(shares).map(([, part]) => part));
   const rows = partsOf(shares).map(([name, part]) => [
@@ -208,8 +208,8 @@ function jobText(job: FinishedJob): string {
 function limitText({ finding, change, because }: NonNullable<FinishedJob['limit']>): string {
   return table([
     ['limit', findingWords[finding]],
-    ['because', because],
-    ['change', change],
+    ['because', printable(because)],
+    ['change', printable(change)],
     ['then', 'run the same job again, and compare both with: vast-ost why'],
   ]);
 }

@@ -93,6 +93,12 @@ test('vast-ost why tells of one job, from the engine and, when that is gone, fro
   const both = JSON.parse((await why('first', '--log', log, '--json')).text) as FinishedJob[];
   expect(both).toHaveLength(2);
   expect((await why('first', '--log', log)).text).toContain('nb\\x1b[2J');
+  // Every text in a log may be anybody's.
+  const limit = { finding: 'slots', setting: 's\u001b[2J', change: 'c\u001b[2J', because: 'b\u001b[2J' };
+  writeFileSync(log, `${JSON.stringify({ ...line, time: 't\u001b[2J', limit })}\n`);
+  const texts = (await why('first', '--log', log)).text + (await why('--log', log)).text;
+  for (const word of ['t', 's', 'c', 'b']) expect(texts).toContain(`${word}\\x1b[2J`);
+  expect(texts).not.toContain('\u001b');
 });
 
 test('without an engine and without a log it says both', async () => {
