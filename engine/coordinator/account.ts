@@ -113,6 +113,11 @@ export class Account implements ClockSource {
     this.movedAt = now;
   }
 
+  /** A step failed that wrote from this image's memory. */
+  spoiled(): void {
+    this.#failed = true;
+  }
+
   /** No order failed, not even once: nothing of this image's memory is left in the hands of the kernel. */
   get clean(): boolean {
     return !this.#failed && this.retries === 0;

@@ -14,6 +14,9 @@ import type { Peer } from '../intake/link.ts';
 /** Jobs come one after the other; between the nights memory belongs to others. */
 export const keepMs = 60_000;
 
+/** Each holds two descriptors and a watch, which links and files need too. */
+export const keptMax = 256;
+
 /** What is needed of the addon. */
 export interface ArenaCalls {
   arenaRenew(arena: number): number;
@@ -66,6 +69,7 @@ export class KeptArenas {
       this.#calls.arenaClose(id);
       return;
     }
+    if (this.#kept.length >= keptMax) this.#drop(this.#kept[0] as Kept);
     this.#kept.push({ id, bytes, from, since: this.#now(), watch });
     this.#timer ??= this.#wait(keepMs);
   }

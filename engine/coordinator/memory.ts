@@ -88,7 +88,12 @@ export class Memory {
   #open(bytes: number, peer: Peer): number {
     const kept = this.#kept.take(bytes, peer);
     this.#trim();
-    return kept ?? addon.arenaOpen(bytes);
+    if (kept !== null) return kept;
+    const id = addon.arenaOpen(bytes);
+    if (id >= 0 || this.#kept.arenas === 0) return id;
+    // Out of memory or descriptors: what is kept goes before anybody is refused.
+    this.#kept.trim(0);
+    return addon.arenaOpen(bytes);
   }
 
   /** What is held and what is kept stay within max_memory together. */

@@ -88,7 +88,7 @@ export class ImageWriter implements OpenWriter {
   get waitsFor(): StatusJob['waitsFor'] {
     if (this.#link.callType === frame.close && this.#plan.idle) return 'commit';
     if (this.slots.replacing) return 'memory';
-    if (this.#plan.idle) return 'host program';
+    if (this.#plan.idle || this.#plan.holds) return 'host program';
     return this.#writes > 0 ? 'device' : 'digest';
   }
 
@@ -193,13 +193,13 @@ export class ImageWriter implements OpenWriter {
     if (this.#failure !== null) throw this.#failure;
     const { arena } = this.slots;
     const { files } = this.target;
-    await commitTarget(
-      this.#ctx,
-      this.target,
-      this.account,
-      this.#plan.end,
-      this.#last === null ? undefined : lastBytes(this.#last, arena, files.align),
-    );
+    const last = this.#last === null ? undefined : lastBytes(this.#last, arena, files.align);
+    try {
+      await commitTarget(this.#ctx, this.target, this.account, this.#plan.end, last);
+    } catch (error) {
+      if (last !== undefined) this.account.spoiled();
+      throw error;
+    }
     return closedBody(this.target.meta.size, imageState.created);
   }
 

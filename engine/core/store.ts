@@ -56,7 +56,6 @@ export interface Capacity {
   available: number;
 }
 
-/** An image that is open: ids of the addon, to be closed with closeFiles. −1 where there is no such file. */
 /** Bytes in an arena's slot that nobody has written yet. */
 export interface LastBytes {
   arena: number;
@@ -67,6 +66,7 @@ export interface LastBytes {
   align: number;
 }
 
+/** An image that is open: ids of the addon, to be closed with closeFiles. −1 where there is no such file. */
 export interface OpenFiles {
   /** The fragment that is written or read, opened for direct I/O where that is on and works. */
   data: number;

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type ArenaCalls, KeptArenas, keepMs } from '../../engine/coordinator/kept-arenas.ts';
+import { type ArenaCalls, KeptArenas, keepMs, keptMax } from '../../engine/coordinator/kept-arenas.ts';
 
 const mib = 1 << 20;
 
@@ -72,6 +72,16 @@ describe('kept arenas', () => {
     expect(kept.take(mib, peer(8, 1000, 101))).toBeNull();
     expect(kept.has(mib, peer(8))).toBe(true);
     expect(kept.take(mib, peer(8))).toBeGreaterThan(0);
+  });
+
+  it('are no more than so many, or they would have every descriptor: the longest kept goes', () => {
+    for (let arena = 1000; arena <= 1000 + keptMax; arena++) {
+      world.open.add(arena);
+      kept.keep(arena, mib, peer(arena));
+    }
+    expect([kept.arenas, world.watches.size]).toEqual([keptMax, keptMax]);
+    expect(kept.has(mib, peer(1000))).toBe(false);
+    expect(kept.has(mib, peer(1001))).toBe(true);
   });
 
   it('go to another user not even under the same pid', () => {

@@ -63,6 +63,18 @@ describe('write plan', () => {
     expect(plan.idle).toBe(true);
   });
 
+  it('holds the only block, and says so once its digest is done: nobody but its writer is waited for', () => {
+    const plan = new WritePlan({ blocksInFlight: 2, align: 1, end: 0, holdFirstBytes: 4096 });
+    expect(plan.holds).toBe(false);
+    const only = block(1, 0, 4096);
+    plan.submit(only);
+    expect([plan.next(), plan.nextDigest(), plan.holds]).toEqual([null, only, false]);
+    expect(plan.digested(only)).toBeNull();
+    expect([plan.idle, plan.holds]).toEqual([false, true]);
+    expect(plan.release()).toBe(true);
+    expect(plan.holds).toBe(false);
+  });
+
   it('writes a block behind its digest where that goes with it, several at once', () => {
     const plan = new WritePlan({ blocksInFlight: 2, align: 1, end: 0, digestFirst: true });
     const blocks = [block(1, 0, 8192), block(2, 8192, 8192)];
