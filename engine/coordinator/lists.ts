@@ -28,6 +28,8 @@ interface List {
   readonly states: number;
   /** Behind the last one that was read. */
   ended: boolean;
+  /** Nobody takes from it any more. */
+  closed: boolean;
   /** Read, and not yet told. */
   readonly waiting: Entry[];
   /** The next images: they are read while the client takes those before. */
@@ -79,6 +81,7 @@ export class Lists {
       store: list,
       states,
       ended: false,
+      closed: false,
       waiting: [],
       ahead: null,
       page: null,
@@ -100,6 +103,8 @@ export class Lists {
   }
 
   async #endOf(list: List): Promise<void> {
+    // A page that finds nothing would go through the whole directory.
+    list.closed = true;
     await list.page?.catch(() => undefined);
     await list.ahead?.catch(() => undefined);
     await list.ctx.storage.letGo('a list', 'closeNames', { list: list.store });
@@ -181,7 +186,7 @@ export class Lists {
 
   async #page(list: List): Promise<Page> {
     const found: object[] = [];
-    while (found.length === 0 && !list.ended) {
+    while (found.length === 0 && !list.ended && !list.closed) {
       for (const entry of await this.#names(list, lsuWhat(list.lsu), wire.listPageMax)) {
         const def = listed(list, entry.name, entry.meta);
         if (def !== null) found.push(def);
