@@ -115,6 +115,12 @@ export class Scratch {
   readonly directory = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'vast-ost-bench-'));
   readonly source = join(this.directory, 'source');
   #bytes = 0;
+  /** A second signal ends the bench at once: memory would not come back by itself. */
+  readonly #atExit = (): void => this.remove();
+
+  constructor() {
+    process.once('exit', this.#atExit);
+  }
 
   fill(bytes: number): void {
     if (this.#bytes === bytes) return;
@@ -135,6 +141,7 @@ export class Scratch {
 
   remove(): void {
     rmSync(this.directory, { recursive: true, force: true });
+    process.off('exit', this.#atExit);
   }
 }
 

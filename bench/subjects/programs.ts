@@ -1,5 +1,5 @@
 /** Programs that the bench runs beside the engine: its own bare ones (bench/native), and whatever is installed. */
-import { execFile } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { Accounting } from '../conditions/accounting.ts';
 import type { Latency } from '../result/schema.ts';
@@ -13,7 +13,17 @@ export function nativePath(name: string): string {
   return join(native, name);
 }
 
-/** Standard output. Killed when the run is over; throws with the program's own last words. */
+/** A program and all that it started: fio and shells do their work in children, which their own death leaves running. */
+function killGroup(pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // It has just ended.
+  }
+}
+
+/** Standard output. Killed with its children when the run is over; throws with the program's own last words. */
 export function runProgram(
   signal: AbortSignal,
   program: string,
@@ -21,11 +31,37 @@ export function runProgram(
   env: NodeJS.ProcessEnv = {},
 ): Promise<string> {
   return new Promise((done, fail) => {
-    const options = { signal, killSignal: 'SIGKILL', maxBuffer: outputMax, env: { ...process.env, ...env } } as const;
-    execFile(program, args.map(String), options, (error, out, err) => {
-      if (error === null) return done(out);
+    if (signal.aborted) return fail(signal.reason);
+    const child = spawn(program, args.map(String), {
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...env },
+    });
+    const kill = (): void => killGroup(child.pid);
+    signal.addEventListener('abort', kill, { once: true });
+    const out: Buffer[] = [];
+    let bytes = 0;
+    let err = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes > outputMax) kill();
+      else out.push(chunk);
+    });
+    child.stderr.on('data', (chunk: Buffer) => {
+      err = (err + chunk.toString()).slice(-wordsMax);
+    });
+    let failed: Error | null = null;
+    child.once('error', (error) => {
+      failed = error;
+    });
+    child.once('close', (code, killed) => {
+      signal.removeEventListener('abort', kill);
+      const text = Buffer.concat(out).toString('utf8');
       if (signal.aborted) return fail(signal.reason);
-      fail(new Error(`${program} ${args.join(' ')}: ${(err || out).trim().slice(-wordsMax) || error.message}`));
+      if (failed === null && code === 0 && bytes <= outputMax) return done(text);
+      const words = (err.trim() || text.trim()).slice(-wordsMax);
+      const why = failed?.message ?? (words || (killed === null ? `ended with code ${code}` : `ended by ${killed}`));
+      fail(new Error(`${program} ${args.join(' ')}: ${why}`));
     });
   });
 }

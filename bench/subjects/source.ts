@@ -37,9 +37,12 @@ export class Source {
   readonly file = join(this.directory, 'source');
   readonly #data: DataOptions;
   #bytes = 0;
+  /** A second signal ends the bench at once: memory would not come back by itself. */
+  readonly #atExit = (): void => this.remove();
 
   constructor(data: DataOptions) {
     this.#data = data;
+    process.once('exit', this.#atExit);
   }
 
   /** Null: there is room for the source and what `streams` restore of it; else why not. */
@@ -75,5 +78,6 @@ export class Source {
 
   remove(): void {
     rmSync(this.directory, { recursive: true, force: true });
+    process.off('exit', this.#atExit);
   }
 }

@@ -1,11 +1,15 @@
 /** What the bench makes of what its programs tell: pure parts, without running any. */
-import { expect, test } from 'vitest';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test, vi } from 'vitest';
 import { fewer } from '../../bench/macro/fewer.ts';
 import { together } from '../../bench/macro/mixed.ts';
 import { thirds } from '../../bench/macro/small-images.ts';
 import type { Run } from '../../bench/run-context.ts';
 import { bestOf, fioArguments, fioFigures, fioKinds, type Trial, triedText } from '../../bench/subjects/fio.ts';
+import { runProgram } from '../../bench/subjects/programs.ts';
 import { contentOf, unitOf } from '../../bench/subjects/source.ts';
+import { treeRoot } from '../support/files-tree.ts';
 
 const [psync, libaio1, libaio2] = fioKinds as [Trial['kind'], Trial['kind'], Trial['kind']];
 
@@ -96,4 +100,37 @@ test('a run with fewer alternations is the same run in all else', () => {
   const run = fewer(new Some() as unknown as Run, 3);
   expect([run.alternations, run.warmUps, run.quick, run.place('x')]).toEqual([3, 1, true, '/d/x']);
   expect(fewer(run, 5).alternations).toBe(3);
+});
+
+test('a program that is ended takes its children with it: fio and shells do their work in them', async () => {
+  const told = join(treeRoot({}), 'pid');
+  const stop = new AbortController();
+  const ended = runProgram(stop.signal, 'sh', [
+    '-c',
+    'sleep 300 & echo $! >"$1.part"; mv "$1.part" "$1"; wait',
+    'sh',
+    told,
+  ]);
+  const thrown = expect(ended).rejects.toThrow('enough');
+  await vi.waitFor(() => expect(existsSync(told)).toBe(true), { timeout: 10_000 });
+  const child = Number(readFileSync(told, 'utf8'));
+  stop.abort(new Error('enough'));
+  await thrown;
+  // Gone, or waiting for whoever is to collect it.
+  const state = (): string => {
+    try {
+      return readFileSync(`/proc/${child}/stat`, 'latin1').split(') ')[1]?.[0] ?? '';
+    } catch {
+      return 'gone';
+    }
+  };
+  await vi.waitFor(() => expect(['gone', 'Z', 'X']).toContain(state()), { timeout: 10_000 });
+});
+
+test('a program that fails says why; one that is not there as well', async () => {
+  const { signal } = new AbortController();
+  expect(await runProgram(signal, 'sh', ['-c', 'echo out'])).toBe('out\n');
+  await expect(runProgram(signal, 'sh', ['-c', 'echo no room >&2; exit 3'])).rejects.toThrow(/no room$/);
+  await expect(runProgram(signal, 'sh', ['-c', 'exit 3'])).rejects.toThrow(/ended with code 3$/);
+  await expect(runProgram(signal, '/no/such/program', [])).rejects.toThrow(/ENOENT/);
 });
