@@ -47,11 +47,21 @@ export async function slowDisk(pid: number, directory: string, bytesPerSecond: n
   if (device === null) throw new Error(`${directory} lies on no block device`);
   mkdirSync(group);
   const limit = `${device} ${Math.floor(bytesPerSecond)}`;
-  for (const way of ['read', 'write']) writeFileSync(join(group, `blkio.throttle.${way}_bps_device`), limit);
-  writeFileSync(join(group, 'cgroup.procs'), String(pid));
+  try {
+    for (const way of ['read', 'write']) writeFileSync(join(group, `blkio.throttle.${way}_bps_device`), limit);
+    writeFileSync(join(group, 'cgroup.procs'), String(pid));
+  } catch (error) {
+    rmdirSync(group);
+    throw error;
+  }
   return {
     [Symbol.asyncDispose]: async () => {
-      writeFileSync(home, String(pid));
+      try {
+        writeFileSync(home, String(pid));
+      } catch (error) {
+        // An engine that has ended is in no group.
+        if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+      }
       rmdirSync(group);
     },
   };

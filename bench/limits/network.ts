@@ -36,6 +36,10 @@ export class Network implements Disposable {
 
   /** Throws where the kernel or this user cannot: not root, no namespaces, no token bucket. */
   static open(): Network {
+    // The same addresses twice would lead this run's bytes to another run's server.
+    const { stdout } = spawnSync('ip', ['-o', 'address', 'show', 'to', `${here}/30`], { encoding: 'utf8' });
+    if ((stdout ?? '').trim() !== '')
+      throw new Error(`${here} is in use: another run of limits, or what one left; see: ip netns list`);
     const network = new Network();
     try {
       network.#build();
