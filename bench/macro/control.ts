@@ -24,11 +24,12 @@ interface Times {
   readonly p50_us: number;
   readonly p90_us: number;
   readonly p99_us: number;
+  readonly p999_us: number;
   readonly max_us: number;
 }
 
-function latencyOf(call: string, { repeated, p50_us, p90_us, p99_us, max_us }: Times): Latency {
-  return { call, n: repeated, p50Us: p50_us, p90Us: p90_us, p99Us: p99_us, p999Us: max_us, maxUs: max_us };
+function latencyOf(call: string, { repeated, p50_us, p90_us, p99_us, p999_us, max_us }: Times): Latency {
+  return { call, n: repeated, p50Us: p50_us, p90Us: p90_us, p99Us: p99_us, p999Us: p999_us, maxUs: max_us };
 }
 
 async function laneUs(engine: EngineProcess): Promise<number> {

@@ -27,6 +27,7 @@ static void answer_times(struct json *json, uint64_t *ns, uint64_t count) {
   json_decimal(json, "p50_us", (double)ns[count / 2] / 1000);
   json_decimal(json, "p90_us", (double)ns[count * 9 / 10] / 1000);
   json_decimal(json, "p99_us", (double)ns[count * 99 / 100] / 1000);
+  json_decimal(json, "p999_us", (double)ns[count * 999 / 1000] / 1000);
   json_decimal(json, "max_us", (double)ns[count - 1] / 1000);
 }
 

@@ -49,7 +49,7 @@ const struct script_command script_commands[] = {
     LINE(list_images, "SERVER LSU [all|complete|pending|STATES]", "", 2, 3, "the three above in one line. Answers images and count"),
     LINE(images, "SERVER LSU PREFIX FIRST COUNT LENGTH SEED|zero", "date", 7, 7,
          "COUNT images named PREFIX and a number from FIRST on: create, write LENGTH (0: no write), close complete, up to "
-         "the first failure. Answers done and the microseconds of each: total_us, min_us, p50_us, p90_us, p99_us, max_us"),
+         "the first failure. Answers done and the microseconds of each: total_us, min_us, p50_us, p90_us, p99_us, p999_us, max_us"),
     RAW_LINE(repeat, "COUNT COMMAND…",
              "runs a command COUNT times, up to the first failure; \"%d\" in it is the number of the run, from 0. Answers "
              "what the last run answers, repeated (runs that succeeded) and the microseconds of the calls as images does"),
