@@ -92,14 +92,20 @@ function judge(row: Row, { low, high, coverage }: ReturnType<typeof ratioOf>, ma
   return none('noisy: the interval is too wide');
 }
 
+/** Data that a store makes less of is other work. */
+function sameData({ conditions: { data: a } }: Result, { conditions: { data: b } }: Result): boolean {
+  return a.dedup === b.dedup && a.compress === b.compress;
+}
+
 export function compare(a: Result, b: Result): Comparison {
   const keysOf = (result: Result): Map<string, Row> =>
     new Map(result.rows.filter(({ samples }) => samples.length > 0).map((row) => [rowKey(row), row]));
   const [rowsA, rowsB] = [keysOf(a), keysOf(b)];
   const [errorsA, errorsB] = [aaErrors(a.rows), aaErrors(b.rows)];
   const noisy = [...(a.noisy.length > 0 ? ['A'] : []), ...(b.noisy.length > 0 ? ['B'] : [])];
-  const why =
+  const disturbed =
     noisy.length === 0 ? '' : `noisy: ${noisy.join(' and ')} ${noisy.length > 1 ? 'say' : 'says'} so of itself`;
+  const why = disturbed === '' && !sameData(a, b) ? 'their data differ: --dedup and --compress' : disturbed;
   const rows = [...rowsA].flatMap(([key, rowA]): ComparedRow[] => {
     const rowB = rowsB.get(key);
     if (rowB === undefined || rowA.role === 'twin') return [];

@@ -57,6 +57,12 @@ test('noise, too few samples and wild samples have no verdict, and say why', () 
   });
   const few = (factor: number): Result => result([row(times(seven, factor).slice(0, 3))]);
   expect(compare(few(1), few(2)).rows[0].reason).toContain('too few samples');
+  const squeezed = run(2);
+  squeezed.conditions = { ...squeezed.conditions, data: { ...squeezed.conditions.data, compress: 4 } };
+  expect(compare(run(1), squeezed).rows[0]).toMatchObject({
+    verdict: 'no verdict',
+    reason: 'their data differ: --dedup and --compress',
+  });
   const wild = result([row([1e9, 3e9, 0.5e9, 2e9, 0.7e9, 1.5e9, 4e9])]);
   expect(compare(run(1), wild).rows[0].reason).toContain('interval');
   expect(compare(result([row([0, 0, 0, 0, 0])]), run(1)).rows[0].verdict).toBe('no verdict');
