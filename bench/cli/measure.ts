@@ -93,14 +93,22 @@ async function place(options: RunOptions, id: string, tell: (line: string) => vo
   if (target?.kind === 's3') {
     checkAgainst(need, maxBytes);
     const bucket = await BucketPlace.create(target, id);
-    for (const line of await bucket.leftOvers()) tell(`left-over ${line}`);
     const directory = await mkdtemp(join(tmpdir(), `${placeName(id)}-`));
     const remove = async (): Promise<void> => {
-      await bucket.remove();
-      await rm(directory, { recursive: true, force: true });
+      try {
+        await bucket.remove();
+      } finally {
+        await rm(directory, { recursive: true, force: true });
+      }
     };
-    const of = { ...target, prefix: await bucket.initStore('store') };
-    return { directory, limited: null, bucket: of, text: targetText(target), remove, left: () => bucket.left() };
+    try {
+      for (const line of await bucket.leftOvers()) tell(`left-over ${line}`);
+      const of = { ...target, prefix: await bucket.initStore('store') };
+      return { directory, limited: null, bucket: of, text: targetText(target), remove, left: () => bucket.left() };
+    } catch (error) {
+      await remove();
+      throw error;
+    }
   }
   const base = target?.path ?? (await ownDirectory());
   requireDirectory(base);
@@ -141,6 +149,7 @@ export async function measure(
   const made: Place[] = [];
   const left = (): string[] => made.map((one) => one.left()).filter((line) => line !== null);
   using interruption = new Interruption(left, (line) => progress.note(line));
+  let measured: Measured | null = null;
   try {
     buildNative();
     const at = await place(options, id, (line) => progress.note(line));
@@ -169,7 +178,10 @@ export async function measure(
       seconds: run.elapsed(),
       arguments: given,
       ...partial,
-      noisy: noisyReasons(partial),
+      noisy: [
+        ...noisyReasons(partial),
+        ...(options.quick ? ['--quick: images and rounds are short, for a look and not for a claim'] : []),
+      ],
       memcpyRate: done.alone?.memcpyRate ?? null,
       crcRate: done.alone?.crcRate ?? null,
       digestRate: done.alone?.digestRate ?? null,
@@ -177,12 +189,29 @@ export async function measure(
       soak: done.soak,
       stalls,
     });
-    return { result, code: done.code, failure: done.failure };
+    measured = { result, code: done.code, failure: done.failure };
   } finally {
     progress.clear();
     await stopAll();
-    for (const one of made) await one.remove();
+    const failure = await removeAll(made);
+    // What was measured, for days perhaps, is not lost because a file cannot be removed.
+    if (failure !== null && measured === null) progress.note(failure.message);
+    else if (failure !== null && measured !== null)
+      measured = { ...measured, code: measured.code || 1, failure: measured.failure ?? failure };
   }
+  return measured;
+}
+
+async function removeAll(made: readonly Place[]): Promise<Error | null> {
+  let failure: Error | null = null;
+  for (const one of made) {
+    try {
+      await one.remove();
+    } catch (error) {
+      failure ??= error as Error;
+    }
+  }
+  return failure;
 }
 
 interface Done {

@@ -1,5 +1,5 @@
 /** `bench run`: measures, writes the result as files, prints it. */
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { programs } from '../../scripts/programs/places.ts';
 import { top } from '../../scripts/steps.ts';
@@ -28,7 +28,9 @@ function outDirectory(out: string | null): string {
 
 /** JSON, CSV and HTML; their paths. */
 async function writeFiles(result: Result, directory: string): Promise<string[]> {
-  const base = join(directory, result.startedAt.replaceAll(/[:.]/g, '-'));
+  const started = join(directory, result.startedAt.replaceAll(/[:.]/g, '-'));
+  // Runs that --start-at began together may write to one directory: none takes another's name.
+  const base = existsSync(`${started}.json`) ? `${started}-${result.id.slice(0, 8)}` : started;
   const files: [string, string][] = [
     [`${base}.json`, `${JSON.stringify(result, null, 1)}\n`],
     [`${base}.csv`, csv(result)],

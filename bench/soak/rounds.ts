@@ -166,7 +166,10 @@ export async function soak(run: Run, hours: number): Promise<Soak> {
       }
     }
   } finally {
-    await subject.stop();
+    // An engine that has crashed, or ends badly, is a verdict; the rounds until then are not lost with it.
+    await subject.stop().catch((error: unknown) => {
+      rounds.failed(run.elapsed(), error instanceof Error ? error.message : String(error));
+    });
   }
   const done = rounds.soak(run.elapsed() / 3600);
   run.keep(rowsOf(run, done));

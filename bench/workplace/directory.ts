@@ -6,6 +6,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
@@ -57,7 +58,13 @@ export class DirectoryPlace {
     const marker = encodeMarker(newMarker(run));
     // Not recursive: what is there already is not ours.
     mkdirSync(path, { mode: 0o700 });
-    writeFileSync(join(path, markerFile), marker, { flag: 'wx' });
+    try {
+      writeFileSync(join(path, markerFile), marker, { flag: 'wx' });
+    } catch (error) {
+      // Without its marker, whole, nothing would ever remove it: no space, no quota.
+      rmSync(path, { recursive: true, force: true });
+      throw new BenchError(`${path}: nothing can be written there: ${(error as Error).message}`);
+    }
     return new DirectoryPlace(path, marker);
   }
 
