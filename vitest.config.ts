@@ -9,8 +9,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts', 'engine/ring/test/**/*.test.ts'],
     exclude: ['**/node_modules/**', '**/dist/**', '**/build/**', ...(process.env.VAST_OST_HEAVY ? [] : heavy)],
     pool: 'forks',
-    // An engine, its lanes and several host programs run beside each test file: more forks than this only wait.
-    maxWorkers: Math.max(2, Math.min(4, availableParallelism())),
+    // Engine, lanes and host programs run beside each test file, and wait for one another: a third one fills two processors.
+    maxWorkers: Math.max(3, Math.min(4, availableParallelism())),
     testTimeout: 60_000,
     hookTimeout: 60_000,
     teardownTimeout: 20_000,

@@ -4,7 +4,7 @@ import { random } from '../model/random-program.ts';
 import { seed } from '../support/seed.ts';
 import { KillRounds, steps } from './kill/kill-round.ts';
 
-const perStep = Number(process.env.VAST_OST_S3_KILLS ?? 3);
+const perStep = Number(process.env.VAST_OST_S3_KILLS ?? 2);
 
 /** A restore of several objects is no other than one of one: its kills change nothing. */
 const several = steps.filter((step) => step !== 'restore');
