@@ -40,7 +40,15 @@ function latencyOf({ done, p50_us, p90_us, p99_us, p999_us, max_us }: Times): La
 
 // --- one after the other ----------------------------------------------------------------------------------------------
 
-function bareOne(run: Run, place: string): Subject {
+type Bare = Awaited<ReturnType<typeof bare>>;
+
+/** The bare sequence in so many processes at once; `figures`: what counts of it. */
+function bareImages(
+  run: Run,
+  place: string,
+  { unit, processes, images }: { unit: 'us' | 'per s'; processes: number; images: number },
+  figures: (told: Bare) => { value: number; hostCpu?: number },
+): Subject {
   return {
     name: 'floor, the bare sequence',
     role: 'floor',
@@ -49,19 +57,25 @@ function bareOne(run: Run, place: string): Subject {
     measures: [
       {
         workload: 'small-images',
-        unit: 'us',
+        unit,
         take: () => {
           mkdirSync(place, { recursive: true });
           return accounted([], async () => {
-            const told = await bare(run, 'macro', ['images', place, 1, perSample]);
-            const latency = latencies(told.latency);
-            return { value: latency[0]?.p50Us ?? Number.NaN, seconds: told.seconds, bytes: told.bytes, latency };
+            const told = await bare(run, 'macro', ['images', place, processes, images]);
+            const { seconds, bytes, latency } = told;
+            return { seconds, bytes, latency: latencies(latency), ...figures(told) };
           });
         },
       },
     ],
     clean: async () => rmSync(place, { recursive: true, force: true }),
   };
+}
+
+function bareOne(run: Run, place: string): Subject {
+  return bareImages(run, place, { unit: 'us', processes: 1, images: perSample }, ({ latency }) => ({
+    value: latency[0]?.p50_us ?? Number.NaN,
+  }));
 }
 
 function engineOne(engine: EngineProcess, host: HostScript): Subject {
@@ -126,26 +140,10 @@ async function queuesDuring(engine: EngineProcess, work: Promise<unknown>): Prom
 }
 
 function bareMany(run: Run, place: string, count: number): Subject {
-  return {
-    name: 'floor, the bare sequence',
-    role: 'floor',
-    mode: null,
-    integrity: 'nothing; the fsyncs of a complete image',
-    measures: [
-      {
-        workload: 'small-images',
-        unit: 'per s',
-        take: () => {
-          mkdirSync(place, { recursive: true });
-          return accounted([], async () => {
-            const { seconds, bytes, cpu_s, latency } = await bare(run, 'macro', ['images', place, processes, count]);
-            return { value: count / seconds, seconds, bytes, latency: latencies(latency), hostCpu: cpu_s };
-          });
-        },
-      },
-    ],
-    clean: async () => rmSync(place, { recursive: true, force: true }),
-  };
+  return bareImages(run, place, { unit: 'per s', processes, images: count }, ({ seconds, cpu_s }) => ({
+    value: count / seconds,
+    hostCpu: cpu_s,
+  }));
 }
 
 function engineMany(engine: EngineProcess, hosts: readonly HostScript[], count: number): Subject {
