@@ -1,5 +1,5 @@
 /** An engine that the bench measures: a process of its own with a store of its own, as shipped but for what is measured. */
-import { closeSync, mkdirSync, mkdtempSync, openSync, readSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { askEngine } from '../cli/engine-call.ts';
@@ -128,24 +128,6 @@ export class EngineProcess {
     await script.ok('session s bench');
     await script.ok(`open_server s v VastData:${server}`);
     return script;
-  }
-
-  /** Where its log ends at this moment. */
-  logEnd(): number {
-    return statSync(this.logFile, { throwIfNoEntry: false })?.size ?? 0;
-  }
-
-  /** Its log, from a place on where it once ended; a line an entry. */
-  log(from = 0): Record<string, unknown>[] {
-    const bytes = Buffer.alloc(Math.max(0, this.logEnd() - from));
-    const file = openSync(this.logFile, 'r');
-    try {
-      const lines = bytes.toString('utf8', 0, readSync(file, bytes, 0, bytes.length, from)).split('\n');
-      // Behind the last line feed there may be half a line.
-      return lines.slice(0, -1).map((line) => JSON.parse(line) as Record<string, unknown>);
-    } finally {
-      closeSync(file);
-    }
   }
 
   /** User and system seconds of all its threads. */

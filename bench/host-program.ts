@@ -1,8 +1,8 @@
 /** The host program as the bench runs it: killed when the run is over, its figures as a sample. */
+import type { FinishedJob } from '../engine/core/shares.ts';
 import { runHost } from '../scripts/programs/host-program.ts';
 import { Accounting } from './conditions/accounting.ts';
 import type { EngineProcess } from './engine-process.ts';
-import { jobVerdicts } from './limits/verdict.ts';
 import type { Latency } from './result/schema.ts';
 import type { DataOptions, Taken } from './run-context.ts';
 
@@ -52,29 +52,28 @@ export async function hostRun(
   return json;
 }
 
-const looksMax = 20;
-const lookEveryMs = 20;
+const modes = { backup: 'write', restore: 'read' } as const;
 
-/** Where the jobs' time went by the engine's own account, each by its length; null: its log says nothing of them. */
+/** The parts of a job by name, those of its waits as 'slotWait.device' and the like. */
+function partsByName({ shares: { slotWait, ...others } }: FinishedJob): [string, number][] {
+  const waits = Object.entries(slotWait).map(([name, part]): [string, number] => [`slotWait.${name}`, part ?? 0]);
+  return [...Object.entries(others), ...waits];
+}
+
+/** Where the last `jobs` jobs' time went by the engine's own account, each by its length; null: it does not tell of all of them. */
 async function sharesOf(
   engine: EngineProcess,
-  from: number,
   direction: Direction,
   jobs: number,
 ): Promise<Record<string, number> | null> {
-  let told = jobVerdicts(engine.log(from), direction);
-  // A job's line may follow the answer to its close.
-  for (let look = 0; told.length < jobs && look < looksMax; look++) {
-    await new Promise((done) => setTimeout(done, lookEveryMs));
-    told = jobVerdicts(engine.log(from), direction);
-  }
+  const { finished } = await engine.status();
+  const told = finished.filter(({ mode }) => mode === modes[direction]).slice(0, jobs);
   const seconds = told.reduce((sum, job) => sum + job.seconds, 0);
+  if (told.length < jobs || seconds === 0) return null;
   const all: Record<string, number> = {};
-  for (const job of told) {
-    for (const [name, part] of Object.entries(job.shares))
-      all[name] = (all[name] ?? 0) + (part * job.seconds) / seconds;
-  }
-  return told.length < jobs || Object.keys(all).length === 0 ? null : all;
+  for (const job of told)
+    for (const [name, part] of partsByName(job)) all[name] = (all[name] ?? 0) + (part * job.seconds) / seconds;
+  return all;
 }
 
 /** `backup` or `restore`: its rate, with what host program, engine and the rest of the machine spent on it. */
@@ -83,7 +82,6 @@ export async function hostSample(
   args: readonly [Direction, ...(string | number)[]],
   signal?: AbortSignal,
 ): Promise<Taken> {
-  const logged = engine.logEnd();
   const accounting = new Accounting([engine.pid]);
   const told = (await hostRun(engine, [...args, '--json'], signal)) as unknown as Told;
   const { hostProgram, engine: engineCpu, rest } = accounting.end(told.cpu_user_s + told.cpu_system_s);
@@ -95,7 +93,7 @@ export async function hostSample(
     bytes: told.bytes,
     cpu: { hostProgram, engine: engineCpu, rest },
     latency: (told.latency ?? []).map(latencyOf),
-    shares: await sharesOf(engine, logged, args[0], told.streams?.length ?? 1),
+    shares: await sharesOf(engine, args[0], told.streams?.length ?? 1),
     series: told.series_bin_s === 1 ? [...(told.series ?? [])] : [],
   };
 }
