@@ -73,7 +73,7 @@ function groups(rows: readonly Row[]): Row[][] {
 }
 
 function heading({ conditions, memcpyRate, crcRate, digestRate, startedAt, seconds }: Result): string[] {
-  const { cpu, cores, kernel, target, node, engine, loadBefore, warmUps, alternations, data } = conditions;
+  const { cpu, cores, kernel, target, node, engine, loadBefore, warmUps, alternations, data, diskRate } = conditions;
   const rate = (name: string, value: number | null): string[] =>
     value === null ? [] : [`${name} ${valueText(value, 'B/s')}`];
   const alone = [
@@ -88,6 +88,7 @@ function heading({ conditions, memcpyRate, crcRate, digestRate, startedAt, secon
   return [
     `${printable(cpu)}, ${cores} cores, Linux ${printable(kernel)}, Node ${node}, vast-ost ${printable(engine)}`,
     `target ${printable(target.place)} (${printable(target.fsType)}), ${startedAt}, ${seconds.toFixed(0)} s, load before ${loadBefore.toFixed(2)}`,
+    ...(diskRate === null ? [] : [`disk held to ${valueText(diskRate, 'B/s')} each way (--disk-rate)`]),
     `${alternations} alternations behind ${warmUps} to warm up; data: ${made}`,
     ...(alone.length === 0 ? [] : [`alone, one core: ${alone.join(', ')}`]),
   ];

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { programs } from '../../scripts/programs/places.ts';
 import { top } from '../../scripts/steps.ts';
 import { BenchError, CutShort } from '../bench-error.ts';
-import { leftOfDisk } from '../limits/disk.ts';
+import { leftOfDisk } from '../conditions/held-disk.ts';
 import { leftOfNetwork } from '../limits/network.ts';
 import { runLimits } from '../limits/run.ts';
 import { DirectoryPlace, leftOvers, requireDirectory } from '../workplace/directory.ts';

@@ -10,6 +10,7 @@ import { stopAll } from '../../scripts/programs/running.ts';
 import { top } from '../../scripts/steps.ts';
 import { type Alone, ratesAlone } from '../alone.ts';
 import { BenchError, CutShort } from '../bench-error.ts';
+import { holdDisk, leftOfDisk, missingThrottle } from '../conditions/held-disk.ts';
 import { conditions } from '../conditions/machine.ts';
 import { toolVersions } from '../conditions/tools.ts';
 import { LiveRun } from '../live-run.ts';
@@ -133,9 +134,9 @@ async function waitUntil(at: Date | null, signal: AbortSignal, progress: Progres
 }
 
 async function conditionsOf(options: RunOptions, text: string): Promise<Conditions> {
-  const { data, warmUps, alternations } = options;
+  const { data, diskRate, warmUps, alternations } = options;
   const tools = await toolVersions();
-  return conditions({ target: text, engine: version(), tools, data, warmUps, alternations });
+  return conditions({ target: text, engine: version(), tools, data, diskRate, warmUps, alternations });
 }
 
 /** `given`: the command line, for the result; it has no secrets, which are in the environment alone. */
@@ -147,7 +148,7 @@ export async function measure(
 ): Promise<Measured> {
   const id = newRunId();
   const made: Place[] = [];
-  const left = (): string[] => made.map((one) => one.left()).filter((line) => line !== null);
+  const left = (): string[] => [...made.map((one) => one.left()), leftOfDisk()].filter((line) => line !== null);
   using interruption = new Interruption(left, (line) => progress.note(line));
   let measured: Measured | null = null;
   try {
@@ -168,7 +169,7 @@ export async function measure(
       progress,
       limits: { maxSeconds: options.maxSeconds, maxBytes: options.maxBytes, directory: at.limited },
     });
-    const done = await takeAll(run, work, progress);
+    const done = await takeHeld(options.diskRate, at.directory, () => takeAll(run, work, progress));
     const { rows, stalls } = run;
     const partial = { rows, conditions: asked, cut: done.cut };
     const result = resultSchema.parse({
@@ -212,6 +213,15 @@ async function removeAll(made: readonly Place[]): Promise<Error | null> {
     }
   }
   return failure;
+}
+
+/** Nothing is taken where the disk cannot be held as asked: the figures would be another disk's. */
+async function takeHeld(rate: number | null, directory: string, take: () => Promise<Done>): Promise<Done> {
+  if (rate === null) return take();
+  const why = missingThrottle(directory);
+  if (why !== null) throw new BenchError(`--disk-rate: ${why}; leave it out`);
+  await using _held = await holdDisk(process.pid, directory, rate);
+  return await take();
 }
 
 interface Done {

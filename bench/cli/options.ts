@@ -97,6 +97,7 @@ export const rawOptions = z.object({
   seed: number('seed', 0, 2 ** 32 - 1, 'a number').default(1),
   maxMinutes: number('max-minutes', 1, 60 * 24 * 30, 'minutes').optional(),
   maxGb: number('max-gb', 0.1, 1e6, 'GB (10^9 bytes) that may lie on the target at a time', false).optional(),
+  diskRate: number('disk-rate', 0.01, 100, 'GB/s', false).optional(),
   out: z.string().min(1).optional(),
   startAt: z.string().transform(startTime).optional(),
   soak: number('soak', 0.001, 24 * 60, 'hours', false).optional(),
@@ -123,6 +124,8 @@ export interface RunOptions {
   readonly data: DataOptions;
   readonly maxSeconds: number | null;
   readonly maxBytes: number | null;
+  /** B/s to which the disk is held for whole jobs; null: it is not. */
+  readonly diskRate: number | null;
   readonly out: string | null;
   readonly startAt: Date | null;
   readonly soakHours: number | null;
@@ -147,6 +150,8 @@ export function runOptions(raw: unknown): RunOptions {
     throw new BenchError('--macro-only and --micro-only leave nothing; give one of them', 2);
   if (read.microOnly && read.soak !== undefined)
     throw new BenchError('--soak runs whole jobs: leave --micro-only out', 2);
+  if (store === 's3' && read.diskRate !== undefined)
+    throw new BenchError('--disk-rate holds a disk: it goes with file stores', 2);
   return {
     target: read.target ?? null,
     store,
@@ -161,6 +166,7 @@ export function runOptions(raw: unknown): RunOptions {
     data: { dedup: read.dedup ?? 0, compress: read.compress ?? 0, seed: read.seed },
     maxSeconds: read.maxMinutes === undefined ? null : read.maxMinutes * 60,
     maxBytes: read.maxGb === undefined ? null : read.maxGb * gb,
+    diskRate: read.diskRate === undefined ? null : read.diskRate * gb,
     out: read.out ?? null,
     startAt: read.startAt ?? null,
     soakHours: read.soak ?? null,

@@ -61,6 +61,10 @@ function addRun(
     .option('--seed <n>', 'of the data (1)')
     .option('--max-minutes <n>', 'end then, with what was measured until then')
     .option('--max-gb <n>', 'on the target at a time, at most (10^9 bytes)')
+    .option(
+      '--disk-rate <gb/s>',
+      'hold the disk to that rate, each way: for one that changes its own (root, cgroup v1)',
+    )
     .option('--out <dir>', 'where the results are written (bench/results of a checkout, else the working directory)')
     .option('--start-at <time>', '2026-12-01T20:00:00Z or +SECONDS: begin then, for runs on several media servers')
     .option('--soak <hours>', 'rounds of backup, verified restore and delete for so long; a verdict at the end')

@@ -11,6 +11,7 @@ export interface RunSettings {
   readonly engine: string;
   readonly tools: Conditions['tools'];
   readonly data: Conditions['data'];
+  readonly diskRate: number | null;
   readonly warmUps: number;
   readonly alternations: number;
 }
@@ -117,6 +118,7 @@ export function conditions(settings: RunSettings, files: Files = new Files()): C
     loadBefore: load(files) ?? 0,
     tools: settings.tools,
     data: settings.data,
+    diskRate: settings.diskRate,
     warmUps: settings.warmUps,
     alternations: settings.alternations,
   };

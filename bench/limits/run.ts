@@ -3,9 +3,9 @@
  * in runs without a plant it may accuse nothing. That a plant is the bottleneck is measured: the same run without it, just
  * before, must be faster by `clearly`.
  */
+import { holdDisk, missingThrottle } from '../conditions/held-disk.ts';
 import { writeWhole } from '../result/files.ts';
 import { type BareServer, startBareServer } from '../s3/servers.ts';
-import { missingThrottle, slowDisk } from './disk.ts';
 import { Network } from './network.ts';
 import { type Plant, plants, type Shape, type Unplanted, unplanted } from './plants.ts';
 import { type Row, type RowOf, row, rowText, summaryText } from './table.ts';
@@ -89,7 +89,7 @@ function calibration(directory: string, io: LimitsIo): RateOf {
 function actOf({ throttle }: Plant, { directory, network }: Bench, freeRate: number): Act | null {
   if (throttle === undefined) return null;
   const rate = freeRate * throttle.to;
-  if (throttle.what === 'disk') return ({ pid }) => slowDisk(pid, directory, rate);
+  if (throttle.what === 'disk') return ({ pid }) => holdDisk(pid, directory, rate);
   return async () => {
     if (network === null) throw new Error('no network to make slow');
     return network.slow(rate);

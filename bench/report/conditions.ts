@@ -1,6 +1,7 @@
 /** On what it was measured, in words. */
 import { sizeText } from '../result/rows.ts';
 import type { Conditions, Result } from '../result/schema.ts';
+import { valueText } from '../result/text.ts';
 import { section } from './frame.ts';
 import { html, type Safe } from './html.ts';
 import { fixed, plural } from './units.ts';
@@ -38,6 +39,7 @@ export function conditionsSection(result: Result): Safe {
     ['engine', c.engine],
     ['load before', fixed(c.loadBefore, 2)],
     ['data', dataText(c.data)],
+    ...(c.diskRate === null ? [] : [['disk', `held to ${valueText(c.diskRate, 'B/s')} each way`] as [string, string]]),
     ['rounds', `${plural(c.alternations, 'alternation')} behind ${plural(c.warmUps, 'warm-up')}`],
     ['duration', `${fixed(result.seconds, 0)} s`],
     [

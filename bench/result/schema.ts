@@ -126,6 +126,8 @@ export const conditionsSchema = z.object({
   tools: z.record(z.string(), z.string().nullable()),
   /** Data: fresh and incompressible unless set on purpose. */
   data: z.object({ dedup: z.number(), compress: z.number(), seed: z.number() }),
+  /** B/s to which the kernel held the target's disk for all of them; null: it did not. */
+  diskRate: z.number().nullable().default(null),
   warmUps: z.number().int(),
   alternations: z.number().int(),
 });

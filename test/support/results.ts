@@ -52,6 +52,7 @@ export function result(rows: readonly Row[], over: Partial<Result> = {}): Result
       loadBefore: 0,
       tools: { fio: 'fio-3.33', mc: null },
       data: { dedup: 1, compress: 1, seed: 1 },
+      diskRate: null,
       warmUps: 1,
       alternations: 7,
     },

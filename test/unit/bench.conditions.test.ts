@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 import { Accounting, cpuCounters } from '../../bench/conditions/accounting.ts';
 import { counters, difference } from '../../bench/conditions/counters.ts';
 import { Files } from '../../bench/conditions/files.ts';
+import { blkioGroup } from '../../bench/conditions/held-disk.ts';
 import { conditions, type RunSettings, withoutCredentials } from '../../bench/conditions/machine.ts';
 import { mountOf } from '../../bench/conditions/mounts.ts';
 import { interfaceBytes, type Point, perSecond, processBytes, Sampler } from '../../bench/conditions/series.ts';
@@ -66,6 +67,7 @@ const settings: RunSettings = {
   engine: '0.1.0',
   tools: { fio: 'fio-3.33', mc: null },
   data: { dedup: 1, compress: 1, seed: 7 },
+  diskRate: null,
   warmUps: 1,
   alternations: 7,
 };
@@ -96,6 +98,7 @@ test('conditions name machine, target and network', () => {
     loadBefore: 0.25,
     tools: settings.tools,
     data: settings.data,
+    diskRate: null,
     warmUps: 1,
     alternations: 7,
   });
@@ -286,6 +289,14 @@ test('counts for a series come from a process or an interface', () => {
   expect(processBytes(9, 'read', files)()).toBe(null);
   expect(interfaceBytes('e', 'rx', files)()).toBe(5);
   expect(interfaceBytes('../x', 'rx', files)()).toBe(null);
+});
+
+test('the control group of a process is the controller’s, alone or with others, as the kernel writes it', () => {
+  const text = (line: string): string => `12:cpu,cpuacct:/other\n${line}\n1:name=systemd:/x\n0::/y\n`;
+  expect(blkioGroup(text('4:blkio:/'))).toBe('/');
+  expect(blkioGroup(text('4:blkio:/system.slice/a:b'))).toBe('/system.slice/a:b');
+  expect(blkioGroup(text('4:net_cls,blkio:/z'))).toBe('/z');
+  expect(() => blkioGroup(text('4:xblkio:/z'))).toThrow('no blkio control group');
 });
 
 test('tools say their version in one clean line, or are not there', async () => {

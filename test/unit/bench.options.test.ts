@@ -70,6 +70,8 @@ describe('options of a run', () => {
     [{ startAt: '2001-01-01T00:00:00Z' }, /^--start-at .*is over/],
     [{ set: ['thread_pool_size=3'] }, /^--set .*section\.key=value/],
     [{ set: ['engine.socket=\n[x]'] }, /^--set/],
+    [{ diskRate: '0' }, /^--disk-rate 0: GB\/s/],
+    [{ diskRate: '1', store: 's3' }, /^--disk-rate holds a disk/],
     [{ macroOnly: true, microOnly: true }, /leave nothing/],
     [{ target: 's3://bucket?endpoint=http://h', store: 'file' }, /--store file: the target is a bucket/],
   ];

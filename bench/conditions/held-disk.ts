@@ -1,6 +1,6 @@
 /**
- * A disk made slow for one process: the kernel's own throttle of block devices, in a control group that is made for the
- * engine and removed with it. Direct I/O is throttled as it is issued.
+ * A disk held to a rate for a process and all that it starts from then on: the kernel's own throttle of block devices, in a
+ * control group that is made for it and removed with it. Direct I/O is throttled as it is issued.
  */
 import {
   accessSync,
@@ -16,9 +16,7 @@ import {
 import { join } from 'node:path';
 
 const root = '/sys/fs/cgroup/blkio';
-const group = join(root, `vast-ost-limits-${process.pid}`);
-/** Where the engine's processes were, as far as the throttle is concerned, unless somebody moved them. */
-const home = join(root, 'cgroup.procs');
+const group = join(root, `vast-ost-bench-${process.pid}`);
 
 /** major:minor of the disk below a directory; null: no block device of its own (NFS, tmpfs, overlays). */
 function deviceOf(directory: string): string | null {
@@ -42,9 +40,18 @@ export function missingThrottle(directory: string): string | null {
   return deviceOf(directory) === null ? `${directory} lies on no block device` : null;
 }
 
-export async function slowDisk(pid: number, directory: string, bytesPerSecond: number): Promise<AsyncDisposable> {
+/** The group of a process in a text of /proc/PID/cgroup ('4:blkio:/system.slice'), as a path below the controller's root. */
+export function blkioGroup(text: string): string {
+  const found = /^\d+:(?:[a-z_,]+,)?blkio(?:,[a-z_,]+)?:(\/.*)$/m.exec(text)?.[1];
+  if (found === undefined) throw new Error('the kernel names no blkio control group of this process');
+  return found;
+}
+
+/** Reads and writes of `pid` take `bytesPerSecond` at most, each way, until it is disposed of; its children have ended then. */
+export async function holdDisk(pid: number, directory: string, bytesPerSecond: number): Promise<AsyncDisposable> {
   const device = deviceOf(directory);
   if (device === null) throw new Error(`${directory} lies on no block device`);
+  const home = join(root, blkioGroup(readFileSync(`/proc/${pid}/cgroup`, 'utf8')), 'cgroup.procs');
   mkdirSync(group);
   const limit = `${device} ${Math.floor(bytesPerSecond)}`;
   try {
@@ -59,7 +66,7 @@ export async function slowDisk(pid: number, directory: string, bytesPerSecond: n
       try {
         writeFileSync(home, String(pid));
       } catch (error) {
-        // An engine that has ended is in no group.
+        // A process that has ended is in no group.
         if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
       }
       rmdirSync(group);
@@ -67,7 +74,7 @@ export async function slowDisk(pid: number, directory: string, bytesPerSecond: n
   };
 }
 
-/** For who ends without having removed it; the engine in it has ended. */
+/** For who ends without having removed it; the processes in it have ended. */
 export function leftOfDisk(): string | null {
   return existsSync(group) ? `left: control group; remove it: rmdir ${group}` : null;
 }
