@@ -37,7 +37,7 @@ export class LiveRun implements Run {
   readonly warmUps: number;
   readonly data: Run['data'];
   readonly quick: boolean;
-  readonly peers: boolean;
+  readonly peers: Run['peers'];
   readonly settings: Run['settings'];
   readonly workloads: Run['workloads'];
   readonly stalls: Result['stalls'] = [];

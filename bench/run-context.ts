@@ -11,6 +11,7 @@
  */
 import type { Sections } from '../scripts/programs/ini-text.ts';
 import type { Result, Row, Sample } from './result/schema.ts';
+import type { PeerName } from './subjects/peer-names.ts';
 
 export type Workload = Row['workload'];
 export type Role = Row['role'];
@@ -73,8 +74,8 @@ export interface Run {
   readonly data: DataOptions;
   /** A look, no claim: workloads make themselves short. */
   readonly quick: boolean;
-  /** Other programs are measured too, where they are installed. */
-  readonly peers: boolean;
+  /** Other programs that are measured too, where they are installed. */
+  readonly peers: readonly PeerName[];
   readonly workloads: readonly Workload[];
   /** How long event loops of S3 engines stood still: into the result. */
   keepStalls(stalls: Result['stalls']): void;

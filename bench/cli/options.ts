@@ -4,6 +4,7 @@ import type { Sections } from '../../scripts/programs/ini-text.ts';
 import { BenchError } from '../bench-error.ts';
 import { workloads } from '../result/schema.ts';
 import type { DataOptions, ModeName, StoreName, Workload } from '../run-context.ts';
+import { type PeerName, peerNames, peersOf } from '../subjects/peer-names.ts';
 import { parseTarget, type Target } from './target.ts';
 
 const mib = 1 << 20;
@@ -101,7 +102,8 @@ export const rawOptions = z.object({
   out: z.string().min(1).optional(),
   startAt: z.string().transform(startTime).optional(),
   soak: number('soak', 0.001, 24 * 60, 'hours', false).optional(),
-  peers: z.boolean().default(true),
+  /** Commander hands over false for --no-peers. */
+  peers: z.union([z.boolean(), list('peers', oneOf(peerNames), `of ${peerNames.join(', ')}`)]).default(true),
   macroOnly: z.boolean().default(false),
   microOnly: z.boolean().default(false),
   set: z.array(z.string()).default([]).transform(settings),
@@ -129,10 +131,29 @@ export interface RunOptions {
   readonly out: string | null;
   readonly startAt: Date | null;
   readonly soakHours: number | null;
-  readonly peers: boolean;
+  /** None: without other programs. */
+  readonly peers: readonly PeerName[];
   readonly macro: boolean;
   readonly micro: boolean;
   readonly settings: Sections;
+}
+
+/** Those that are named must be able to run here: a run without them would be taken for one that has compared. */
+function peersFor(
+  asked: boolean | readonly PeerName[],
+  store: StoreName,
+  target: Target | undefined,
+): readonly PeerName[] {
+  const there: readonly PeerName[] = peersOf[store];
+  if (typeof asked === 'boolean') return asked ? there : [];
+  if (target?.kind === 's3')
+    throw new BenchError(`--peers ${asked.join(',')}: in a bucket of yours no other program is run; leave it out`, 2);
+  const wrong = asked.filter((name) => !there.includes(name));
+  if (wrong.length > 0) {
+    const named = wrong.join(',');
+    throw new BenchError(`--peers ${named}: not measured on --store ${store}, where there are ${there.join(', ')}`, 2);
+  }
+  return asked;
 }
 
 /** Throws BenchError with code 2, which names the option and what it can be. */
@@ -170,7 +191,7 @@ export function runOptions(raw: unknown): RunOptions {
     out: read.out ?? null,
     startAt: read.startAt ?? null,
     soakHours: read.soak ?? null,
-    peers: read.peers,
+    peers: peersFor(read.peers, store, read.target),
     macro: !read.microOnly,
     micro: !read.macroOnly && read.soak === undefined,
     settings: read.set,

@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { BenchError } from '../bench-error.ts';
 import { ResultFileError } from '../result/read.ts';
+import { peerNames } from '../subjects/peer-names.ts';
 import { typed } from '../workplace/typed.ts';
 import type { BenchIo } from './io.ts';
 import { runOptions } from './options.ts';
@@ -73,6 +74,10 @@ function addRun(
       'setting of the engines of write and restore; may be given again',
       (value: string, all: string[]) => [...all, value],
       [],
+    )
+    .option(
+      '--peers <name,…>',
+      `of the other programs these alone: ${peerNames.join(', ')}; else all that are installed`,
     )
     .option('--no-peers', 'without other programs')
     .option('--macro-only', 'whole jobs alone')

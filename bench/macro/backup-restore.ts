@@ -36,21 +36,23 @@ async function startEngines(run: Run, blockBytes: number, started: EngineProcess
 
 async function atLoad(run: Run, load: Load, engines: readonly Subject[]): Promise<Row[]> {
   const place = (name: string): string => run.place(`${name}-${load.blockBytes >> 20}-${load.streams}`);
-  const hasFio = run.peers && spawnSync('fio', ['--version']).status === 0;
+  const wantsFio = run.peers.includes('fio');
+  const hasFio = wantsFio && spawnSync('fio', ['--version']).status === 0;
   const fio = hasFio ? await fioSubjects(run, place, load) : [];
-  const peers = run.peers ? filePeers(run, place, load) : null;
-  if (peers !== null && peers.skipped.length > 0) run.note(`left out: ${peers.skipped.join(', ')}`);
+  const peers = filePeers(run, place, load);
+  const skipped = [...(wantsFio && !hasFio ? ['fio (not installed)'] : []), ...peers.skipped];
+  if (skipped.length > 0) run.note(`left out: ${skipped.join(', ')}`);
   try {
     const subjects = [
       ...floorDepths.map((depth) => floorSubject(run, place(`floor-${depth}`), depth)),
       ...fio,
       plainSubject(run, place('plain')),
       ...engines,
-      ...(peers?.subjects ?? []),
+      ...peers.subjects,
     ];
     return await alternate(run, wanted(run, subjects), load);
   } finally {
-    peers?.remove();
+    peers.remove();
   }
 }
 

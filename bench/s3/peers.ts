@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Load, Run, Subject, Taken } from '../run-context.ts';
+import type { PeerName } from '../subjects/peer-names.ts';
 import { accounted, runProgram } from '../subjects/programs.ts';
 import { bucket, credentials, type NullServer } from './servers.ts';
 
@@ -17,7 +18,9 @@ import { bucket, credentials, type NullServer } from './servers.ts';
 const trialBytes = 96 << 20;
 
 interface Peer {
+  /** Of a row; `peer`: as --peers names it. */
   readonly name: string;
+  readonly peer: PeerName;
   /** Exits with 0 where it is installed. */
   readonly probe: readonly string[];
   readonly integrity: string;
@@ -48,6 +51,7 @@ function awsCli(name: string, integrity: string, mode: string): Peer {
   const s3 = (endpoint: string): string[] => ['aws', '--endpoint-url', endpoint, 's3', 'cp', '--quiet'];
   return {
     name,
+    peer: 'aws-cli',
     integrity,
     probe: ['aws', '--version'],
     env: aws(mode),
@@ -59,6 +63,7 @@ function awsCli(name: string, integrity: string, mode: string): Peer {
 function rclone(name: string, integrity: string, options: string[]): Peer {
   return {
     name,
+    peer: 'rclone',
     integrity,
     probe: ['rclone', 'version'],
     env: rcloneEnv,
@@ -79,6 +84,7 @@ function sdk(name: string, integrity: string, mode: string): Peer {
   const script = (...args: string[]): string[] => [process.execPath, libStorage, ...args, mode];
   return {
     name,
+    peer: 'lib-storage',
     integrity,
     probe: [process.execPath, '--version'],
     put: (endpoint, file, key) => script('put', endpoint, bucket, key, file),
@@ -89,6 +95,7 @@ function sdk(name: string, integrity: string, mode: string): Peer {
 const peers: readonly Peer[] = [
   {
     name: 's5cmd',
+    peer: 's5cmd',
     integrity: 'signed SHA-256',
     probe: ['s5cmd', 'version'],
     put: (endpoint, file, key) => ['s5cmd', '--endpoint-url', endpoint, 'cp', file, `s3://${bucket}/${key}`],
@@ -96,6 +103,7 @@ const peers: readonly Peer[] = [
   },
   {
     name: 'mc',
+    peer: 'mc',
     integrity: 'its default',
     probe: ['mc', '--version'],
     env: (port) => ({ MC_HOST_null: `http://bench:bench-secret@127.0.0.1:${port}` }),
@@ -220,7 +228,7 @@ async function tryOut(run: Run, subject: PeerSubject): Promise<string | null> {
   }
 }
 
-/** Those that are installed and work before this server; the others by name, with the reason. */
+/** Of those that the run wants: what is installed and works before this server; the others by name, with the reason. */
 export async function workingPeers(
   run: Run,
   scratch: Scratch,
@@ -229,7 +237,7 @@ export async function workingPeers(
 ): Promise<{ subjects: Subject[]; missing: string[] }> {
   const subjects: Subject[] = [];
   const missing: string[] = [];
-  for (const peer of peers) {
+  for (const peer of peers.filter(({ peer }) => run.peers.includes(peer))) {
     const [command = '', ...args] = peer.probe;
     if (spawnSync(command, args, { stdio: 'ignore' }).status !== 0) {
       missing.push(`${peer.name} (not installed)`);

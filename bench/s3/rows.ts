@@ -106,8 +106,8 @@ async function onBucket(run: Run, buckets: Buckets, tls: boolean): Promise<Row[]
 async function onNullServers(run: Run, discards: NullServer, keeps: NullServer): Promise<Row[]> {
   const scratch = new Scratch();
   try {
-    const others = run.peers ? await workingPeers(run, scratch, discards, keeps) : null;
-    if (others !== null && others.missing.length > 0) run.note(`left out: ${others.missing.join(', ')}`);
+    const others = await workingPeers(run, scratch, discards, keeps);
+    if (others.missing.length > 0) run.note(`left out: ${others.missing.join(', ')}`);
     const floors = [
       wireFloor(run, discards, 1),
       wireFloor(run, discards, connections),
@@ -116,7 +116,7 @@ async function onNullServers(run: Run, discards: NullServer, keeps: NullServer):
     const parts = engineParts(run, nullBuckets(discards, keeps, false), nullBuckets(discards, keeps, true), false);
     const rows: Row[] = [];
     for (const blockBytes of run.blocks) {
-      rows.push(...(await atBlock(run, blockBytes, parts, { floors, peers: others?.subjects ?? [] })));
+      rows.push(...(await atBlock(run, blockBytes, parts, { floors, peers: others.subjects })));
     }
     return rows;
   } finally {

@@ -8,6 +8,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Load, Run, Subject, Taken } from '../run-context.ts';
+import type { PeerName } from './peer-names.ts';
 import { accounted, forgetFiles, runProgram } from './programs.ts';
 import { Source } from './source.ts';
 
@@ -17,7 +18,9 @@ interface Command {
 }
 
 interface Tool {
+  /** Of a row; `peer`: as --peers names it. */
   readonly name: string;
+  readonly peer: PeerName;
   /** Exits with 0 where it is installed. */
   readonly probe: readonly string[];
   readonly integrity: string;
@@ -39,6 +42,7 @@ const synced = (file: string, command: readonly string[]): string[] => [
 
 const dd: Tool = {
   name: 'dd',
+  peer: 'dd',
   probe: ['dd', '--version'],
   integrity: 'nothing; O_DIRECT, 64 MiB, one fsync; restores to /dev/null',
   write: (source, place) => ({
@@ -53,6 +57,7 @@ function rclone(name: string, guard: string, options: readonly string[]): Tool {
   const env = { RCLONE_CONFIG: '/dev/null', AWS_CA_BUNDLE: undefined };
   return {
     name,
+    peer: 'rclone',
     probe: ['rclone', 'version'],
     integrity: `${guard}; page cache, sync behind it; restores into memory`,
     write: (source, place) => ({
@@ -69,6 +74,7 @@ function restic(name: string, guard: string, options: readonly string[]): Tool {
   const base = (place: string): string[] => ['restic', '--repo', join(place, 'repository'), '--no-cache', '--quiet'];
   return {
     name,
+    peer: 'restic',
     probe: ['restic', 'version'],
     integrity: `${guard}; page cache, fsync of each pack; restores into memory`,
     before: (place) => ({ argv: [...base(place), 'init'], env }),
@@ -166,13 +172,13 @@ export interface Peers {
   remove(): void;
 }
 
-/** Those that are installed and for which this load fits into memory. */
+/** Of those that the run wants: what is installed and for which this load fits into memory. */
 export function filePeers(run: Run, place: (name: string) => string, load: Load): Peers {
   const source = new Source(run.data);
   const refusal = source.refusal(load.streams, load.bytesPerStream);
   const subjects: Subject[] = [];
   const skipped: string[] = [];
-  for (const tool of tools) {
+  for (const tool of tools.filter(({ peer }) => run.peers.includes(peer))) {
     const [program = '', ...args] = tool.probe;
     if (spawnSync(program, args, { stdio: 'ignore' }).status !== 0) {
       skipped.push(`${tool.name} (not installed)`);

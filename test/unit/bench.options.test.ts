@@ -41,6 +41,14 @@ describe('options of a run', () => {
     expect(options.workloads).toEqual(['restore', 'write']);
   });
 
+  test('other programs: all of the store, those that are named, or none', () => {
+    expect(runOptions({}).peers).toEqual(['fio', 'dd', 'rclone', 'restic']);
+    expect(runOptions({ store: 's3' }).peers).toEqual(['rclone', 's5cmd', 'mc', 'aws-cli', 'lib-storage']);
+    expect(runOptions({ peers: 'dd, fio,dd' }).peers).toEqual(['dd', 'fio']);
+    expect(runOptions({ store: 's3', peers: 'mc' }).peers).toEqual(['mc']);
+    expect(runOptions({ peers: false }).peers).toEqual([]);
+  });
+
   test('a size holds for all numbers of streams; else images are shorter where there are many', () => {
     expect(bytesPerStream(runOptions({ size: '100' }), 16)).toBe(100 * mib);
     expect(bytesPerStream(runOptions({}), 1)).toBeGreaterThan(bytesPerStream(runOptions({}), 16));
@@ -61,6 +69,10 @@ describe('options of a run', () => {
     [{ block: '1.5' }, /^--block/],
     [{ mode: 'fast' }, /^--mode fast: of io-only, sums, default/],
     [{ workloads: 'write,sleep' }, /^--workloads .*of write, restore/],
+    [{ peers: 'fio,tar' }, /^--peers fio,tar: of fio, dd, rclone, restic, s5cmd, mc, aws-cli, lib-storage$/],
+    [{ peers: '' }, /^--peers : of fio/],
+    [{ peers: 'dd,mc' }, /^--peers mc: not measured on --store file, where there are fio, dd, rclone, restic$/],
+    [{ peers: 'mc', target: 's3://bucket?endpoint=http://h' }, /^--peers mc: in a bucket of yours no other program/],
     [{ alternations: '-1' }, /^--alternations -1: .*from 1/],
     [{ maxMinutes: '0' }, /^--max-minutes/],
     [{ maxGb: 'much' }, /^--max-gb much: GB/],
@@ -151,6 +163,7 @@ describe('the command line', () => {
       '--max-gb',
       '--start-at',
       '--soak',
+      '--peers <name,…>',
       '--no-peers',
       'AWS_ACCESS_KEY_ID',
     ])
@@ -165,6 +178,8 @@ describe('the command line', () => {
       [['--streams', 'many'], /--streams many: numbers/],
       [['--target', '/nowhere/at/all', '--quick'], /no such directory; make it/],
       [['--store', 's3', '--workloads', 'list'], /--workloads list: none of them is measured on --store s3/],
+      [['--peers', 'tar'], /--peers tar: of fio, dd/],
+      [['--no-peers', '--peers', 'mc', '--store', 'file'], /--peers mc: not measured on --store file/],
       [['--unknown'], /unknown option/],
       [['compare', '/nowhere.json', '/nowhere.json'], /nowhere\.json/],
     ] as const) {
