@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { askEngine } from '../cli/engine-call.ts';
+import { configKeys } from '../engine/config-keys.ts';
 import type { StatusReport } from '../engine/core/status-report.ts';
 import { frame } from '../engine/core/wire.ts';
 import { encodeMarker, markerName, newMarker } from '../engine/image/marker.ts';
@@ -15,6 +16,10 @@ import type { ModeName } from './run-context.ts';
 /** As bin/vast-ostd starts it. */
 const engineFlags = ['--max-semi-space-size=2', '--optimize-for-size'];
 const mib = 1 << 20;
+/** What decides how much of an image is under way: the model of bench/discard computes with the same figures. */
+export const benchSettings = { ioLanes: 16, readAheadMb: 128, writeSlots: 3 } as const;
+/** As shipped, of one image that is written. */
+export const blocksInFlight = Number(configKeys.find(({ key }) => key === 'blocks_in_flight')?.byDefault);
 const socketPathMax = 100;
 
 export const modeSettings: Readonly<Record<ModeName, Sections>> = {
@@ -43,7 +48,7 @@ export interface EngineSettings {
 
 /** Three slots of a writer, or what a reader reads ahead, and what a handle costs besides. */
 function memoryMb({ blockBytes = 64 * mib, streams = 16 }: EngineSettings): number {
-  const wanted = Math.ceil((streams * 4 * blockBytes) / mib);
+  const wanted = Math.ceil((streams * (benchSettings.writeSlots + 1) * blockBytes) / mib);
   return Math.max(512, Math.min(Math.max(4096, wanted), Math.floor(totalmem() / 2 / mib)));
 }
 
@@ -104,7 +109,11 @@ export class EngineProcess {
     return merged(
       {
         general: { nfs_mount_point: this.store, block_size_mb: blockBytes / mib },
-        performance: { thread_pool_size: 16, read_ahead_mb: 128, write_buffer_count: 3 },
+        performance: {
+          thread_pool_size: benchSettings.ioLanes,
+          read_ahead_mb: benchSettings.readAheadMb,
+          write_buffer_count: benchSettings.writeSlots,
+        },
         logging: { log_level: 'INFO', log_file: this.logFile },
         engine: { socket: this.socket, require_mount: false, max_memory_mb: memoryMb(this.#settings) },
       },

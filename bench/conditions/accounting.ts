@@ -12,11 +12,10 @@
  *
  * The kernel brings a running thread's figure up to date at its next tick or switch: each is late by up to 4 ms.
  */
+import { userHz } from '../../scripts/programs/user-hz.ts';
 import type { Cpu } from '../result/schema.ts';
 import { Files, numberOf } from './files.ts';
 
-/** USER_HZ: what /proc counts in, on every Linux that has a Node. */
-const ticksPerSecond = 100;
 const threadsMax = 4096;
 
 export interface ThreadTime {
@@ -44,7 +43,7 @@ function statFields(files: Files, path: string): string[] {
 
 function ticks(fields: readonly string[], first: number): number | null {
   const [user, system] = [numberOf(fields[first]), numberOf(fields[first + 1])];
-  return user === null || system === null ? null : (user + system) / ticksPerSecond;
+  return user === null || system === null ? null : (user + system) / userHz;
 }
 
 /** User and system seconds of a process and of its ended threads. */
@@ -78,7 +77,7 @@ export function busySeconds(files: Files): number | null {
   const [user, nice, system, , , irq, softirq] = cpuLine(files);
   const parts = [user, nice, system, irq, softirq];
   if (parts.some((part) => part === null || part === undefined)) return null;
-  return parts.reduce<number>((sum, part) => sum + (part as number), 0) / ticksPerSecond;
+  return parts.reduce<number>((sum, part) => sum + (part as number), 0) / userHz;
 }
 
 /** Parts of the processors' time that belong to no process, in seconds since boot: for a sample's counters. */
@@ -86,7 +85,7 @@ export function cpuCounters(files: Files): Record<string, number> {
   const [, , , , iowait, irq, softirq, steal] = cpuLine(files);
   const parts = { iowaitS: iowait, irqS: irq, softirqS: softirq, stealS: steal };
   const known = Object.entries(parts).filter((part): part is [string, number] => typeof part[1] === 'number');
-  return Object.fromEntries(known.map(([name, value]) => [`cpu.${name}`, value / ticksPerSecond]));
+  return Object.fromEntries(known.map(([name, value]) => [`cpu.${name}`, value / userHz]));
 }
 
 function threadDifferences(before: EngineTimes, after: EngineTimes): ThreadTime[] {

@@ -1,6 +1,7 @@
 /** The model held against what was measured: its parameters from floors and bare orders, then every row predicted. */
 import { availableParallelism } from 'node:os';
 import { Files } from '../conditions/files.ts';
+import { benchSettings, blocksInFlight } from '../engine-process.ts';
 import { type EngineCosts, type Load, type Machine, type Mode, type Prediction, predict, type Way } from '../model.ts';
 import type { Row } from '../result/schema.ts';
 import { median } from '../result/stats.ts';
@@ -8,11 +9,8 @@ import { counter } from './clients.ts';
 import { floorNames } from './floors.ts';
 
 const mib = 1024 * 1024;
-/** As the bench starts its engines. */
-const writeSlots = 3;
-const readAheadBytes = 128 * mib;
-const blocksInFlight = 2;
-const ioLanes = 16;
+const { ioLanes, writeSlots } = benchSettings;
+const readAheadBytes = benchSettings.readAheadMb * mib;
 /** An order is costed where enough images submit that no one waits for another thread. */
 const costedStreams = 4;
 const quietShare = 0.1;

@@ -3,11 +3,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { keepRunning } from '../programs/running.ts';
+import { userHz } from './user-hz.ts';
 
 const readyMs = 60_000;
 const stopMs = 60_000;
-/** Clock ticks of /proc/PID/stat a second: 100 on every Linux that we run on (USER_HZ). */
-const ticksPerSecond = 100;
 
 export interface EngineStart {
   /** engine/main.ts, or what is compiled from it. */
@@ -78,7 +77,7 @@ export class Engine {
   cpuSeconds(): number {
     const stat = readFileSync(`/proc/${this.pid}/stat`, 'utf8');
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' '); // from the third field on
-    return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
+    return (Number(fields[11]) + Number(fields[12])) / userHz;
   }
 
   /** Ends it as an operator would; returns how it ended. */
