@@ -17,6 +17,8 @@ const arenaWaitMs = 30_000;
 const arenaRetryMs = 2;
 /** A connection that says nothing at all is given up: it is nobody's handle yet. */
 const helloWaitMs = wire.silenceS * 1000;
+/** The end of a dead process's connection is told within it, unless a child of its still holds the connection. */
+const deathGraceMs = 50;
 
 export interface Peer {
   pid: number;
@@ -55,6 +57,7 @@ export class Link {
   readonly #cutter = new FrameCutter();
   readonly #queue: Outgoing[] = [];
   #retry: NodeJS.Timeout | null = null;
+  #death: NodeJS.Timeout | null = null;
   #silence: NodeJS.Timeout | null;
 
   constructor(id: number, socket: Socket, events: LinkEvents) {
@@ -72,7 +75,7 @@ export class Link {
     socket.on('error', (error) => this.#end(`the connection failed: ${error.message}`));
     socket.on('drain', () => this.#pump());
     // bptm forks, and its children keep the descriptor: the end of the socket is not the end of the process.
-    const watch = this.peer.pid > 0 ? addon.watchProcess(this.peer.pid, () => this.end('the host program died')) : -1;
+    const watch = this.peer.pid > 0 ? addon.watchProcess(this.peer.pid, () => this.#died()) : -1;
     this.#watch = Math.max(watch, 0);
     this.#silence = setTimeout(() => this.#end('no HELLO came'), helloWaitMs);
     this.#silence.unref();
@@ -198,9 +201,16 @@ export class Link {
     return false;
   }
 
+  /** Who closes its image and ends has done both before this thread hears of either: the close counts, and is told later. */
+  #died(): void {
+    if (this.#ended) return;
+    this.#death = setTimeout(() => this.#end('the host program died'), deathGraceMs);
+  }
+
   #end(why: string): void {
     if (this.#ended) return;
     this.#ended = true;
+    if (this.#death !== null) clearTimeout(this.#death);
     if (this.#watch !== 0) addon.unwatchProcess(this.#watch);
     if (this.#retry !== null) clearTimeout(this.#retry);
     this.#endSilence();
