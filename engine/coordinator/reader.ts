@@ -25,6 +25,9 @@ import { closeRead, openForRead, type ReadTarget, readRange } from './read-targe
 import { readSurely } from './reread.ts';
 import { ioFailure } from './storage.ts';
 
+/** What direct I/O of any file system takes, and a page of its cache. */
+const grainBytes = 4096;
+
 interface Outcome {
   /** Bytes that came and are what was written. */
   good: number;
@@ -40,7 +43,7 @@ export class ImageReader {
   #next: Arena | null = null;
   /** `next`, once it is on its way to the client. */
   #passed: Arena | null = null;
-  /** Memory was asked back while another arena was on its way. */
+  /** Memory was asked back before there was an arena, or while another one was on its way. */
   #giveBackLater = false;
   #plan: ReadPlan | null = null;
   /** By slot: the order that works on it, or did. */
@@ -171,19 +174,30 @@ export class ImageReader {
     const want = ahead !== null && memory.isReady(ahead, peer) ? ahead : small;
     const shape = await memory.claim(this.#link.id, 'read', want, () => this.#giveBack());
     try {
-      this.#arena = memory.open(shape, peer);
+      this.#arena = memory.open(this.#giveBackLater ? small : shape, peer);
     } catch (error) {
       memory.release(this.#link.id);
       throw error;
     }
     this.#plan = new ReadPlan({
       size: this.target.meta.size,
-      slots: shape.slots,
-      slotBytes: shape.slotBytes,
+      slots: this.#arena.slots,
+      slotBytes: this.#arena.slotBytes,
       chunkBytes,
+      grainBytes: this.#grain(),
     });
+    if (this.#giveBackLater) {
+      this.#giveBackLater = false;
+      memory.shrunk(this.#link.id, this.#arena);
+    }
     this.#pass(this.#arena);
     return this.#plan;
+  }
+
+  /** Sums are those of whole chunks; where there are none, a random read is of what was asked. */
+  #grain(): number {
+    const { meta, files } = this.target;
+    return meta.sums !== null || grainBytes % files.align !== 0 ? chunkBytes : grainBytes;
   }
 
   #pass(arena: Arena): void {
@@ -276,7 +290,7 @@ export class ImageReader {
     try {
       const open = async (ctx: Context) => ({ ctx, target: await openForRead(ctx, key) });
       const moved = await this.#ctx.mounts.run(key.id, 'always', open, failed);
-      if (moved.target.meta.imageId !== meta.imageId) {
+      if (moved.target.meta.imageId !== meta.imageId || this.#grain() % moved.target.files.align !== 0) {
         await closeRead(moved.ctx, moved.target);
         return false;
       }
@@ -357,8 +371,8 @@ export class ImageReader {
   }
 
   #giveBack(): void {
-    if (this.#arena === null || this.#plan === null || this.#closed) return;
-    if (this.#next !== null) {
+    if (this.#closed) return;
+    if (this.#arena === null || this.#plan === null || this.#next !== null) {
       this.#giveBackLater = true;
       return;
     }

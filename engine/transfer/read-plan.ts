@@ -5,8 +5,8 @@
  *                     └─ of an older generation: free when the lane is done with it
  *
  * A generation is one stream of bytes from the offset of its first READ: DATA goes out in order and without a gap.
- * A random reader gets the chunks that its request touches; the second sequential READ turns read-ahead on, and from
- * then on every free slot is filled. Only verified bytes are sent. Damage, or a failed read, ends the stream in front of
+ * A random reader gets the chunks that its request touches, of an image without sums the grains; the second sequential
+ * READ turns read-ahead on, and from then on every free slot is filled. Only verified bytes are sent. Damage, or a failed read, ends the stream in front of
  * it: the READ that gets there fails, and the next READ there tries anew.
  */
 import { assert } from '../core/assert.ts';
@@ -19,10 +19,10 @@ export interface ReadFailure {
 }
 
 export type ReadAction =
-  /** Read and verify: slot memory from the slot's begin; offset on a chunk border, length whole chunks or to the end. */
+  /** Read and verify: slot memory from the slot's begin; offset on a chunk's or grain's border, whole ones or to the end. */
   | { kind: 'fill'; slot: number; offset: number; length: number }
   | { kind: 'data'; slot: number; slotOffset: number; offset: number; length: number; generation: number }
-  /** `offset`: begin of the chunk that could not be read, with a failure. */
+  /** `offset`: begin of the chunk or grain that could not be read, with a failure. */
   | { kind: 'reply'; callId: number; status: Status; errno: number; text: string; offset: number }
   /** The client broke the protocol. */
   | { kind: 'refuse'; text: string }
@@ -43,6 +43,8 @@ export interface ReadPlanOptions {
   /** A multiple of chunkBytes. */
   slotBytes: number;
   chunkBytes?: number;
+  /** What a random read is rounded to, where no chunk must be whole to be verified: a part of chunkBytes. */
+  grainBytes?: number;
 }
 
 /** A slot that is being filled or was, in the order of its bytes. */
@@ -62,6 +64,7 @@ const noFailure: ReadFailure = { status: status.OK, errno: 0, text: '' };
 export class ReadPlan {
   readonly #size: number;
   readonly #chunkBytes: number;
+  readonly #grainBytes: number;
   #slotBytes: number;
   #phases: SlotPhase[];
   #hold: 'off' | 'on' | 'frozen' = 'off';
@@ -70,6 +73,8 @@ export class ReadPlan {
   // The stream of the current generation.
   #generation = -1;
   #base = 0;
+  /** READs are rounded to it. */
+  #unit: number;
   /** Bytes [base, position) were sent. */
   #position = 0;
   #nextFill = 0;
@@ -85,8 +90,11 @@ export class ReadPlan {
   constructor(options: ReadPlanOptions) {
     this.#size = options.size;
     this.#chunkBytes = options.chunkBytes ?? 1024 * 1024;
+    this.#grainBytes = options.grainBytes ?? this.#chunkBytes;
+    this.#unit = this.#chunkBytes;
     this.#slotBytes = options.slotBytes;
     assert(options.slots > 0, 'a reader has slots');
+    assert(this.#chunkBytes % this.#grainBytes === 0, 'chunks hold whole grains');
     assert(options.slotBytes % this.#chunkBytes === 0, 'slots hold whole chunks');
     this.#phases = new Array<SlotPhase>(options.slots).fill('free');
   }
@@ -206,7 +214,9 @@ export class ReadPlan {
     this.#generation = call.generation;
     this.#base = call.offset;
     this.#position = call.offset;
-    this.#nextFill = Math.min(this.#size, this.#chunkAt(call.offset));
+    // Whoever begins at the begin goes on, as a rule: a chunk saves the next calls their way.
+    this.#unit = call.offset === 0 ? this.#chunkBytes : this.#grainBytes;
+    this.#nextFill = Math.min(this.#size, this.#unitAt(call.offset));
     this.#requestEnd = this.#nextFill;
     this.#continuesAt = Infinity;
     this.#sequential = false;
@@ -245,10 +255,10 @@ export class ReadPlan {
 
   /** The stream ends at `offset`; what was read behind it is of no use. */
   #end(failure: ReadFailure, offset: number): void {
-    this.#stop = { status: failure.status, errno: failure.errno, text: failure.text, offset: this.#chunkAt(offset) };
+    this.#stop = { status: failure.status, errno: failure.errno, text: failure.text, offset: this.#unitAt(offset) };
     for (const { slot, good } of this.#pieces) this.#phases[slot] = good >= 0 ? 'free' : 'stale';
     this.#pieces = [];
-    this.#nextFill = this.#chunkAt(this.#position);
+    this.#nextFill = this.#unitAt(this.#position);
   }
 
   /** Replies when bytes at the call's offset were sent, or cannot be. */
@@ -271,13 +281,14 @@ export class ReadPlan {
 
   #fill(actions: ReadAction[]): void {
     if (this.#stop !== null || this.#hold === 'frozen') return;
-    const asked = Math.min(this.#size, Math.ceil(this.#requestEnd / this.#chunkBytes) * this.#chunkBytes);
+    const asked = Math.min(this.#size, Math.ceil(this.#requestEnd / this.#unit) * this.#unit);
     const end = this.#sequential && this.#hold === 'off' ? this.#size : asked;
     while (this.#nextFill < end) {
       if (this.#hold === 'on' && (this.#waiting === null || this.#pieces.length > 0)) return;
       const slot = this.#phases.indexOf('free');
       if (slot < 0) return;
-      const length = Math.min(this.#slotBytes, end - this.#nextFill);
+      // Up to a chunk's border: what is read ahead lies as it was written.
+      const length = Math.min(this.#slotBytes - (this.#nextFill % this.#chunkBytes), end - this.#nextFill);
       this.#phases[slot] = 'filling';
       this.#pieces.push({ slot, offset: this.#nextFill, length, good: -1, failure: null });
       actions.push({ kind: 'fill', slot, offset: this.#nextFill, length });
@@ -285,12 +296,12 @@ export class ReadPlan {
     }
   }
 
-  #chunkAt(offset: number): number {
-    return Math.floor(offset / this.#chunkBytes) * this.#chunkBytes;
+  #unitAt(offset: number): number {
+    return Math.floor(offset / this.#unit) * this.#unit;
   }
 
   #damaged(offset: number): ReadFailure {
-    const text = `the chunk at offset ${this.#chunkAt(offset)} is damaged: its bytes do not match their checksum`;
+    const text = `the chunk at offset ${this.#unitAt(offset)} is damaged: its bytes do not match their checksum`;
     return { status: status.EDAMAGED, errno: 0, text };
   }
 }

@@ -5,7 +5,8 @@
  *
  * - the client gets the bytes it asked for, each one verified, up to the end or up to damage, and never one beyond it;
  * - a lane never fills a slot that the client or another lane holds;
- * - every READ is answered, after DATA that covers its offset; random readers are read no more than they touch;
+ * - every READ is answered, after DATA that covers its offset; random readers are read no more than they touch: chunks,
+ *   of an image without sums grains;
  * - what fails names the chunk that is damaged, and READs around it go on working.
  */
 import * as fc from 'fast-check';
@@ -14,6 +15,7 @@ import { expectEqual, expectTrue } from './expect.ts';
 import type { TransferCode } from './transfer-code.ts';
 
 const chunkBytes = 64;
+const grainBytes = 8;
 const damagedStatus = 207;
 const systemStatus = 17;
 
@@ -39,8 +41,11 @@ class World {
   readonly #draw: Decisions;
   readonly #size: number;
   readonly #damaged: Set<number>;
+  /** What fills are made of. */
+  readonly #unit: number;
   readonly #plan: Plan;
   #arena = 1;
+  #slotBytes: number;
   #next: { slots: number; slotBytes: number; sent: boolean } | null = null;
   /** What each slot of the current arena holds: image offset of its first byte; −1: unknown. */
   #memory: number[];
@@ -63,11 +68,15 @@ class World {
   constructor(code: TransferCode, draw: Decisions) {
     this.#draw = draw;
     this.#size = draw.oneIn(8) ? 0 : 1 + draw.below(40 * chunkBytes);
-    this.#damaged = new Set(Array.from({ length: draw.below(4) }, () => draw.below(40)));
+    this.#unit = draw.oneIn(3) ? grainBytes : chunkBytes;
+    // Without sums nothing is found to be damaged.
+    const damaged = this.#unit === chunkBytes ? draw.below(4) : 0;
+    this.#damaged = new Set(Array.from({ length: damaged }, () => draw.below(40)));
     const slots = 1 + draw.below(3);
     const slotBytes = chunkBytes * (1 + draw.below(4));
+    this.#slotBytes = slotBytes;
     this.#memory = new Array<number>(slots).fill(-1);
-    this.#plan = new code.ReadPlan({ size: this.#size, slots, slotBytes, chunkBytes });
+    this.#plan = new code.ReadPlan({ size: this.#size, slots, slotBytes, chunkBytes, grainBytes: this.#unit });
   }
 
   run(): void {
@@ -126,10 +135,11 @@ class World {
   #startFill(fill: Fill): void {
     expectTrue(this.#next?.sent !== true, 'nothing is filled while the new arena is on its way');
     expectTrue(!this.#fills.some((other) => other.action.slot === fill.slot), 'a lane holds the slot already');
-    expectEqual(fill.offset % chunkBytes, 0, 'a fill begins on a chunk border');
+    expectEqual(fill.offset % this.#unit, 0, 'a fill begins on a border');
+    expectTrue(fill.length <= this.#slotBytes, 'a fill fits into its slot');
     const end = fill.offset + fill.length;
     expectTrue(fill.length > 0 && end <= this.#size, 'a fill lies in the image');
-    expectTrue(end % chunkBytes === 0 || end === this.#size, 'a fill ends with a chunk or the image');
+    expectTrue(end % this.#unit === 0 || end === this.#size, 'a fill ends with a chunk, a grain or the image');
     this.#memory[fill.slot] = -1;
     this.#fills.push({ action: fill, arena: this.#arena });
   }
@@ -160,6 +170,7 @@ class World {
     if (next === null) return;
     this.#next = null;
     this.#arena += 1;
+    this.#slotBytes = next.slotBytes;
     this.#memory = new Array<number>(next.slots).fill(-1);
     this.#do(this.#plan.replace(next.slots, next.slotBytes));
   }
@@ -271,13 +282,20 @@ export function checkReadWorld(code: TransferCode, runs: number): void {
   );
 }
 
-/** A reader that jumps each time is read no more than the chunks that it touches, and stays without read-ahead. */
+/**
+ * A reader that jumps each time is read no more than the chunks that it touches, of an image without sums no more than the
+ * grains, but for its begin; and it stays without read-ahead.
+ */
 export function checkRandomReader(code: TransferCode, runs: number): void {
+  for (const unit of [chunkBytes, grainBytes]) checkJumps(code, runs, unit);
+}
+
+function checkJumps(code: TransferCode, runs: number, grain: number): void {
   const jumps = fc.array(fc.tuple(fc.nat({ max: 9999 }), fc.integer({ min: 1, max: 300 })), { maxLength: 20 });
   check(
     fc.property(jumps, (reads) => {
       const size = 10_000;
-      const plan = new code.ReadPlan({ size, slots: 2, slotBytes: 4 * chunkBytes, chunkBytes });
+      const plan = new code.ReadPlan({ size, slots: 2, slotBytes: 4 * chunkBytes, chunkBytes, grainBytes: grain });
       for (const [index, [offset, length]] of reads.entries()) {
         let filled = 0;
         let replied = false;
@@ -294,8 +312,9 @@ export function checkRandomReader(code: TransferCode, runs: number): void {
           }
           actions = next;
         }
-        const end = Math.min(size, Math.ceil((offset + length) / chunkBytes) * chunkBytes);
-        expectEqual(filled, end - Math.floor(offset / chunkBytes) * chunkBytes, 'what is read for a random reader');
+        const unit = offset === 0 ? chunkBytes : grain;
+        const end = Math.min(size, Math.ceil((offset + length) / unit) * unit);
+        expectEqual(filled, end - Math.floor(offset / unit) * unit, 'what is read for a random reader');
         expectTrue(replied, 'it is answered');
         expectTrue(!plan.sequential, 'it is not sequential');
       }

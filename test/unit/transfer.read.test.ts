@@ -30,6 +30,20 @@ describe('read plan', () => {
     expect(plan.sequential).toBe(true);
   });
 
+  it('reads ahead from a chunk border on, wherever its reader began', () => {
+    const plan = new ReadPlan({ size: 100 * mib, slots: 2, slotBytes: 4 * mib, grainBytes: 4096 });
+    expect(plan.read({ callId: 1, offset: 9000, length: 100, generation: 1 })).toEqual([
+      { kind: 'fill', slot: 0, offset: 8192, length: 4096 },
+    ]);
+    expect(plan.filled(0, 4096)[0]).toMatchObject({ kind: 'data', slotOffset: 808, offset: 9000, length: 3288 });
+    plan.slotDone(0, 1);
+    expect(plan.read({ callId: 2, offset: 12288, length: 1, generation: 1 })).toEqual([
+      { kind: 'grow' },
+      { kind: 'fill', slot: 0, offset: 12288, length: 4 * mib - 12288 },
+      { kind: 'fill', slot: 1, offset: 4 * mib, length: 4 * mib },
+    ]);
+  });
+
   it('does not take the rest of one big request for a second one', () => {
     const plan = new ReadPlan({ size: 100 * mib, slots: 1, slotBytes: 4 * mib });
     plan.read({ callId: 1, offset: 0, length: 64 * mib, generation: 1 });
