@@ -28,6 +28,12 @@ export class LaneArea {
     return this.#bytes.toString('utf8', 0, bytes);
   }
 
+  /** In the place of CRCs. Throws RangeError where they do not fit. */
+  answerBytes(bytes: Uint8Array): void {
+    this.crcBytes.set(bytes);
+    this.crcCount = Math.ceil(bytes.length / 8);
+  }
+
   /** Returns false, and answers nothing, when the text does not fit. */
   answerText(text: string): boolean {
     if (text.length * 3 > areaBytes && Buffer.byteLength(text) > areaBytes) return false;

@@ -1,5 +1,5 @@
 /**
- * A call of the store as it travels: JSON in the area, JSON back.
+ * A call of the store as it travels: JSON in the area, JSON back; packed names behind it, as bytes.
  *
  * The request may carry `root`: the opening of the storage root that this lane's store has not seen. It is opened first.
  */
@@ -94,8 +94,14 @@ function requestOf(area: LaneArea, textBytes: number): Request {
   return request;
 }
 
-/** A call that answers nothing has no value in JSON: null stands for it. */
+/** A call that answers nothing has no value in JSON: null stands for it. What is packed travels as it is. */
 function answerValue(area: LaneArea, value: ReturnType<Store[StoreMethod]>): void {
+  if (typeof value === 'object' && 'packed' in value && value.packed !== undefined) {
+    const { packed, ...rest } = value;
+    answer(area, { ok: true, value: rest });
+    area.answerBytes(packed);
+    return;
+  }
   answer(area, { ok: true, value: value ?? (null as never) });
 }
 

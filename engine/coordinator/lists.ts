@@ -2,21 +2,17 @@
 import { setImmediate as immediate } from 'node:timers/promises';
 import { Failed, status } from '../core/errors.ts';
 import { writeStruct } from '../core/layout.ts';
-import { encodeBody, imageDef, listState, wire } from '../core/wire.ts';
+import { entriesOf, type NameEntry, packedNamesMax } from '../core/packed-names.ts';
+import { encodeBody, type ImageDef, imageDef, listState, wire } from '../core/wire.ts';
 import { listedMeta } from '../image/listed-meta.ts';
 import { decodeLsu } from '../image/lsu.ts';
 import { decodeMeta, type ImageMeta } from '../image/meta.ts';
 import { escapeName, imageDirName, parseImageDirName, parseLsuDirName } from '../image/names.ts';
 import type { Context, ServerContext } from './context.ts';
-import { crcOf, defOf, emptyDef, lsuWhat } from './image-info.ts';
+import { crcOf, defOf, lsuWhat } from './image-info.ts';
 
 /** As many images as a lane's answer has room for are read ahead: each call wakes a lane and, on files, reads side by side. */
-const imagesAhead = 32;
-
-interface Entry {
-  readonly name: string;
-  readonly meta: string | null;
-}
+const imagesAhead = packedNamesMax;
 
 interface List {
   /** Where it was opened, and stays. */
@@ -31,9 +27,9 @@ interface List {
   /** Nobody takes from it any more. */
   closed: boolean;
   /** Read, and not yet told. */
-  readonly waiting: Entry[];
+  readonly waiting: NameEntry[];
   /** The next images: they are read while the client takes those before. */
-  ahead: Promise<Entry[]> | null;
+  ahead: Promise<NameEntry[]> | null;
   /** The next page as it will be sent: it is made while the client looks at the one before. */
   page: Promise<Page> | null;
   /** A page that failed: names may be lost with it, so nothing that comes behind would be the whole list. */
@@ -116,16 +112,18 @@ export class Lists {
     return list;
   }
 
-  async #read(list: List, what: string, max: number): Promise<Entry[]> {
+  async #read(list: List, what: string, max: number): Promise<NameEntry[]> {
     const { lsuDir: lsu, store } = list;
-    return (await list.ctx.storage.call(what, 'nextNames', { list: store, lsu, max, meta: lsu !== null })).names;
+    return [
+      ...entriesOf(await list.ctx.storage.call(what, 'nextNames', { list: store, lsu, max, meta: lsu !== null })),
+    ];
   }
 
   /**
    * The next names, at most `max`; none at the end. A step that failed may have taken names that nobody saw: the list goes on
    * failing then. The first page is as small as it may be, so that it comes soon.
    */
-  async #names(list: List, what: string, max: number): Promise<Entry[]> {
+  async #names(list: List, what: string, max: number): Promise<NameEntry[]> {
     if (list.failure !== null) throw list.failure;
     try {
       if (list.waiting.length === 0 && !list.ended) {
@@ -185,7 +183,7 @@ export class Lists {
   }
 
   async #page(list: List): Promise<Page> {
-    const found: object[] = [];
+    const found: Partial<ImageDef>[] = [];
     while (found.length === 0 && !list.ended && !list.closed) {
       for (const entry of await this.#names(list, lsuWhat(list.lsu), wire.listPageMax)) {
         const def = listed(list, entry.name, entry.meta);
@@ -193,28 +191,30 @@ export class Lists {
       }
     }
     const head = encodeBody('imagePage', { count: found.length });
-    const page = Buffer.alloc(found.length * imageDef.size);
+    const body = Buffer.alloc(head.length + found.length * imageDef.size);
+    body.set(head);
     found.forEach((def, i) => {
-      writeStruct(imageDef, { ...emptyDef, ...def }, page, i * imageDef.size);
+      writeStruct(imageDef, def, body, head.length + i * imageDef.size);
     });
-    return { count: found.length, body: Buffer.concat([head, page]) };
+    return { count: found.length, body };
   }
 }
 
 /** What a directory stands for in a list: null for nothing, or for a state that was not asked for. */
-function listed({ lsu, states }: List, dir: string, text: string | null): object | null {
+function listed({ lsu, states }: List, dir: string, stored: string | Buffer | null): Partial<ImageDef> | null {
   const parsed = parseImageDirName(dir);
   if (parsed === null) return null;
   const shown = (state: 'pending' | 'complete'): boolean => states === 0 || (states & listState[state]) !== 0;
-  if (parsed !== 'hashed' && text !== null) {
-    const quick = listedMeta(escapeName(lsu), dir, parsed.date, text, crcOf);
+  if (parsed !== 'hashed' && stored !== null) {
+    const bytes = typeof stored === 'string' ? Buffer.from(stored) : stored;
+    const quick = listedMeta({ lsu: escapeName(lsu), dir, ...parsed }, bytes, crcOf);
     if (quick !== null) {
       if (!shown(quick.state)) return null;
       const { policy, schedule, client, opaque } = quick;
       return { ...parsed, policy, schedule, client, opaque, opaque_length: opaque.length };
     }
   }
-  const meta = metaOf(lsu, dir, text);
+  const meta = metaOf(lsu, dir, stored?.toString() ?? null);
   if (!shown(meta?.state ?? 'pending')) return null;
   if (meta !== null) return defOf(meta);
   // Damaged: listed as pending so that it can be deleted. A hashed name without a meta has lost its key.

@@ -138,9 +138,13 @@ export interface Store {
 
   /** Directory names, in the storage's order, each that exists throughout exactly once. `lsu` null: the LSUs. */
   openNames(arg: { lsu: string | null }): { list: number };
-  /** Up to `max` names that do not begin with '.'; none: the end. With `meta`, each with its image.meta text. */
+  /**
+   * Up to `max` names that do not begin with '.'; none: the end. With `meta`, each with its image.meta text, or packed with
+   * its bytes: see packed-names.ts. It is good until the next call.
+   */
   nextNames(arg: { list: number; lsu: string | null; max: number; meta: boolean }): {
     names: { name: string; meta: string | null }[];
+    packed?: Uint8Array;
   };
   closeNames(arg: { list: number }): void;
 

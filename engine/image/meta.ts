@@ -113,8 +113,16 @@ function refuse(field: string, text: string): { ok: false } & Wrong {
   return { ok: false, field, text };
 }
 
+/** The fields that say something of each other. */
+export type RuledMeta = Pick<
+  ImageMeta,
+  'state' | 'size' | 'checksumMode' | 'sha256' | 'sums' | 'partial' | 'shaState'
+> & {
+  readonly fragments: readonly Fragment[];
+};
+
 /** What one field says against another. The schema has checked each field by itself. */
-function brokenRule(meta: ImageMeta): Wrong | null {
+export function brokenRule(meta: RuledMeta): Wrong | null {
   const wrong = (field: string, text: string) => ({ field, text });
   const complete = meta.state === 'complete';
   const stored = meta.fragments.reduce((sum, { size }) => sum + size, 0);

@@ -126,7 +126,8 @@ export class Pool {
     }
     const answer = JSON.parse(result.text ?? '') as StoreAnswer<M>;
     if (!answer.ok) throw new StoreError(answer.failure);
-    return answer.value;
+    // Only packed names travel beside the text.
+    return result.crcs === null ? answer.value : { ...answer.value, packed: new Uint8Array(result.crcs.buffer) };
   }
 
   /** Seconds that the longest order under way, of one mount or of all, has taken so far, above one: then something does not answer. */

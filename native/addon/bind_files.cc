@@ -98,6 +98,7 @@ Napi::Value stat(const Napi::CallbackInfo& info) {
   return args.failed() ? args.thrown() : args.number(statFile(file, out.data));
 }
 
+template <int64_t (*call)(int32_t, const char*, double*)>
 Napi::Value statPath(const Napi::CallbackInfo& info) {
   Args args(info);
   Path path;
@@ -105,7 +106,7 @@ Napi::Value statPath(const Napi::CallbackInfo& info) {
   args.path(1, path);
   const Span<double> out = args.f64(2, statFields);
   if (args.failed()) return args.thrown();
-  return args.number(path.error != 0 ? path.error : statAt(dir, path.text, out.data));
+  return args.number(path.error != 0 ? path.error : call(dir, path.text, out.data));
 }
 
 Napi::Value statSystem(const Napi::CallbackInfo& info) {
@@ -150,9 +151,6 @@ struct Names {
   uint32_t count = 0;
 };
 
-using TakeNames = int64_t (*)(int32_t, uint32_t, void (*)(void*, const char*), void*);
-
-template <TakeNames call>
 Napi::Value listNext(const Napi::CallbackInfo& info) {
   constexpr int64_t namesMax = 4096;  // a longer answer would only hold the caller up
   Args args(info);
@@ -167,42 +165,27 @@ Napi::Value listNext(const Napi::CallbackInfo& info) {
     if (napi_create_string_latin1(into->env, name, NAPI_AUTO_LENGTH, &text) != napi_ok) return;
     napi_set_element(into->env, into->array, into->count++, text);
   };
-  const int64_t result = call(list, static_cast<uint32_t>(max < namesMax ? max : namesMax), take, &names);
+  const int64_t result = nextNames(list, static_cast<uint32_t>(max < namesMax ? max : namesMax), take, &names);
   return result < 0 ? args.number(result) : names.array;
 }
 
-/** readFiles(dir, names, suffix, bytes, each, results): of each name the file `name/suffix`. */
-Napi::Value readMany(const Napi::CallbackInfo& info) {
+/** readListed(list, suffix, max, out). */
+Napi::Value listRead(const Napi::CallbackInfo& info) {
   Args args(info);
   Path suffix;
-  const int32_t dir = args.id(0);
-  args.path(2, suffix);
-  const auto each = static_cast<size_t>(args.whole(4, 1, 1 << 20));
-  const uint32_t count = args.countOf(1, smallFilesMax);
-  const Span<uint8_t> bytes = args.u8(3, each * count);
-  const Span<int32_t> results = args.i32(5, count);
+  const int32_t list = args.id(0);
+  args.path(1, suffix);
+  const auto max = static_cast<uint32_t>(args.whole(2, 1, listedMax));
+  const Span<uint8_t> out = args.u8(3, listedBytesMin);
   if (args.failed()) return args.thrown();
-  auto* files = new SmallFiles;
-  files->count = count;
-  for (uint32_t i = 0; i < count; i++) {
-    napi_value name = nullptr;
-    size_t length = 0;
-    char* path = files->paths[i];
-    path[0] = '\0';
-    if (napi_get_element(args.env(), info[1], i, &name) != napi_ok) continue;
-    if (napi_get_value_string_utf8(args.env(), name, path, smallPathBytes, &length) != napi_ok) continue;
-    // Cut off, or with a NUL inside, it would be another file's.
-    const size_t rest = strlen(suffix.text) + 1;
-    if (length == 0 || path[0] == '/' || strlen(path) != length || length + 1 + rest > smallPathBytes) {
-      path[0] = '\0';
-      continue;
-    }
-    path[length] = '/';
-    memcpy(path + length + 1, suffix.text, rest);
-  }
-  const int64_t result = suffix.error != 0 ? suffix.error : readFiles(dir, *files, bytes.data, each, results.data);
-  delete files;
-  return args.number(result);
+  return args.number(suffix.error != 0 ? suffix.error : readListed(list, suffix.text, max, out.data, out.length));
+}
+
+Napi::Value listSkip(const Napi::CallbackInfo& info) {
+  Args args(info);
+  const int32_t list = args.id(0);
+  const auto count = static_cast<uint32_t>(args.whole(1, 0, listedMax));
+  return args.failed() ? args.thrown() : args.number(skipNames(list, count));
 }
 
 }  // namespace
@@ -220,15 +203,16 @@ void exportFiles(Napi::Env env, Napi::Object exports) {
   add<truncate>(env, exports, "truncateFile");
   add<chmod>(env, exports, "changeMode");
   add<stat>(env, exports, "statFile");
-  add<statPath>(env, exports, "statAt");
+  add<statPath<statAt>>(env, exports, "statAt");
+  add<statPath<statLink>>(env, exports, "statLink");
   add<statSystem>(env, exports, "statFileSystem");
   add<write>(env, exports, "writeBytes");
   add<read>(env, exports, "readBytes");
   add<byFile<lockFile>>(env, exports, "lockFile");
   add<listOpen>(env, exports, "openList");
-  add<listNext<nextNames>>(env, exports, "nextNames");
-  add<listNext<peekNames>>(env, exports, "peekNames");
-  add<readMany>(env, exports, "readFiles");
+  add<listNext>(env, exports, "nextNames");
+  add<listRead>(env, exports, "readListed");
+  add<listSkip>(env, exports, "skipNames");
   add<byFile<closeList>>(env, exports, "closeList");
 }
 

@@ -196,6 +196,12 @@ int64_t statAt(int32_t dir, const char* path, double* out) {
   return fillStat(at.fd(), path, 0, out);
 }
 
+int64_t statLink(int32_t dir, const char* path, double* out) {
+  const Dir at(dir, path);
+  if (at.error() < 0) return at.error();
+  return fillStat(at.fd(), path, AT_SYMLINK_NOFOLLOW, out);
+}
+
 int64_t statFileSystem(int32_t file, double* out) {
   const Ref<File> f = getFile(file);
   if (!f) return -EBADF;
@@ -222,49 +228,52 @@ int64_t openList(int32_t dir, const char* path) {
   return id;
 }
 
-namespace {
+ListTurn::ListTurn(int32_t list) : list_(lists.get(list)) {
+  if (!list_) error_ = -EBADF;
+  else if (list_->busy.exchange(true, std::memory_order_acquire)) error_ = -EBUSY;
+}
 
-int64_t walkNames(int32_t list, uint32_t max, bool peek, void (*take)(void* context, const char* name), void* context) {
+ListTurn::~ListTurn() {
+  if (error_ == 0) list_->busy.store(false, std::memory_order_release);
+}
+
+int64_t ListTurn::fill() {
+  if (list_->at < list_->end) return 1;
+  // syscall(): getdents64 itself came with glibc 2.30, and readdir hides how many system calls it makes.
+  const int64_t result = restarted([&] { return syscall(SYS_getdents64, list_->fd, list_->buffer, List::bufferBytes); });
+  if (result <= 0) return result;
+  list_->at = 0;
+  list_->end = static_cast<size_t>(result);
+  return 1;
+}
+
+bool ListTurn::next(Name& name) {
   // The kernel's record: u64 inode, s64 offset, u16 length, u8 type, name.
   constexpr size_t lengthAt = 16;
+  constexpr size_t typeAt = 18;
   constexpr size_t nameAt = 19;
-  const Ref<List> l = lists.get(list);
-  if (!l) return -EBADF;
-  if (l->busy.exchange(true, std::memory_order_acquire)) return -EBUSY;
-  int64_t result = 0;
-  uint32_t count = 0;
-  // What was peeked at stands in the buffer: it is not filled anew behind a name.
-  size_t before = l->at;
-  while (count < max) {
-    if (l->at == l->end) {
-      if (peek && count > 0) break;
-      // syscall(): getdents64 itself came with glibc 2.30, and readdir hides how many system calls it makes.
-      result = restarted([&] { return syscall(SYS_getdents64, l->fd, l->buffer, List::bufferBytes); });
-      if (result <= 0) break;
-      before = l->at = 0;
-      l->end = static_cast<size_t>(result);
-    }
-    uint16_t recordBytes;
-    memcpy(&recordBytes, l->buffer + l->at + lengthAt, sizeof recordBytes);
-    const char* name = l->buffer + l->at + nameAt;
-    l->at += recordBytes;
-    if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0) continue;
-    take(context, name);
-    ++count;
+  while (list_->at < list_->end) {
+    const char* record = list_->buffer + list_->at;
+    uint16_t bytes;
+    memcpy(&bytes, record + lengthAt, sizeof bytes);
+    list_->at += bytes;
+    name = {record + nameAt, static_cast<uint8_t>(record[typeAt])};
+    if (strcmp(name.text, ".") != 0 && strcmp(name.text, "..") != 0) return true;
   }
-  if (peek) l->at = before;
-  l->busy.store(false, std::memory_order_release);
-  return result < 0 ? result : count;
+  return false;
 }
-
-}  // namespace
 
 int64_t nextNames(int32_t list, uint32_t max, void (*take)(void* context, const char* name), void* context) {
-  return walkNames(list, max, false, take, context);
-}
-
-int64_t peekNames(int32_t list, uint32_t max, void (*take)(void* context, const char* name), void* context) {
-  return walkNames(list, max, true, take, context);
+  ListTurn turn(list);
+  if (turn.error() < 0) return turn.error();
+  uint32_t count = 0;
+  while (count < max) {
+    const int64_t filled = turn.fill();
+    if (filled < 0) return filled;
+    if (filled == 0) break;
+    for (ListTurn::Name name; count < max && turn.next(name); ++count) take(context, name.text);
+  }
+  return count;
 }
 
 int64_t closeList(int32_t list) { return lists.close(list); }

@@ -49,6 +49,8 @@ constexpr size_t statFields = 12;
 int64_t statFile(int32_t file, double* out);
 /** Follows symbolic links. */
 int64_t statAt(int32_t dir, const char* path, double* out);
+/** Of the link itself. */
+int64_t statLink(int32_t dir, const char* path, double* out);
 /** Fields as `fsField` in index.ts has them. */
 constexpr size_t fsFields = 5;
 int64_t statFileSystem(int32_t file, double* out);
@@ -58,6 +60,8 @@ struct List : Counted<List> {
   static constexpr size_t bufferBytes = 32 * 1024;
   const int fd;
   std::atomic<bool> busy{false};
+  /** What small_files.cc found when it last read below it: most files took long to open and read. */
+  bool slow = false;
   size_t at = 0;
   size_t end = 0;
   alignas(8) char buffer[bufferBytes];
@@ -68,9 +72,35 @@ struct List : Counted<List> {
 int64_t openList(int32_t dir, const char* path);
 /** Calls `take` with up to `max` names, "." and ".." left out. Returns how many: 0 at the end. */
 int64_t nextNames(int32_t list, uint32_t max, void (*take)(void* context, const char* name), void* context);
-/** The same names once more by nextNames: only those of the buffer, so perhaps fewer than there are; 0 at the end. */
-int64_t peekNames(int32_t list, uint32_t max, void (*take)(void* context, const char* name), void* context);
 int64_t closeList(int32_t list);
+
+/** The one caller of a list, for the length of a call. */
+class ListTurn {
+ public:
+  struct Name {
+    /** In the list's buffer. */
+    const char* text;
+    /** DT_… of the entry. */
+    uint8_t type;
+  };
+
+  explicit ListTurn(int32_t list);
+  ~ListTurn();
+  ListTurn(const ListTurn&) = delete;
+  ListTurn& operator=(const ListTurn&) = delete;
+
+  /** −EBADF, −EBUSY; 0: it is the caller's turn. */
+  int error() const { return error_; }
+  List* operator->() const { return list_.operator->(); }
+  /** Reads more names where none is left in the buffer. 1; 0: the end; −errno. */
+  int64_t fill();
+  /** The next name of the buffer, "." and ".." left out; false: none is left there. */
+  bool next(Name& name);
+
+ private:
+  Ref<List> list_;
+  int error_ = 0;
+};
 
 }  // namespace vast_ost
 

@@ -59,6 +59,8 @@ export interface Addon {
   statFile(file: number, out: Float64Array): number;
   /** Follows symbolic links. */
   statAt(dir: number, path: string, out: Float64Array): number;
+  /** The same of a symbolic link itself. */
+  statLink(dir: number, path: string, out: Float64Array): number;
   statFileSystem(file: number, out: Float64Array): number;
   /** Writes all of `bytes[0, length)` at `position`; short writes go on. Returns length, or −errno. For small things. */
   writeBytes(file: number, bytes: Uint8Array, length: number, position: number): number;
@@ -71,21 +73,15 @@ export interface Addon {
   openList(dir: number, path: string): number;
   /** Up to `max` names; empty at the end; −errno. */
   nextNames(list: number, max: number): string[] | number;
-  /** The names that nextNames will give, as far as they are in memory; empty at the end; −errno. */
-  peekNames(list: number, max: number): string[] | number;
-  closeList(list: number): number;
   /**
-   * Of each of at most 64 names the file `name/suffix` below `dir`: up to `each` bytes, the i-th one's from i × each on.
-   * results[i]: their count, or −errno. Side by side where storage is slow.
+   * Looks at up to `max` names that are next, and reads `name/suffix` of each that is a directory, into `out`, which
+   * PackedNames reads (engine/core/packed-names.ts). Returns how many names that is; 0 at the end; −errno. skipNames takes
+   * them from the list. Side by side where storage is slow.
    */
-  readFiles(
-    dir: number,
-    names: readonly string[],
-    suffix: string,
-    bytes: Uint8Array,
-    each: number,
-    results: Int32Array,
-  ): number;
+  readListed(list: number, suffix: string, max: number, out: Uint8Array): number;
+  /** Returns how many there were. */
+  skipNames(list: number, count: number): number;
+  closeList(list: number): number;
 
   // --- payload: between a slot of an arena and a file. `file` opened with or without O_DIRECT. -----------------------
   /** pwrite until all is written. Returns length, or −errno (−EIO when a write makes no progress). */

@@ -1,12 +1,17 @@
 // small_files.cc: reading side by side hides how long each call takes, on storage behind a network.
 #include "small_files.h"
 
+#include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cstdio>
+#include <cstring>
 
 #include "files.h"
 #include "syscalls.h"
@@ -18,44 +23,106 @@ namespace {
 
 /** A file that takes longer than this to open and read is not in memory. */
 constexpr int64_t slowNs = 100000;
-
-/** With the caller two files each, where as many are asked for as a lane's answer has room for. */
+/** So many in a row are no processor that was taken away for a moment. */
+constexpr uint32_t slowInARow = 3;
+/** With the caller as many as one client of NFS keeps under way without holding others up. */
 constexpr uint32_t helpersMax = 15;
 
-/** What the last call of this thread found. */
-thread_local bool storageIsSlow = false;
+constexpr size_t headBytes = 8;
+constexpr size_t offsetBytes = 4;
+constexpr size_t entryHeadBytes = 8;
+constexpr size_t suffixBytesMax = 64;
+
+struct Listed {
+  ListTurn::Name name;
+  /** In `out`; 0: nothing to show. */
+  uint32_t offset;
+  uint32_t bytes;
+  /** False: `out` had no room for it. */
+  bool read;
+};
 
 struct Batch {
   const int dir;
-  const SmallFiles& files;
-  uint8_t* const bytes;
-  const size_t each;
-  int32_t* const results;
+  const char* const suffix;
+  uint8_t* const out;
+  const size_t outBytes;
+  uint32_t count = 0;
+  Listed listed[listedMax];
   std::atomic<uint32_t> next{0};
-  /** The caller's, and each helper's: whoever leaves last frees it. The caller waits, so its memory stays until then. */
+  std::atomic<size_t> used{0};
+  std::atomic<uint32_t> slow{0};
+  bool helped = false;
+  /** The caller's, and each helper's: whoever leaves last frees it. The caller waits, so `out` stays until then. */
   std::atomic<uint32_t> references{1};
   pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
   pthread_cond_t idle = PTHREAD_COND_INITIALIZER;
   uint32_t running = 0;
+
+  Batch(int at, const char* below, uint8_t* to, size_t toBytes) : dir(at), suffix(below), out(to), outBytes(toBytes) {}
 };
 
-int32_t readOne(const Batch& batch, uint32_t i) {
-  const char* path = batch.files.paths[i];
-  if (path[0] == '\0') return -ENAMETOOLONG;
-  constexpr int flags = O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY;
-  const int64_t fd = restarted([&] { return openat(batch.dir, path, flags, 0); });
-  if (fd < 0) return static_cast<int32_t>(fd);
-  const int64_t got = readUpTo(static_cast<int>(fd), false, batch.bytes + i * batch.each, batch.each, batch.each, 0);
-  close(static_cast<int>(fd));
-  return static_cast<int32_t>(got);
+int64_t nowNs() {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return static_cast<int64_t>(t.tv_sec) * 1000000000 + t.tv_nsec;
 }
 
-void readAll(Batch& batch) {
-  for (;;) {
-    const uint32_t i = batch.next.fetch_add(1, std::memory_order_relaxed);
-    if (i >= batch.files.count) return;
-    batch.results[i] = readOne(batch, i);
+/** File systems may leave the kind of an entry open. What cannot be told is for who reads it by itself. */
+bool isOther(const Batch& batch, const ListTurn::Name& name) {
+  if (name.type == DT_DIR) return false;
+  if (name.type != DT_UNKNOWN) return true;
+  struct statx st;
+  const int64_t result =
+      restarted([&] { return statx(batch.dir, name.text, AT_SYMLINK_NOFOLLOW, STATX_TYPE, &st); });
+  return result >= 0 && !S_ISDIR(st.stx_mode);
+}
+
+/** Bytes of the file, or −errno. */
+int64_t readBelow(const Batch& batch, const char* name, uint8_t* bytes) {
+  char path[NAME_MAX + 1 + suffixBytesMax];
+  const int length = snprintf(path, sizeof path, "%s/%s", name, batch.suffix);
+  if (length < 0 || static_cast<size_t>(length) >= sizeof path) return -ENAMETOOLONG;
+  constexpr int flags = O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY;
+  const int64_t fd = restarted([&] { return openat(batch.dir, path, flags, 0); });
+  if (fd < 0) return fd;
+  const int64_t got = readUpTo(static_cast<int>(fd), false, bytes, listedFileBytes, listedFileBytes, 0);
+  close(static_cast<int>(fd));
+  return got == listedFileBytes ? -EFBIG : got;
+}
+
+void readOne(Batch& batch, Listed& one) {
+  one.read = true;
+  one.offset = one.bytes = 0;
+  if (one.name.text[0] == '.' || isOther(batch, one.name)) return;
+  uint8_t bytes[listedFileBytes];
+  const auto result = static_cast<int32_t>(readBelow(batch, one.name.text, bytes));
+  const auto nameBytes = static_cast<uint32_t>(strlen(one.name.text));
+  const size_t fileBytes = result > 0 ? static_cast<size_t>(result) : 0;
+  const size_t size = entryHeadBytes + nameBytes + fileBytes;
+  const size_t at = batch.used.fetch_add(size, std::memory_order_relaxed);
+  if (at + size > batch.outBytes) {
+    one.read = false;
+    return;
   }
+  uint8_t* to = batch.out + at;
+  memcpy(to, &result, sizeof result);
+  memcpy(to + sizeof result, &nameBytes, sizeof nameBytes);
+  memcpy(to + entryHeadBytes, one.name.text, nameBytes);
+  memcpy(to + entryHeadBytes + nameBytes, bytes, fileBytes);
+  one.offset = static_cast<uint32_t>(at);
+  one.bytes = static_cast<uint32_t>(size);
+}
+
+/** False: all have been taken. */
+bool takeOne(Batch& batch, bool& late) {
+  const uint32_t i = batch.next.fetch_add(1, std::memory_order_relaxed);
+  if (i >= batch.count) return false;
+  const int64_t began = nowNs();
+  readOne(batch, batch.listed[i]);
+  late = nowNs() - began > slowNs;
+  if (late) batch.slow.fetch_add(1, std::memory_order_relaxed);
+  return true;
 }
 
 void leave(Batch* batch) {
@@ -67,7 +134,9 @@ void leave(Batch* batch) {
 
 void* help(void* argument) {
   auto* batch = static_cast<Batch*>(argument);
-  readAll(*batch);
+  bool late;
+  while (takeOne(*batch, late)) {
+  }
   pthread_mutex_lock(&batch->mutex);
   if (--batch->running == 0) pthread_cond_signal(&batch->idle);
   pthread_mutex_unlock(&batch->mutex);
@@ -77,7 +146,9 @@ void* help(void* argument) {
 
 /** Fewer, or none, where the system gives no more threads: the caller reads what they do not. */
 void startHelpers(Batch* batch) {
-  for (uint32_t i = 1; i < batch->files.count && i <= helpersMax; i++) {
+  batch->helped = true;
+  const uint32_t taken = batch->next.load(std::memory_order_relaxed);
+  for (uint32_t i = 1; taken + i < batch->count && i <= helpersMax; i++) {
     batch->references.fetch_add(1, std::memory_order_relaxed);
     pthread_mutex_lock(&batch->mutex);
     batch->running++;
@@ -91,35 +162,84 @@ void startHelpers(Batch* batch) {
   }
 }
 
-void awaitHelpers(Batch* batch) {
+/** Side by side from the beginning where the call before found storage slow, else from where it shows. */
+void readAll(Batch* batch, bool wasSlow) {
+  if (wasSlow) startHelpers(batch);
+  bool late;
+  for (uint32_t lateInARow = 0; takeOne(*batch, late);) {
+    lateInARow = late ? lateInARow + 1 : 0;
+    if (lateInARow == slowInARow && !batch->helped) startHelpers(batch);
+  }
   pthread_mutex_lock(&batch->mutex);
   while (batch->running > 0) pthread_cond_wait(&batch->idle, &batch->mutex);
   pthread_mutex_unlock(&batch->mutex);
 }
 
-int64_t nowNs() {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return static_cast<int64_t>(t.tv_sec) * 1000000000 + t.tv_nsec;
+/** The next names, which stay in the list. Their count; 0: the end; −errno. */
+int64_t peek(ListTurn& turn, Batch& batch, uint32_t max) {
+  for (;;) {
+    const int64_t filled = turn.fill();
+    if (filled <= 0) return filled;
+    const size_t before = turn->at;
+    while (batch.count < max && turn.next(batch.listed[batch.count].name)) batch.count++;
+    if (batch.count == 0) continue;
+    turn->at = before;
+    return batch.count;
+  }
+}
+
+void putU32(uint8_t* to, size_t value) {
+  const auto word = static_cast<uint32_t>(value);
+  memcpy(to, &word, sizeof word);
+}
+
+/** Up to the first one that had no room. Returns how many. */
+uint32_t writeHead(const Batch& batch) {
+  uint32_t count = 0;
+  size_t used = headBytes + offsetBytes * batch.count;
+  for (; count < batch.count && batch.listed[count].read; count++) {
+    const Listed& one = batch.listed[count];
+    putU32(batch.out + headBytes + offsetBytes * count, one.offset);
+    const size_t end = size_t{one.offset} + one.bytes;
+    used = end > used ? end : used;
+  }
+  putU32(batch.out, used);
+  putU32(batch.out + 4, count);
+  return count;
 }
 
 }  // namespace
 
-int64_t readFiles(int32_t dir, const SmallFiles& files, uint8_t* bytes, size_t each, int32_t* results) {
-  const Ref<File> at = getFile(dir);
-  if (!at) return -EBADF;
-  if (files.count == 0) return 0;
-  auto* batch = new Batch{at->fd, files, bytes, each, results};
-  const bool side = storageIsSlow && files.count > 1;
-  const int64_t began = nowNs();
-  if (side) startHelpers(batch);
-  readAll(*batch);
-  if (side) awaitHelpers(batch);
-  // Side by side each reads its share, one after the other.
-  const int64_t turns = side ? (files.count + helpersMax) / (helpersMax + 1) : files.count;
-  storageIsSlow = (nowNs() - began) / turns > slowNs;
+int64_t readListed(int32_t list, const char* suffix, uint32_t max, uint8_t* out, size_t outBytes) {
+  if (max == 0 || max > listedMax || outBytes < listedBytesMin || strlen(suffix) > suffixBytesMax) return -EINVAL;
+  ListTurn turn(list);
+  if (turn.error() < 0) return turn.error();
+  auto* batch = new Batch(turn->fd, suffix, out, outBytes);
+  int64_t result = peek(turn, *batch, max);
+  if (result > 0) {
+    batch->used.store(headBytes + offsetBytes * batch->count, std::memory_order_relaxed);
+    readAll(batch, turn->slow);
+    turn->slow = 2 * batch->slow.load(std::memory_order_relaxed) > batch->count;
+    result = writeHead(*batch);
+    if (result == 0) {
+      // Others were there first: alone it has room.
+      batch->count = 1;
+      batch->used.store(headBytes + offsetBytes, std::memory_order_relaxed);
+      readOne(*batch, batch->listed[0]);
+      result = writeHead(*batch);
+    }
+  }
   leave(batch);
-  return 0;
+  return result;
+}
+
+int64_t skipNames(int32_t list, uint32_t count) {
+  ListTurn turn(list);
+  if (turn.error() < 0) return turn.error();
+  ListTurn::Name name;
+  uint32_t skipped = 0;
+  while (skipped < count && turn.next(name)) skipped++;
+  return skipped;
 }
 
 }  // namespace vast_ost

@@ -1,6 +1,7 @@
 /** What the store suites share: stores on fresh storage, payload through an arena as the io lanes do it, leak counts. */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { entriesOf } from '../../engine/core/packed-names.ts';
 import { addon } from '../../native/addon/index.ts';
 import { FileStore } from '../../workers/file/file-store.ts';
 import { MemStore } from '../../workers/mem/mem-store.ts';
@@ -188,13 +189,18 @@ export async function names(
   const { list } = await store.openNames({ lsu: of });
   const all: { name: string; meta: string | null }[] = [];
   for (;;) {
-    const page = (await store.nextNames({ list, lsu: of, max, meta })).names;
+    const page = textsOf(await store.nextNames({ list, lsu: of, max, meta }));
     if (page.length > max) throw new Error(`${page.length} names were more than asked for`);
     if (page.length === 0) break;
     all.push(...page);
   }
   await store.closeNames({ list });
   return all;
+}
+
+/** Names with the texts of their metas, packed or not. */
+export function textsOf(page: ReturnType<Store['nextNames']>): { name: string; meta: string | null }[] {
+  return Array.from(entriesOf(page), ({ name, meta }) => ({ name, meta: meta?.toString() ?? null }));
 }
 
 /** Everything sweepList finds. */

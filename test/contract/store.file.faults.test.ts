@@ -24,6 +24,7 @@ import {
   Payload,
   path,
   pattern,
+  textsOf,
 } from './store-kit.ts';
 
 type Files = OpenFiles;
@@ -215,17 +216,19 @@ describe('a list over metas that others replace', () => {
     let left = stale;
     const real = addon.readBytes;
     addon.readBytes = (...args) => (left-- > 0 ? -errno.ESTALE : real.apply(addon, args));
-    // What many in one call could not read is read by itself.
-    const many = addon.readFiles;
-    addon.readFiles = (_dir, names, _suffix, _bytes, _each, results) => {
-      results.fill(-errno.ESTALE, 0, names.length);
-      return 0;
+    // What could not be read with others is read by itself.
+    const many = addon.readListed;
+    addon.readListed = (list, suffix, max, out) => {
+      const count = many.call(addon, list, suffix, max, out);
+      const packed = Buffer.from(out.buffer, out.byteOffset);
+      for (let i = 0; i < count; i++) packed.writeInt32LE(-errno.ESTALE, packed.readUInt32LE(8 + 4 * i));
+      return count;
     };
     try {
-      return kit.store.nextNames({ list, lsu, max: 10, meta: true }).names;
+      return textsOf(kit.store.nextNames({ list, lsu, max: 10, meta: true }));
     } finally {
       addon.readBytes = real;
-      addon.readFiles = many;
+      addon.readListed = many;
       kit.store.closeNames({ list });
     }
   };

@@ -164,7 +164,41 @@ describe('on the directory', () => {
     writeFileSync(join(root, 'stray'), '');
     writeFileSync(join(root, lsu, 'stray'), '');
     expect((await names(store, null)).map(({ name }) => name)).toEqual([lsu]);
-    expect((await names(store, lsu, true)).map(({ name }) => name)).toEqual([image]);
+    // A link is no image of ours, whatever it leads to: nobody could open it.
+    renameSync(join(root, lsu, image), join(root, lsu, 'moved'));
+    symlinkSync('moved', join(root, lsu, image));
+    symlinkSync(lsu, join(root, 'link'));
+    for (const meta of [true, false]) {
+      expect((await names(store, lsu, meta)).map(({ name }) => name)).toEqual(['moved']);
+      expect((await names(store, null, false)).map(({ name }) => name)).toEqual([lsu]);
+    }
+  });
+
+  it('metas of any length are listed whole, and a longer one is cut', async () => {
+    const lengths = [
+      0,
+      1,
+      16 * 1024 - 1,
+      16 * 1024,
+      100_000,
+      metaBytesMax,
+      metaBytesMax,
+      metaBytesMax + 1,
+      3 * metaBytesMax,
+    ];
+    lengths.forEach((length, i) => {
+      mkdirSync(join(root, lsu, `image~${i}`));
+      writeFileSync(join(root, lsu, `image~${i}`, 'image.meta'), Buffer.alloc(length, 0x61 + i));
+    });
+    for (const max of [1, 4, 1000]) {
+      const found = await names(store, lsu, true, max);
+      expect(found.map(({ name }) => name).sort()).toEqual(lengths.map((_, i) => `image~${i}`));
+      for (const { name, meta } of found) {
+        const i = Number(name.slice('image~'.length));
+        const length = lengths[i] > metaBytesMax ? 1024 : lengths[i];
+        expect(meta === String.fromCharCode(0x61 + i).repeat(length), name).toBe(true);
+      }
+    }
   });
 
   it('an image without a meta is listed with none, and can be removed', async () => {

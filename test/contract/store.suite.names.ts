@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { errno } from '../../engine/core/errors.ts';
 import { storeErrno } from '../../workers/store.ts';
 import type { SuiteContext } from './store-kit.ts';
-import { claimText, close, create, image, lsu, names, path, rejection, sumsHeader } from './store-kit.ts';
+import { claimText, close, create, image, lsu, names, path, rejection, sumsHeader, textsOf } from './store-kit.ts';
 
 export function namesSuite(t: SuiteContext): void {
   describe('root', () => {
@@ -139,7 +139,7 @@ export function namesSuite(t: SuiteContext): void {
       const { list } = await t.store.openNames({ lsu });
       const found: string[] = [];
       for (let page = 0; ; page++) {
-        const { names: more } = await t.store.nextNames({ list, lsu, max: 5, meta: true });
+        const more = textsOf(await t.store.nextNames({ list, lsu, max: 5, meta: true }));
         if (more.length === 0) break;
         found.push(...more.map(({ name }) => name));
         if (page < 10) {
@@ -185,10 +185,14 @@ export function namesSuite(t: SuiteContext): void {
       const found: string[] = [];
       for (;;) {
         const page = await t.store.nextNames({ list, lsu, max: 100, meta: true });
-        if (page.names.length === 0) break;
-        // What a lane's area holds: see answerText.
-        expect(Buffer.byteLength(JSON.stringify({ ok: true, value: page }))).toBeLessThanOrEqual(512 * 1024);
-        for (const { name, meta } of page.names) {
+        const more = textsOf(page);
+        if (more.length === 0) break;
+        // What a lane's area holds: see answerText and answerBytes.
+        const { packed = new Uint8Array(0), ...text } = page;
+        expect(packed.length).toBeLessThanOrEqual(256 * 1024);
+        const textMax = packed.length === 0 ? 512 * 1024 : 256 * 1024;
+        expect(Buffer.byteLength(JSON.stringify({ ok: true, value: text }))).toBeLessThanOrEqual(textMax);
+        for (const { name, meta } of more) {
           expect((JSON.parse(meta!) as { name: string }).name).toBe(name);
           found.push(name);
         }

@@ -1,87 +1,147 @@
-/** Many small files in one call of the addon: one after the other, and side by side where storage is slow. */
+/** The names of a directory with a small file of each, in one call of the addon: in turn, and side by side where storage is slow. */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { errno } from '../../engine/core/errors.ts';
+import { entriesOf, PackedNames } from '../../engine/core/packed-names.ts';
 import { addon, noDir } from '../../native/addon/index.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'vast-ost-small-'));
+const many = join(root, 'many');
+const odd = join(root, 'odd');
+const long = join(root, 'long');
 const count = 40;
 const names = Array.from({ length: count }, (_, i) => `image-${i}`);
 const textOf = (i: number): string => `{"number":${i},"rest":"${'x'.repeat(i)}"}`;
 const project = join(import.meta.dirname, '../..');
+const outBytes = 32 * 1024;
+
+function put(directory: string, name: string, text: string | Buffer | null): void {
+  mkdirSync(join(directory, name), { recursive: true });
+  if (text !== null) writeFileSync(join(directory, name, 'image.meta'), text);
+}
 
 beforeAll(() => {
   execFileSync('make', ['-s', '-C', join(project, 'bench/native')], { stdio: ['ignore', 'ignore', 'inherit'] });
-  for (const [i, name] of names.entries()) {
-    mkdirSync(join(root, name));
-    writeFileSync(join(root, name, 'image.meta'), textOf(i));
-  }
+  for (const [i, name] of names.entries()) put(many, name, textOf(i));
 }, 60_000);
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
-function open(): number {
-  return addon.openFile(noDir, root, 0o200000, 0);
+function withList<T>(directory: string, work: (list: number) => T): T {
+  const dir = addon.openFile(noDir, directory, 0o200000, 0);
+  const list = addon.openList(dir, '.');
+  try {
+    return work(list);
+  } finally {
+    addon.closeList(list);
+    addon.closeFile(dir);
+  }
 }
 
-test('each file lies at its place, and what cannot be read says why', () => {
-  const dir = open();
-  mkdirSync(join(root, 'none'));
-  writeFileSync(join(root, 'file'), '');
-  symlinkSync('image-1/image.meta', join(root, 'none/image.meta'));
-  mkdirSync(join(root, 'empty'));
-  writeFileSync(join(root, 'empty/image.meta'), '');
-  const asked = ['image-5', 'gone', 'file', 'none', 'empty', 'image-39', `${'n'.repeat(600)}`, 'a\0b', ''];
-  const bytes = Buffer.alloc(asked.length * 32, 0xee);
-  const results = new Int32Array(asked.length);
-  expect(addon.readFiles(dir, asked, 'image.meta', bytes, 32, results)).toBe(0);
-  const long = -errno.ENAMETOOLONG;
-  const ends = [-errno.ENOENT, -errno.ENOTDIR, -errno.ELOOP, 0];
-  expect([...results]).toEqual([textOf(5).length, ...ends, 32, long, long, long]);
-  expect(bytes.toString('latin1', 0, results[0])).toBe(textOf(5));
-  expect(bytes.toString('latin1', 5 * 32, 6 * 32)).toBe(textOf(39).slice(0, 32));
-  expect(bytes.subarray(32, 5 * 32).every((byte) => byte === 0xee)).toBe(true);
-  expect(addon.readFiles(dir, [], 'image.meta', bytes, 32, results)).toBe(0);
-  expect(addon.readFiles(-errno.EPERM, ['image-5'], 'image.meta', bytes, 32, results)).toBe(-errno.EBADF);
-  expect(() => addon.readFiles(dir, Array(65).fill('x'), 'm', Buffer.alloc(65), 1, new Int32Array(65))).toThrow(
-    RangeError,
-  );
-  expect(() => addon.readFiles(dir, ['x', 'y'], 'm', Buffer.alloc(1), 1, results)).toThrow();
-  expect(() => addon.readFiles(dir, 'x' as unknown as string[], 'm', bytes, 1, results)).toThrow(TypeError);
-  addon.closeFile(dir);
+/** All of it, `max` names at a time. */
+function listed(directory: string, max: number, out = Buffer.alloc(outBytes, 0xee)): Map<string, string | null> {
+  const found = new Map<string, string | null>();
+  withList(directory, (list) => {
+    for (;;) {
+      const looked = addon.readListed(list, 'image.meta', max, out);
+      if (looked === 0) return;
+      expect(looked).toBeGreaterThan(0);
+      expect(looked).toBeLessThanOrEqual(max);
+      const packed = new PackedNames(out);
+      expect(packed.count).toBe(looked);
+      for (const { name, meta } of entriesOf({ names: [], packed: packed.bytes })) {
+        expect(found.has(name)).toBe(false);
+        found.set(name, meta?.toString() ?? null);
+      }
+      expect(addon.skipNames(list, looked)).toBe(looked);
+    }
+  });
+  return found;
+}
+
+test.each([1, 7, 256])('each name comes once with its text, %i at a time', (max) => {
+  expect([...listed(many, max)].sort()).toEqual(names.map((name, i) => [name, textOf(i)]).sort());
 });
 
-test('names that were peeked at come again', () => {
-  const dir = open();
-  const list = addon.openList(dir, '.');
-  const peeked = addon.peekNames(list, 10) as string[];
-  expect(peeked).toHaveLength(10);
-  expect(addon.peekNames(list, 3)).toEqual(peeked.slice(0, 3));
-  expect(addon.nextNames(list, 4)).toEqual(peeked.slice(0, 4));
-  expect(addon.peekNames(list, 6)).toEqual(peeked.slice(4));
-  while ((addon.nextNames(list, 100) as string[]).length > 0);
-  expect(addon.peekNames(list, 1)).toEqual([]);
-  expect(addon.peekNames(-errno.EPERM, 1)).toBe(-errno.EBADF);
-  addon.closeList(list);
-  addon.closeFile(dir);
+test('only directories are shown, no link is followed, and what cannot be read says why', () => {
+  put(odd, 'whole', 'text');
+  put(odd, 'empty', '');
+  put(odd, 'none', null);
+  put(odd, '.hidden', 'text');
+  put(odd, 'long', Buffer.alloc(16 * 1024));
+  put(odd, 'link-below', null);
+  symlinkSync('../whole/image.meta', join(odd, 'link-below/image.meta'));
+  symlinkSync('whole', join(odd, 'link'));
+  symlinkSync('nowhere', join(odd, 'broken-link'));
+  writeFileSync(join(odd, 'file'), '');
+  const out = Buffer.alloc(outBytes);
+  const found = withList(odd, (list) => {
+    const looked = addon.readListed(list, 'image.meta', 256, out);
+    return Array.from({ length: looked }, (_, i) => out.readUInt32LE(8 + 4 * i))
+      .filter((at) => at > 0)
+      .map((at) => [out.toString('latin1', at + 8, at + 8 + out.readUInt32LE(at + 4)), out.readInt32LE(at)]);
+  });
+  expect(Object.fromEntries(found)).toEqual({
+    whole: 4,
+    empty: 0,
+    none: -errno.ENOENT,
+    long: -errno.EFBIG,
+    'link-below': -errno.ELOOP,
+  });
+});
+
+test('what has no room comes with the next call', () => {
+  for (let i = 0; i < 9; i++) put(long, `image-${i}`, String(i).repeat(15_000));
+  const found = listed(long, 256);
+  expect(found.size).toBe(9);
+  for (const [name, text] of found) expect(text).toBe(name.slice(-1).repeat(15_000));
+});
+
+test('names stay until they are skipped, whoever takes them', () => {
+  withList(many, (list) => {
+    const out = Buffer.alloc(outBytes);
+    const read = (max: number): string[] => {
+      addon.readListed(list, 'image.meta', max, out);
+      return Array.from(entriesOf({ names: [], packed: out }), ({ name }) => name);
+    };
+    const first = read(10);
+    expect(first).toHaveLength(10);
+    expect(read(3)).toEqual(first.slice(0, 3));
+    expect(addon.skipNames(list, 4)).toBe(4);
+    expect(read(6)).toEqual(first.slice(4));
+    expect((addon.nextNames(list, 6) as string[]).join()).toBe(first.slice(4).join());
+    expect(addon.skipNames(list, 512)).toBeLessThanOrEqual(30);
+  });
+});
+
+test('wrong arguments are refused', () => {
+  const out = Buffer.alloc(outBytes);
+  expect(addon.readListed(-errno.EPERM, 'image.meta', 1, out)).toBe(-errno.EBADF);
+  expect(addon.skipNames(-errno.EPERM, 1)).toBe(-errno.EBADF);
+  withList(many, (list) => {
+    expect(addon.readListed(list, 'a\0b', 1, out)).toBe(-errno.EINVAL);
+    expect(addon.readListed(list, 'x'.repeat(65), 1, out)).toBe(-errno.EINVAL);
+    for (const max of [0, 513]) expect(() => addon.readListed(list, 'm', max, out)).toThrow(RangeError);
+    expect(() => addon.readListed(list, 'm', 1, out.subarray(1))).toThrow(RangeError);
+    expect(() => addon.readListed(list, 'm', 1, 'x' as unknown as Buffer)).toThrow(TypeError);
+  });
 });
 
 test('on slow storage they are read side by side, with the same result', () => {
   const script = `
     const { addon } = await import(${JSON.stringify(join(project, 'native/addon/index.ts'))});
-    const { readdirSync } = await import('node:fs');
-    const dir = addon.openFile(-1, ${JSON.stringify(root)}, 0o200000, 0);
-    const names = ${JSON.stringify(names)};
-    const bytes = Buffer.alloc(names.length * 128);
-    const results = new Int32Array(names.length);
+    const { entriesOf } = await import(${JSON.stringify(join(project, 'engine/core/packed-names.ts'))});
+    const dir = addon.openFile(-1, ${JSON.stringify(many)}, 0o200000, 0);
+    const list = addon.openList(dir, '.');
+    const out = Buffer.alloc(${outBytes});
     for (let turn = 0; turn < 5; turn++) {
-      bytes.fill(0);
+      out.fill(0);
       const began = performance.now();
-      addon.readFiles(dir, names, 'image.meta', bytes, 128, results);
+      addon.readListed(list, 'image.meta', 64, out);
       const ms = performance.now() - began;
-      const texts = names.map((_, i) => bytes.toString('latin1', i * 128, i * 128 + results[i]));
+      const texts = Array.from(entriesOf({ names: [], packed: out }), ({ name, meta }) => [name, String(meta)]);
       process.stdout.write(JSON.stringify({ ms, texts }) + '\\n');
     }`;
   const env = {
@@ -93,10 +153,8 @@ test('on slow storage they are read side by side, with the same result', () => {
   const turns = out
     .trim()
     .split('\n')
-    .map((line) => JSON.parse(line) as { ms: number; texts: string[] });
-  for (const { texts } of turns) expect(texts).toEqual(names.map((_, i) => textOf(i)));
-  // 40 files at 4 ms are 160 ms one after the other, which is the least that the first turn can take.
-  const [first = 0, ...behind] = turns.map(({ ms }) => ms);
-  expect(first).toBeGreaterThanOrEqual(160);
-  expect(Math.min(...behind)).toBeLessThan(first);
+    .map((line) => JSON.parse(line) as { ms: number; texts: [string, string][] });
+  for (const { texts } of turns) expect(texts.sort()).toEqual(names.map((name, i) => [name, textOf(i)]).sort());
+  // 40 files at 4 ms are 160 ms one after the other.
+  expect(Math.min(...turns.map(({ ms }) => ms))).toBeLessThan(160);
 });

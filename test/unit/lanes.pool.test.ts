@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { errno } from '../../engine/core/errors.ts';
 import { areaBytes, op, sumsEntryBytes, sumsHeaderBytes } from '../../engine/core/order.ts';
+import { entriesOf } from '../../engine/core/packed-names.ts';
 import { sumsHeaderBytes as imageSumsHeaderBytes } from '../../engine/image/sums.ts';
 import { addon, noDir } from '../../native/addon/index.ts';
 import { storeErrno } from '../../workers/store.ts';
@@ -167,7 +168,10 @@ describe('the store in meta lanes', () => {
       await meta.call('nextNames', { list, lsu, max: 25, meta: true }),
       await meta.call('nextNames', { list, lsu, max: 25, meta: true }),
     ];
-    expect(pages.flatMap(({ names }) => names)).toHaveLength(40);
+    const texts = pages.flatMap((page) => [...entriesOf(page)]).map(({ name, meta }) => `${name} ${meta}`);
+    expect(texts.sort()).toEqual(
+      Array.from({ length: 40 }, (_, i) => `image~${i} ${createArg('', `t${i}`).meta}`).sort(),
+    );
     await meta.call('closeNames', { list });
   });
 

@@ -1,9 +1,10 @@
 /** LSUs and listings. */
 import { errno } from '../../engine/core/errors.ts';
+import { PackedNames, packedBytesMax, packedNamesMax } from '../../engine/core/packed-names.ts';
 import { addon, statField } from '../../native/addon/index.ts';
 import { checkName, checkToken, dirMode, labelPrefix, lsuFileName, metaName } from '../layout.ts';
-import { answerBytesGood, entryBytes, metaText } from '../meta-text.ts';
-import type { Store } from '../store.ts';
+import { answerBytesGood, entryBytes } from '../meta-text.ts';
+import { metaBytesMax, type Store } from '../store.ts';
 import {
   fail,
   isErrno,
@@ -17,22 +18,21 @@ import {
   syncFile,
   writeWhole,
 } from './calls.ts';
-import { readMeta } from './open.ts';
+import { readMetaBytes } from './open.ts';
 import type { Root } from './root.ts';
 
 type NamesArg = Parameters<Store['nextNames']>[0];
 type Entry = ReturnType<Store['nextNames']>['names'][number];
 
-/** As many as the coordinator asks for at most. */
-const batchNames = 32;
-/** Nearly all are shorter. */
-const shortMeta = 16 * 1024;
-const batchResults = new Int32Array(batchNames);
+/** Names without metas are taken in steps. */
+const namesPerStep = 32;
 /** Made when this lane lists for the first time. */
-let batchBytes: Buffer | null = null;
+let packedBytes: Buffer | null = null;
 
 /** Each of them meets another commit, or the storage has gone. */
 const staleTriesMax = 3;
+/** Of what is too long for a meta. */
+const cutBytes = 1024;
 const lsuTextBytesMax = 64 * 1024;
 const fileTypeMask = 0o170000;
 const directoryType = 0o040000;
@@ -83,67 +83,89 @@ export function openNames(root: Root, arg: Parameters<Store['openNames']>[0]): {
 }
 
 export function nextNames(root: Root, arg: NamesArg): ReturnType<Store['nextNames']> {
+  if (arg.meta) return nextPacked(root, arg);
   const dir = arg.lsu === null ? root.dir : root.lsu(arg.lsu);
   const names: Entry[] = [];
   let bytes = 0;
   while (names.length < arg.max && bytes < answerBytesGood) {
-    const next = listed(addon.peekNames(arg.list, Math.min(batchNames, arg.max - names.length)), arg);
+    const next = addon.nextNames(arg.list, Math.min(namesPerStep, arg.max - names.length));
+    if (typeof next === 'number') return fail('readdir', arg.lsu ?? '', next);
     if (next.length === 0) break;
-    const texts = arg.meta ? textsOf(dir, next, arg) : null;
-    // A name that was taken must be answered: those that do not fit into this answer any more stay for the next one.
-    let taken = 0;
-    for (; taken < next.length && bytes < answerBytesGood; taken++) {
-      const name = next[taken] as string;
-      if (name.startsWith('.')) continue;
-      const text = texts?.[taken] ?? null;
-      const entry = text === null ? lookAt(dir, name, arg) : { name, meta: text };
-      if (entry === null) continue;
-      names.push(entry);
-      bytes += entryBytes(name, entry.meta);
+    for (const name of next) {
+      if (name.startsWith('.') || !retriedIfStale(() => isDirectory(dir, name))) continue;
+      names.push({ name, meta: null });
+      bytes += entryBytes(name, null);
     }
-    listed(addon.nextNames(arg.list, taken), arg);
   }
   return { names };
 }
 
-function listed(names: string[] | number, arg: NamesArg): string[] {
-  return typeof names === 'number' ? fail('readdir', arg.lsu ?? '', names) : names;
+/** With their metas. An answer without any name is the end. */
+function nextPacked(root: Root, arg: NamesArg): ReturnType<Store['nextNames']> {
+  const dir = arg.lsu === null ? root.dir : root.lsu(arg.lsu);
+  const path = arg.lsu ?? '';
+  packedBytes ??= Buffer.alloc(packedBytesMax);
+  for (;;) {
+    const max = Math.min(packedNamesMax, arg.max);
+    const count = must(addon.readListed(arg.list, metaName, max, packedBytes), 'readdir', path);
+    if (count === 0) return { names: [] };
+    const packed = new PackedNames(packedBytes);
+    const { taken, shown } = looked(packed, count, dir, path);
+    // What has no room in this answer stays for the next one.
+    must(addon.skipNames(arg.list, taken), 'readdir', path);
+    packed.cut(taken);
+    if (shown > 0) return { names: [], packed: packed.bytes };
+  }
 }
 
 /**
- * The metas of these names, in one call. Null where one has to be looked at by itself: it is long, is not there, or could
- * not be read.
+ * Those whose metas could not be read together are looked at by themselves: they are long, are not there, or say why not.
+ * `taken`: up to the one that found no room.
  */
-function textsOf(dir: number, names: readonly string[], arg: NamesArg): (string | null)[] {
-  batchBytes ??= Buffer.alloc(batchNames * shortMeta);
-  const bytes = batchBytes;
-  must(addon.readFiles(dir, names, metaName, bytes, shortMeta, batchResults), 'open', arg.lsu ?? '');
-  return names.map((name, i) => {
-    const length = batchResults[i] as number;
-    if (name.startsWith('.') || length < 0 || length >= shortMeta) return null;
-    return metaText(bytes.subarray(i * shortMeta, i * shortMeta + length));
-  });
+function looked(packed: PackedNames, count: number, dir: number, path: string): { taken: number; shown: number } {
+  let shown = 0;
+  let taken = 0;
+  for (; taken < count && taken < packed.count; taken++) {
+    const name = packed.nameAt(taken);
+    if (name === null) continue;
+    if (packed.metaAt(taken) === null) {
+      const found = retriedIfStale(() => lookAt(dir, name, path));
+      if (found === null) {
+        packed.hide(taken);
+        continue;
+      }
+      if (found !== 'no meta' && !packed.setMeta(taken, found)) break;
+    }
+    shown++;
+  }
+  return { taken, shown };
+}
+
+function lookAt(dir: number, name: string, path: string): Buffer | 'no meta' | null {
+  // The name may have become a link since it was read.
+  if (!isDirectory(dir, name)) return null;
+  const bytes = readMetaBytes(dir, `${name}/${metaName}`, `${path}/${name}`);
+  if (bytes === null) return 'no meta';
+  return bytes.length > metaBytesMax ? bytes.subarray(0, cutBytes) : bytes;
 }
 
 /**
  * A handle of NFS goes stale when another machine replaces the file behind it, as each commit does with its meta: the
  * name is looked up again. The list as a whole could not be taken up where it was.
  */
-function lookAt(dir: number, name: string, arg: NamesArg): Entry | null {
+function retriedIfStale<T>(look: () => T): T {
   for (let tries = 1; ; tries++) {
     try {
-      const meta = arg.meta ? readMeta(dir, `${name}/${metaName}`, `${arg.lsu ?? ''}/${name}`) : null;
-      // What has a meta is a directory.
-      return meta !== null || isDirectory(dir, name) ? { name, meta } : null;
+      return look();
     } catch (error) {
       if (!isErrno(error, errno.ESTALE) || tries === staleTriesMax) throw error;
     }
   }
 }
 
-/** Something else than a directory is nobody's LSU and nobody's image; nor is what vanished meanwhile. */
+/** Something else than a directory is nobody's LSU and nobody's image, a link neither; nor is what vanished meanwhile. */
 function isDirectory(dir: number, name: string): boolean {
-  const result = addon.statAt(dir, name, statOut);
+  const result = addon.statLink(dir, name, statOut);
   if (result === -errno.ENOENT) return false;
   must(result, 'stat', name);
   return (statOut[statField.mode] & fileTypeMask) === directoryType;

@@ -33,8 +33,13 @@ const metaBytes = Buffer.alloc(metaBytesMax + 1);
 
 /** Text of an image.meta below `dir`; null where there is none. */
 export function readMeta(dir: number, name: string, path: string): string | null {
-  const bytes = readWhole(dir, name, metaBytesMax, path, metaBytes);
+  const bytes = readMetaBytes(dir, name, path);
   return bytes === null ? null : metaText(bytes);
+}
+
+/** The same as bytes, until the next one is read; of what is too long the beginning. */
+export function readMetaBytes(dir: number, name: string, path: string): Buffer | null {
+  return readWhole(dir, name, metaBytesMax, path, metaBytes);
 }
 
 export function openImage(root: Root, arg: OpenArg): ReturnType<Store['openImage']> {

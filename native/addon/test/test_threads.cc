@@ -18,6 +18,7 @@
 #include "../direct_io.h"
 #include "../files.h"
 #include "../sha256.h"
+#include "../small_files.h"
 #include "check.h"
 
 using namespace vast_ost;
@@ -142,6 +143,11 @@ void openNames(Worker& w) { publish<closeList>(listPlaces[w.random.below(places)
 void useNames(Worker& w) {
   const uint64_t entry = listPlaces[w.random.below(places)].load(std::memory_order_acquire);
   if (entry == 0) return;
+  uint8_t out[listedBytesMin];
+  const int64_t looked = readListed(idOf(entry), "none", 3, out, sizeof out);
+  TRUE(looked == -EBUSY || looked == -EBADF || (looked >= 0 && looked <= 3));
+  const int64_t skipped = skipNames(idOf(entry), 1);
+  TRUE(skipped == -EBUSY || skipped == -EBADF || (skipped >= 0 && skipped <= 1));
   const auto take = [](void* context, const char* name) {
     if (strncmp(name, "tag-", 4) == 0) ++*static_cast<int64_t*>(context);
   };
