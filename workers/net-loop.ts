@@ -3,6 +3,7 @@ import { RingReader, RingWriter } from 'sharedarraybuffer-ring';
 import { assert } from '../engine/core/assert.ts';
 import { op, orderWord, recordWords, type ServeTask } from '../engine/core/order.ts';
 import { addon } from '../native/addon/index.ts';
+import { sendersCpuNs } from './http/body-sender.ts';
 import { answerRecord } from './lane-answer.ts';
 import { LaneArea } from './lane-area.ts';
 
@@ -11,11 +12,11 @@ const nsPerMs = 1e6;
 /** Carries out one order; never throws. Text and CRCs of the answer stand in `area`. */
 export type Perform = (record: Int32Array, area: LaneArea) => Promise<number>;
 
-/** CPU time of this thread that no completion has told yet: its lanes share the thread, their sum is right. */
+/** CPU time of this thread, and of those that send for it, that a completion has told: its lanes share it, their sum is right. */
 let toldNs = 0;
 
 function cpuSinceTold(): number {
-  const now = addon.threadCpuNs();
+  const now = addon.threadCpuNs() + sendersCpuNs();
   const ns = now - toldNs;
   toldNs = now;
   return ns;

@@ -8,6 +8,7 @@ Napi::Object start(Napi::Env env, Napi::Object exports) {
   vast_ost::exportPayload(env, exports);
   vast_ost::exportDigest(env, exports);
   vast_ost::exportArena(env, exports);
+  vast_ost::exportSend(env, exports);
   vast_ost::exportProcess(env, exports);
   return exports;
 }

@@ -16,6 +16,7 @@ void exportFiles(Napi::Env env, Napi::Object exports);
 void exportPayload(Napi::Env env, Napi::Object exports);
 void exportDigest(Napi::Env env, Napi::Object exports);
 void exportArena(Napi::Env env, Napi::Object exports);
+void exportSend(Napi::Env env, Napi::Object exports);
 void exportProcess(Napi::Env env, Napi::Object exports);
 
 }  // namespace vast_ost

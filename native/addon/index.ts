@@ -191,6 +191,26 @@ export interface Addon {
   arenaPeek(arena: number, offset: number, out: Uint8Array): number;
   arenaPoke(arena: number, offset: number, bytes: Uint8Array): number;
 
+  // --- sockets ------------------------------------------------------------------------------------------------------
+  /**
+   * Sends slot memory on a socket that is open and not for TLS, by a thread with a descriptor of its own. The connection
+   * and the memory stay until `ended` is called, on this thread's loop and always: with `length`, or −errno (−ETIMEDOUT:
+   * no byte moved for `idleMs`), and with the CPU time of that thread. Nobody else may write to the socket
+   * meanwhile. Returns an id; or −errno, then nothing is sent and `ended` is not called.
+   */
+  sendSlot(
+    socket: number,
+    arena: number,
+    memoryOffset: number,
+    length: number,
+    idleMs: number,
+    ended: (result: number, cpuNs: number) => void,
+  ): number;
+  /** Shuts the connection down: the send ends soon, and tells. −EBADF when it has ended. */
+  stopSend(send: number): number;
+  /** 1: the last of its bytes (1 MiB at most) are being handed to the socket, or have been; 0: more are to follow. −EBADF. */
+  sendIsLast(send: number): number;
+
   // --- processes ----------------------------------------------------------------------------------------------------
   /** SO_PEERCRED into [pid, uid, gid]. */
   peerCredentials(socket: number, out: Int32Array): number;

@@ -11,6 +11,8 @@ class Mutex {
  public:
   void lock() { pthread_mutex_lock(&mutex_); }
   void unlock() { pthread_mutex_unlock(&mutex_); }
+  /** Held by the caller; gives it up while it sleeps. */
+  void wait(pthread_cond_t& condition) { pthread_cond_wait(&condition, &mutex_); }
 
  private:
   pthread_mutex_t mutex_ = PTHREAD_MUTEX_INITIALIZER;

@@ -7,6 +7,8 @@
 import { isIP, type Socket, connect as tcpConnect } from 'node:net';
 import { type ConnectionOptions, connect as tlsConnect } from 'node:tls';
 import { AnswerParser } from './answer-parser.ts';
+import { lengthOf, type Piece } from './body.ts';
+import { BodySender } from './body-sender.ts';
 import { HttpFailure, ProtocolError, type Stage } from './failure.ts';
 import type { Head } from './head.ts';
 import { rotatingLookup } from './lookup.ts';
@@ -25,7 +27,7 @@ export interface Exchange {
   /** Host included. Content-Length is written here, from `body`. */
   readonly headers: Readonly<Record<string, string>>;
   /** Sent one after the other. */
-  readonly body: readonly Uint8Array[];
+  readonly body: readonly Piece[];
   /** The body of a success is received here; null: it is collected, like that of every other answer. */
   readonly into: Uint8Array | null;
   /** Most bytes that are collected. */
@@ -76,6 +78,7 @@ export class Connection {
   readonly #socket: Socket;
   readonly #secure: boolean;
   readonly #scratch: Buffer;
+  readonly #sender: BodySender;
   readonly #closed = Promise.withResolvers<void>();
   #current: Current | null = null;
   #used = false;
@@ -86,6 +89,8 @@ export class Connection {
     this.#scratch = scratch;
     this.#secure = secure;
     this.#settings = settings;
+    const { idleMs, sliceBytes } = settings;
+    this.#sender = new BodySender(socket, { idleMs, sliceBytes, secure });
   }
 
   /** Throws HttpFailure: 'connect' or 'tls'. */
@@ -124,7 +129,7 @@ export class Connection {
   /** Carries out one exchange. Throws HttpFailure. */
   async exchange(exchange: Exchange): Promise<Answer> {
     const { into, collectMax, method, signal } = exchange;
-    const head = requestHead(exchange);
+    const steps = this.#sender.stepsOf(requestHead(exchange), exchange.body);
     const current: Current = {
       exchange,
       parser: new AnswerParser({ noBody: method === 'HEAD', into, collectMax }),
@@ -146,7 +151,7 @@ export class Connection {
     this.#socket.ref();
     this.#socket.setTimeout(this.#settings.idleMs);
     const watch = setInterval(() => this.#demandRate(current), this.#settings.idleMs);
-    this.#send(current, head);
+    this.#send(current, steps);
     try {
       return await current.settled.promise;
     } finally {
@@ -161,8 +166,7 @@ export class Connection {
 
   /** Ends it; resolves when the socket is closed. */
   close(): Promise<void> {
-    this.#dead = true;
-    this.#socket.destroy();
+    this.#destroy();
     return this.#closed.promise;
   }
 
@@ -212,12 +216,15 @@ export class Connection {
     });
     this.#socket.on('error', (error: NodeJS.ErrnoException) => this.#fail(error.code ?? 'EUNKNOWN', error.message));
     this.#socket.on('end', () => this.#ended());
-    this.#socket.on('close', () => {
-      this.#dead = true;
-      const { failure, settled } = this.#current ?? {};
-      if (settled !== undefined) settled.reject(failure ?? this.#failure('ECONNRESET', 'the connection was closed'));
-      this.#closed.resolve();
-    });
+    this.#socket.on('close', () => void this.#ends());
+  }
+
+  async #ends(): Promise<void> {
+    this.#dead = true;
+    await this.#sender.stop();
+    const { failure, settled } = this.#current ?? {};
+    if (settled !== undefined) settled.reject(failure ?? this.#failure('ECONNRESET', 'the connection was closed'));
+    this.#closed.resolve();
   }
 
   /** The other side has said its last byte: that may be the end of the answer. */
@@ -225,7 +232,7 @@ export class Connection {
     const current = this.#current;
     this.#dead = true;
     if (current === null) {
-      this.#socket.destroy();
+      this.#destroy();
       return;
     }
     try {
@@ -261,28 +268,24 @@ export class Connection {
     }
   }
 
-  #send(current: Current, head: Buffer): void {
-    const { body } = current.exchange;
-    // Encrypting a whole part in one go would hold up the event loop for a tenth of a second. Without TLS a fast endpoint
-    // takes a whole part in one system call.
-    const slices = body.flatMap((piece) => sliced(piece, this.#settings.sliceBytes));
-    this.#write(current, [head, ...slices], 0);
+  #send(current: Current, steps: readonly Piece[]): void {
+    if (this.#dead) return;
+    this.#sender.send(steps, {
+      sent: () => {
+        current.sent = true;
+        if (current.stage === 'send') current.stage = 'headers';
+      },
+      failed: (code, text) => {
+        if (this.#current === current) this.#fail(code, text);
+      },
+    });
   }
 
-  #write(current: Current, pieces: readonly Uint8Array[], at: number): void {
-    if (this.#dead || this.#current !== current) return;
-    this.#socket.write(pieces[at] as Uint8Array, (error) => {
-      if (error) return; // 'error' and 'close' tell
-      if (at + 1 < pieces.length) {
-        // What the socket has taken at once is told of in this very turn. So it is by TLS: it tells by one of Node's own
-        // immediates, and those that they make run in the same turn, for as long as the endpoint takes all.
-        if (at === 0) this.#write(current, pieces, at + 1);
-        else setImmediate(() => this.#write(current, pieces, at + 1));
-        return;
-      }
-      current.sent = true;
-      if (current.stage === 'send') current.stage = 'headers';
-    });
+  /** The socket's memory of the request goes with it; native code's a moment later. */
+  #destroy(): void {
+    this.#dead = true;
+    void this.#sender.stop();
+    this.#socket.destroy();
   }
 
   /**
@@ -292,30 +295,33 @@ export class Connection {
    * Judged a turn of the event loop later: TLS tells of a write only then, and a fast answer comes before.
    */
   #answered(current: Current): void {
-    setImmediate(() => {
-      if (current.failure !== null || this.#current !== current) return;
-      const { parser, sent } = current;
-      const head = parser.head as Head;
-      if (!sent && head.status < 300) {
-        // Nobody can have stored what was not sent.
-        this.#fail('EPROTOCOL', `${head.status} for a request that is not sent yet`);
-        return;
-      }
-      const answer = { ...head, body: parser.body, received: parser.received };
-      if (sent && parser.keepAlive && !this.#dead) {
-        current.settled.resolve(answer);
-        return;
-      }
-      // 'close' rejects what is under way: this one has its answer.
-      this.#current = null;
-      void this.close().then(() => current.settled.resolve(answer));
-    });
+    setImmediate(() => this.#judge(current));
+  }
+
+  #judge(current: Current): void {
+    if (current.failure !== null || this.#current !== current) return;
+    const { parser, sent } = current;
+    const head = parser.head as Head;
+    if (!sent && head.status < 300) {
+      const last = this.#sender.lastBytes();
+      if (last !== null) void last.then(() => this.#judge(current));
+      // Nobody can have stored what was not sent.
+      else this.#fail('EPROTOCOL', `${head.status} for a request that is not sent yet`);
+      return;
+    }
+    const answer = { ...head, body: parser.body, received: parser.received };
+    if (sent && parser.keepAlive && !this.#dead) {
+      current.settled.resolve(answer);
+      return;
+    }
+    // 'close' rejects what is under way: this one has its answer.
+    this.#current = null;
+    void this.close().then(() => current.settled.resolve(answer));
   }
 
   #fail(code: string, text: string): void {
     if (this.#current !== null) this.#current.failure ??= this.#failure(code, text);
-    this.#dead = true;
-    this.#socket.destroy();
+    this.#destroy();
   }
 
   #failure(code: string, text: string): HttpFailure {
@@ -342,12 +348,7 @@ function requestHead({ method, path, headers, body }: Exchange): Buffer {
     if (!token.test(name) || !fieldValue.test(value)) throw new RangeError(`header ${name} is none`);
     if (name.toLowerCase() !== 'content-length') lines.push(`${name}: ${value}`);
   }
-  const length = body.reduce((sum, { length }) => sum + length, 0);
+  const length = lengthOf(body);
   if (length > 0 || method === 'PUT' || method === 'POST') lines.push(`content-length: ${length}`);
   return Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
-}
-
-function sliced(piece: Uint8Array, bytes: number): Uint8Array[] {
-  const count = Math.ceil(piece.length / bytes);
-  return Array.from({ length: count }, (_, i) => piece.subarray(i * bytes, (i + 1) * bytes));
 }

@@ -7,6 +7,7 @@
  */
 import { errno } from '../../engine/core/errors.ts';
 import { addon } from '../../native/addon/index.ts';
+import { type Piece, SlotBytes } from '../http/body.ts';
 import { failed } from './failures.ts';
 
 const wholeFromBytes = 8 * 1024 * 1024;
@@ -34,9 +35,38 @@ export class ArenaViews {
     try {
       return await work(whole.view.subarray(offset, offset + length));
     } finally {
-      whole.users--;
-      if (this.#closed) this.#dropUnused();
+      this.#leave(whole);
     }
+  }
+
+  /**
+   * The same for bytes that are sent: an array of a long range is made only when somebody asks for one. A view of one
+   * byte holds the arena meanwhile.
+   */
+  async send<Result>(
+    arena: number,
+    offset: number,
+    length: number,
+    work: (bytes: Piece) => Promise<Result>,
+  ): Promise<Result> {
+    if (length < wholeFromBytes || this.#closed) return this.#useRange(arena, offset, length, work);
+    const bytes = addon.arenaBytes(arena);
+    if (bytes >= 0 && offset + length > bytes) failed('memory', `arena ${arena}`, errno.EFAULT);
+    return this.#useRange(arena, offset, 1, async () => {
+      let whole: Whole | null = null;
+      const show = (from: number, count: number): Uint8Array => {
+        if (whole === null) {
+          whole = this.#whole(arena);
+          whole.users++;
+        }
+        return whole.view.subarray(from, from + count);
+      };
+      try {
+        return await work(new SlotBytes(arena, offset, length, show));
+      } finally {
+        this.#leave(whole);
+      }
+    });
   }
 
   /** Lets go of all that nobody uses, and of the others when their work ends. */
@@ -57,6 +87,12 @@ export class ArenaViews {
     } finally {
       addon.arenaDetach(view);
     }
+  }
+
+  #leave(whole: Whole | null): void {
+    if (whole === null) return;
+    whole.users--;
+    if (this.#closed) this.#dropUnused();
   }
 
   #whole(arena: number): Whole {

@@ -10,6 +10,7 @@ import type { BucketStatus } from '../../engine/core/bucket-status.ts';
 import { errno } from '../../engine/core/errors.ts';
 import type { Passport } from '../../engine/core/passport.ts';
 import type { S3Settings } from '../../engine/core/s3-settings.ts';
+import { lengthOf } from '../http/body.ts';
 import { StoreError } from '../store.ts';
 import { demandAnswer, rangeOf, withoutBare404 } from './answers.ts';
 import { CredentialsFile } from './credentials.ts';
@@ -21,7 +22,6 @@ import type { Transfer } from './handler.ts';
 import { AbilitiesChanged, contradicts, Inspector, isGone } from './inspector.ts';
 import { probeEndpoint } from './probe.ts';
 import { demandStore, type SameStore, shownBy } from './same-store.ts';
-import { lengthOf } from './seal.ts';
 
 export interface Told {
   /** For texts. */

@@ -1,5 +1,6 @@
 /** The SDK's client for one endpoint of a bucket. It tries nothing again: that is decided in one place, for all endpoints. */
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
+import { lengthOf } from '../http/body.ts';
 import type { ClientSettings, Endpoint } from '../http/client.ts';
 import { HttpClient } from '../http/client.ts';
 import { SlotHandler, type Transfer } from './handler.ts';
@@ -72,8 +73,7 @@ export class EndpointClient {
   send<Output>(command: CommandOf<Output>, transfer: Transfer = {}): Promise<Output> {
     const { body, payloadSha256 } = transfer;
     if (payloadSha256 !== undefined) signPayload(command, payloadSha256);
-    if (body !== undefined)
-      Object.assign(command.input, { ContentLength: body.reduce((sum, { length }) => sum + length, 0) });
+    if (body !== undefined) Object.assign(command.input, { ContentLength: lengthOf(body) });
     return this.#sdk.send(command as unknown as Sent[0], transfer as Sent[1] & object) as Promise<Output>;
   }
 

@@ -8,12 +8,13 @@ import { errno } from '../../engine/core/errors.ts';
 import type { Integrity } from '../../engine/core/passport.ts';
 import type { Labels } from '../../engine/core/store.ts';
 import { addon } from '../../native/addon/index.ts';
+import { lengthOf, type Piece } from '../http/body.ts';
 import { storeErrno } from '../store.ts';
 import type { Tally } from './bucket.ts';
 import { failed } from './failures.ts';
 import type { ImageKeys } from './keys.ts';
 import { isErrno, type Objects } from './objects.ts';
-import { crcText, lengthOf, seal } from './seal.ts';
+import { crcText, seal } from './seal.ts';
 import { encodeRecord, type Part, type Span } from './upload-record.ts';
 
 /** What is there of it when the image is opened. */
@@ -134,7 +135,7 @@ export class FragmentUpload {
   }
 
   /** The next part; numbers and offsets are given at once. `known`: its CRC, or null. Throws StoreError. */
-  async send(bytes: readonly Uint8Array[], known: bigint | null, tally?: Tally): Promise<void> {
+  async send(bytes: readonly Piece[], known: bigint | null, tally?: Tally): Promise<void> {
     assert(this.hasRoom, 'a part is sent where there is room');
     const { bucket } = this.#objects;
     const key = this.#keys.fragment(this.n);
@@ -174,7 +175,7 @@ export class FragmentUpload {
   }
 
   /** All of it at once, without parts. Throws StoreError. */
-  async put(bytes: readonly Uint8Array[], tally?: Tally): Promise<void> {
+  async put(bytes: readonly Piece[], tally?: Tally): Promise<void> {
     assert(this.isFresh, 'an object that has parts is not put');
     this.#size = lengthOf(bytes);
     try {

@@ -3,12 +3,13 @@
  * A request that carries a slot's bytes has no body as far as the SDK knows, and a transfer beside it.
  */
 import { Readable } from 'node:stream';
+import type { Piece } from '../http/body.ts';
 import type { HttpClient } from '../http/client.ts';
 
 /** Bytes that go beside a request, handed to `client.send` as its options. */
 export interface Transfer {
   /** Sent one after the other; the SDK's own body must be missing then. */
-  readonly body?: readonly Uint8Array[];
+  readonly body?: readonly Piece[];
   /** Of the body, hex: the request's signature is made over it. */
   readonly payloadSha256?: string;
   /** The body of a success is received here. */

@@ -9,6 +9,7 @@ import {
 import { errno } from '../../engine/core/errors.ts';
 import type { Abilities } from '../../engine/core/passport.ts';
 import type { Labels } from '../../engine/core/store.ts';
+import { lengthOf, type Piece } from '../http/body.ts';
 import { StoreError } from '../store.ts';
 import type { Bucket, Tally, Told } from './bucket.ts';
 import { failed } from './failures.ts';
@@ -67,7 +68,7 @@ export class Objects {
   }
 
   /** Replaces what is there. */
-  async put(key: string, bytes: readonly Uint8Array[], labels: Labels = {}, tally?: Tally): Promise<ObjectStat> {
+  async put(key: string, bytes: readonly Piece[], labels: Labels = {}, tally?: Tally): Promise<ObjectStat> {
     return this.adapted((generation) => this.#put(key, bytes, this.labelled(labels), { generation, tally }));
   }
 
@@ -177,14 +178,14 @@ export class Objects {
     return all;
   }
 
-  async #put(key: string, bytes: readonly Uint8Array[], more: object, told: Told): Promise<ObjectStat> {
+  async #put(key: string, bytes: readonly Piece[], more: object, told: Told): Promise<ObjectStat> {
     const { input, payloadSha256 } = await seal(this.abilities.integrity, bytes);
     const { ETag = '' } = await this.bucket.send(
       new PutObjectCommand({ Bucket: this.bucket.name, Key: key, ...input, ...more }),
       { body: bytes, payloadSha256 },
       told,
     );
-    return { size: bytes.reduce((sum, { length }) => sum + length, 0), etag: ETag };
+    return { size: lengthOf(bytes), etag: ETag };
   }
 
   async #putIf(key: string, bytes: Uint8Array, condition: object, generation: number): Promise<ObjectStat | null> {

@@ -95,8 +95,8 @@ async function write(
   const open = store.files.get(file);
   if (open?.kind !== 'pendingData') failed('write', 'image.data', errno.EBADF);
   const { upload } = open.pending;
-  await open.views.use(memory.arena, memory.offset, memory.length, (view) =>
-    upload.write(offset, view, sole, tally, crcs),
+  await open.views.send(memory.arena, memory.offset, memory.length, (bytes) =>
+    upload.write(offset, bytes, sole, tally, crcs),
   );
   return memory.length;
 }

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Integrity } from '../../engine/core/passport.ts';
 import { addon } from '../../native/addon/index.ts';
+import { lengthOf, type Piece, slicesOf } from '../http/body.ts';
 
 /** Bytes hashed in one turn of the event loop, of all requests together: a millisecond or a few. */
 const sliceBytes = { crc64nvme: 8 * 1024 * 1024, sha256: 2 * 1024 * 1024, md5: 2 * 1024 * 1024 } as const;
@@ -28,7 +29,7 @@ export interface Seal {
 }
 
 /** The bytes are not to change until their request has ended. `known`: their CRC, where somebody has made it before. */
-export async function seal(kind: Integrity, bytes: readonly Uint8Array[], known: bigint | null = null): Promise<Seal> {
+export async function seal(kind: Integrity, bytes: readonly Piece[], known: bigint | null = null): Promise<Seal> {
   if (kind === 'crc64nvme' && known !== null) return { input: { ChecksumCRC64NVME: crcText(known) }, crc: known };
   const slices = slicesOf(bytes, sliceBytes[kind]);
   const isLong = lengthOf(bytes) > sliceBytes[kind];
@@ -60,16 +61,4 @@ export function crcText(crc: bigint): string {
 export function crcOfText(text: string | undefined): bigint | null {
   const bytes = Buffer.from(text ?? '', 'base64');
   return bytes.length === 8 ? bytes.readBigUInt64BE() : null;
-}
-
-export function lengthOf(bytes: readonly Uint8Array[]): number {
-  return bytes.reduce((sum, { length }) => sum + length, 0);
-}
-
-function slicesOf(bytes: readonly Uint8Array[], size: number): Uint8Array[] {
-  const slices: Uint8Array[] = [];
-  for (const piece of bytes) {
-    for (let at = 0; at < piece.length; at += size) slices.push(piece.subarray(at, at + size));
-  }
-  return slices;
 }

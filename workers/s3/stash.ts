@@ -1,5 +1,6 @@
 /** Bytes of a pending image that do not fill a part yet: less than the smallest part. */
 import { addon } from '../../native/addon/index.ts';
+import { type Piece, SlotBytes } from '../http/body.ts';
 
 export class Stash {
   readonly #bytes: Buffer[] = [];
@@ -16,9 +17,9 @@ export class Stash {
   }
 
   /** Copies. */
-  add(bytes: Uint8Array, crc: bigint | null): void {
+  add(bytes: Piece, crc: bigint | null): void {
     if (bytes.length === 0) return;
-    this.#bytes.push(Buffer.from(bytes));
+    this.#bytes.push(bytes instanceof SlotBytes ? bytes.copy() : Buffer.from(bytes));
     this.#length += bytes.length;
     this.#crc = joined(this.#crc, crc, bytes.length);
   }

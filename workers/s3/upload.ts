@@ -13,6 +13,7 @@ import { assert } from '../../engine/core/assert.ts';
 import { errno } from '../../engine/core/errors.ts';
 import { fragmentName, fragmentsMax, partEnd } from '../../engine/core/parts.ts';
 import type { Labels } from '../../engine/core/store.ts';
+import type { Piece } from '../http/body.ts';
 import { type StoreError, storeErrno } from '../store.ts';
 import { BlockCrcs } from './block-crcs.ts';
 import type { Tally } from './bucket.ts';
@@ -105,7 +106,7 @@ export class Upload {
    */
   async write(
     offset: number,
-    bytes: Uint8Array,
+    bytes: Piece,
     sole: boolean,
     tally?: Tally,
     crcs: BigUint64Array | null = null,
@@ -186,7 +187,7 @@ export class Upload {
     return fragment;
   }
 
-  #take(bytes: Uint8Array, sole: boolean, tally: Tally | undefined, crcs: BlockCrcs | null): Promise<void> {
+  #take(bytes: Piece, sole: boolean, tally: Tally | undefined, crcs: BlockCrcs | null): Promise<void> {
     const begin = this.end;
     const end = begin + bytes.length;
     if (sole && this.end === 0) {
@@ -208,7 +209,7 @@ export class Upload {
   }
 
   /** Everything up to the first await happens at once: numbers and offsets are in order. */
-  async #send(bytes: readonly Uint8Array[], crc: bigint | null, tally?: Tally): Promise<void> {
+  async #send(bytes: readonly Piece[], crc: bigint | null, tally?: Tally): Promise<void> {
     await this.#roomy().send(bytes, crc, tally);
   }
 

@@ -48,6 +48,7 @@ struct Setting {
 void testFaults(const Setting& setting);
 void testPassing(const Setting& setting);
 void testWatching(const Setting& setting);
+void testSending(const Setting& setting);
 void testThreads(const Setting& setting);
 
 }  // namespace harness

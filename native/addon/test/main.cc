@@ -34,6 +34,8 @@ int main(int count, char** words) {
   puts("faults ok");
   harness::testPassing(setting);
   puts("passing ok");
+  harness::testSending(setting);
+  puts("sending ok");
   harness::testThreads(setting);
   puts("threads ok");
   EQUAL(closeFile(setting.dir), 0);
