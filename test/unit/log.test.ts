@@ -76,6 +76,22 @@ describe('lines', () => {
     expect(lines[0]).toMatchObject({ token: '[redacted]' });
   });
 
+  test('hold no secret of a child or of an error either, and leave the fields themselves alone', () => {
+    const { root, lines } = collected('INFO');
+    const fields = {
+      request: { authorization: 'SECRET', host: 'h' },
+      err: Object.assign(new Error('e'), { token: 'SECRET' }),
+    };
+    root.child({ job: 'j', password: 'SECRET' }).info(fields, 'x');
+    expect(JSON.stringify(lines)).not.toContain('SECRET');
+    expect(lines[0]).toMatchObject({
+      password: '[redacted]',
+      request: { authorization: '[redacted]', host: 'h' },
+      err: { message: 'e', token: '[redacted]', stack: expect.stringContaining('log.test') },
+    });
+    expect(fields.request.authorization).toBe('SECRET');
+  });
+
   test('tell an error with its stack', () => {
     const { root, lines } = collected('INFO');
     root.error({ err: new Error('boom') }, 'bug');
