@@ -5,7 +5,8 @@
  * decodeMeta takes too.
  */
 
-import { brokenRule, creationDate, definitionOpaqueBytesMax, fieldBytesMax, opaqueBytesMax } from './meta.ts';
+import { creationDate, definitionOpaqueBytesMax, fieldBytesMax, opaqueBytesMax } from './meta.ts';
+import { brokenRule } from './meta-rules.ts';
 import { type Crc64, isChunkBytes } from './sums.ts';
 
 /** The image as its directory names it. */

@@ -7,58 +7,18 @@
  * The CRC function comes from the caller: this module does no I/O and loads no native code.
  */
 import type { z } from 'zod';
+import type { ImageMeta } from './image-meta.ts';
+import { brokenField, brokenRule, type Wrong } from './meta-rules.ts';
 import { type MetaText, metaTextSchema } from './meta-schema.ts';
 import { displayName, escapeName, imageKeyName, parseImageKeyName, unescapeName, utf8Text } from './names.ts';
-import { type Crc64, partialLength, wholeChunks } from './sums.ts';
+import type { Crc64 } from './sums.ts';
 
+export type { Fragment, ImageMeta } from './image-meta.ts';
 export { definitionOpaqueBytesMax, fieldBytesMax, fragmentsMax, opaqueBytesMax } from './meta-schema.ts';
 
 export const metaFormat = 1;
 /** The text is never longer: it travels whole in a lane's area. */
 export const metaBytesMax = 224 * 1024;
-
-export interface Fragment {
-  /** image.data, image.data.0002 … */
-  readonly name: string;
-  readonly size: number;
-  /** CRC-64/NVME of the fragment; null while pending or without sums. */
-  readonly crc64: bigint | null;
-}
-
-export interface ImageMeta {
-  readonly state: 'pending' | 'complete';
-  /** Byte strings. */
-  readonly lsu: string;
-  readonly basename: string;
-  /** Seconds since 1970. */
-  readonly date: number;
-  /** Byte strings; null = unknown. */
-  readonly policy: string | null;
-  readonly schedule: string | null;
-  readonly client: string | null;
-  /** The image definition's opaque bytes, ≤ 1 KiB. */
-  readonly definitionOpaque: Uint8Array;
-  /** Opaque metadata: what write_image_meta stored, ≤ 64 KiB. */
-  readonly opaque: Uint8Array;
-  /** 32 hex digits; made at create, for life. */
-  readonly imageId: string;
-  /** 32 hex digits. Of a complete image: the writer that completed it; its resubmitted close is a success. */
-  readonly writerToken: string;
-  /** Bytes. Complete: the image's size; pending: bytes that survive power loss. Sum of the fragments' sizes. */
-  readonly size: number;
-  readonly fragments: readonly Fragment[];
-  /** The mode the image was created with, for life. */
-  readonly checksumMode: 'sha256' | 'none';
-  /** 64 hex digits; null while pending and without a checksum. */
-  readonly sha256: string | null;
-  /** null: created with sums = false. `crc64`: over the entries of all whole chunks as they stand in image.sums. */
-  readonly sums: { readonly chunkBytes: number; readonly crc64: bigint } | null;
-  /** The last chunk where size ends inside one; null elsewhere and without sums. */
-  readonly partial: { readonly length: number; readonly crc64: bigint } | null;
-  /** Pending: where SHA-256 goes on. `offset` is a multiple of 64, ≤ size; `h`: 64 hex digits. null: from 0. */
-  readonly shaState: { readonly offset: number; readonly h: string } | null;
-  readonly engineVersion: string;
-}
 
 export type DecodedMeta =
   | { readonly ok: true; readonly meta: ImageMeta }
@@ -67,11 +27,9 @@ export type DecodedMeta =
 
 /** Throws RangeError on a meta that breaks its own rules: a bug of the caller, never stored. */
 export function encodeMeta(meta: ImageMeta, crc: Crc64): string {
-  const fields = toText(meta);
-  const checked = metaTextSchema.safeParse(fields);
-  const wrong = checked.success ? brokenRule(meta) : firstIssue(checked.error);
+  const wrong = brokenField(meta) ?? brokenRule(meta);
   if (wrong) throw new RangeError(`image meta: ${wrong.field}: ${wrong.text}`);
-  const text = withCrc(asciiJson(fields), crc);
+  const text = withCrc(asciiJson(toText(meta)), crc);
   if (text.length > metaBytesMax) throw new RangeError(`image meta: ${text.length} bytes`);
   return text;
 }
@@ -104,58 +62,8 @@ export function decodeMeta(text: string, crc: Crc64): DecodedMeta {
   return { ok: true, meta };
 }
 
-interface Wrong {
-  readonly field: string;
-  readonly text: string;
-}
-
 function refuse(field: string, text: string): { ok: false } & Wrong {
   return { ok: false, field, text };
-}
-
-/** The fields that say something of each other. */
-export type RuledMeta = Pick<
-  ImageMeta,
-  'state' | 'size' | 'checksumMode' | 'sha256' | 'sums' | 'partial' | 'shaState'
-> & {
-  readonly fragments: readonly Fragment[];
-};
-
-/** What one field says against another. The schema has checked each field by itself. */
-export function brokenRule(meta: RuledMeta): Wrong | null {
-  const wrong = (field: string, text: string) => ({ field, text });
-  const complete = meta.state === 'complete';
-  const stored = meta.fragments.reduce((sum, { size }) => sum + size, 0);
-  if (stored !== meta.size) return wrong('size', `is ${meta.size}, the fragments hold ${stored}`);
-  if (new Set(meta.fragments.map(({ name }) => name)).size !== meta.fragments.length) {
-    return wrong('fragment_list', 'names a fragment twice');
-  }
-  if (complete && meta.checksumMode === 'sha256' && meta.sha256 === null) return wrong('checksum', 'is missing');
-  if (meta.sha256 !== null && (!complete || meta.checksumMode === 'none')) {
-    return wrong('checksum', complete ? 'stands in an image without checksum' : 'stands in a pending image');
-  }
-  if (meta.sums === null) {
-    if (meta.partial) return wrong('partial', 'stands in an image without sums');
-    if (meta.fragments.some(({ crc64 }) => crc64 !== null)) {
-      return wrong('fragment_list', 'has a crc64 in an image without sums');
-    }
-  } else {
-    const length = partialLength(meta.size, meta.sums.chunkBytes);
-    if ((meta.partial?.length ?? 0) !== length) {
-      return wrong('partial', `is ${meta.partial?.length ?? 0} bytes, size leaves ${length} for it`);
-    }
-    if (complete && meta.fragments.some(({ crc64 }) => crc64 === null)) {
-      return wrong('fragment_list', 'lacks a crc64 in a complete image with sums');
-    }
-    if (wholeChunks(meta.size, meta.sums.chunkBytes) === 0 && meta.sums.crc64 !== 0n) {
-      return wrong('sums.crc64', 'is not that of an image without whole chunks');
-    }
-  }
-  if (meta.shaState) {
-    if (complete || meta.checksumMode === 'none') return wrong('sha_state', 'stands in an image that needs none');
-    if (meta.shaState.offset > meta.size) return wrong('sha_state.offset', 'lies above the durable size');
-  }
-  return null;
 }
 
 function textCrc(fields: MetaText, crc: Crc64): bigint {

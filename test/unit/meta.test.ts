@@ -220,6 +220,66 @@ describe('image.meta', () => {
     expect(() => encode(exampleMeta(changes))).toThrow(RangeError);
   });
 
+  test('what is encoded is read again, whatever stands in its fields', () => {
+    const texts = [
+      '',
+      'x',
+      'x'.repeat(256),
+      'x'.repeat(1024),
+      '\0',
+      'a\0b',
+      '\u0100',
+      'AB'.repeat(16),
+      'ab'.repeat(17),
+    ];
+    const numbers = [-1, -0, 0.5, 63, 65, 2 ** 53, Number.NaN, Number.POSITIVE_INFINITY, '1', null];
+    const crcs = [-1n, 1n << 64n];
+    const odd = (name: string, value: unknown) => ({ [name]: value });
+    const spoiled = fc.oneof(
+      fc
+        .tuple(
+          fc.constantFrom('lsu', 'basename', 'policy', 'client', 'imageId', 'writerToken', 'sha256', 'engineVersion'),
+          fc.constantFrom(...texts, ...texts.map((text) => text.repeat(5))),
+        )
+        .map(([name, text]) => odd(name, text)),
+      fc.tuple(fc.constantFrom('date', 'size'), fc.constantFrom(...numbers)).map(([name, n]) => odd(name, n)),
+      fc.constantFrom(...texts).map((text) => odd('state', text)),
+      fc.constantFrom(...texts).map((text) => odd('checksumMode', text)),
+      fc.constantFrom(...numbers, ...texts).map((n) => odd('sums', { chunkBytes: n, crc64: 9n })),
+      fc.constantFrom(...crcs).map((crc64) => odd('sums', { chunkBytes: 1_048_576, crc64 })),
+      fc.constantFrom(...crcs).map((crc64) => odd('partial', { length: 512, crc64 })),
+      fc.constantFrom(...numbers).map((length) => odd('partial', { length, crc64: 3n })),
+      fc
+        .tuple(fc.constantFrom(...numbers, 64), fc.constantFrom('', 'ab'.repeat(32)))
+        .map(([offset, h]) => ({ state: 'pending', sha256: null, shaState: { offset, h } })),
+      fc
+        .tuple(
+          fc.constantFrom('image.data', 'image.data.1', 'image.data.0002', '../x', ''),
+          fc.constantFrom(...numbers, 1_049_088),
+          fc.constantFrom(...crcs, 7n, null),
+        )
+        .map(([name, size, crc64]) => odd('fragments', [{ name, size, crc64 }])),
+      fc.constantFrom(0, 513).map((n) => odd('fragments', Array(n).fill({ name: 'image.data', size: 0, crc64: null }))),
+    );
+    let refused = 0;
+    check(
+      fc.property(spoiled, (changes) => {
+        const meta = exampleMeta(changes as Partial<ImageMeta>);
+        let text: string;
+        try {
+          text = encode(meta);
+        } catch (error) {
+          expect(error).toBeInstanceOf(RangeError);
+          refused++;
+          return;
+        }
+        expect(decode(text)).toMatchObject({ ok: true });
+      }),
+      1000,
+    );
+    expect(refused).toBeGreaterThan(100);
+  });
+
   test('dates beyond every calendar are kept, and have no creation date', () => {
     expect(creationDate(0)).toBe('1970-01-01T00:00:00Z');
     expect(creationDate(8_640_000_000_001)).toBeNull();
