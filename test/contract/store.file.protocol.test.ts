@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { errno } from '../../engine/core/errors.ts';
 import { addon, statFields } from '../../native/addon/index.ts';
-import type { FileStore } from '../../workers/file/file-store.ts';
+import { FileStore } from '../../workers/file/file-store.ts';
+import { StoreError } from '../../workers/store.ts';
 import { AddonCalls } from '../support/addon-calls.ts';
 import {
   claimText,
@@ -98,6 +99,26 @@ describe('the protocol', () => {
     expect(addon.statFile(files.data, new Float64Array(statFields)), 'complete has closed the files').toBe(
       -errno.EBADF,
     );
+  });
+
+  it('of complete leaves to behind its answer what nobody waits for, and nothing else', () => {
+    const lane = new FileStore(true);
+    lane.openRoot({ root, requireMount: false, direct: true });
+    const files = create(lane);
+    using calls = new AddonCalls();
+    lane.commitImage(commitArg(files, 0));
+    expect(fileNames(calls).slice(-2)).toEqual(['renameFile .meta-token-1 → image.meta', 'syncFile']);
+    lane.behind();
+    lane.behind();
+    expect(fileNames(calls).slice(-2)).toEqual(['syncFile', 'unlinkFile claim.1']);
+    expect(addon.statFile(files.data, new Float64Array(statFields)), 'the files are closed').toBe(-errno.EBADF);
+    expect(() => lane.commitImage(commitArg(files, 0))).toThrow(StoreError);
+    lane.behind();
+    expect(
+      calls.names.filter((name) => name === 'unlinkFile'),
+      'a failure leaves nothing to be done',
+    ).toHaveLength(1);
+    lane.close();
   });
 
   it('of flush syncs meta, data and sums before the rename', () => {

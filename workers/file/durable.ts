@@ -37,8 +37,11 @@ export function flushImage(root: Root, arg: FlushArg): void {
   makeDurable(arg, pathOf(arg), () => undefined);
 }
 
-/** As flush, with the data cut to its size before, and looked at behind. Then the claim is over. */
-export function commitImage(root: Root, arg: CommitArg): void {
+/**
+ * As flush, with the data cut to its size before, and looked at behind. Then the claim is over: what is returned drops it
+ * and closes the files, for which nobody has to wait.
+ */
+export function commitImage(root: Root, arg: CommitArg): () => void {
   const path = pathOf(arg);
   const dataPath = `${path}/${dataName}`;
   const claim = claimName(checkClaimNumber(arg.claimN));
@@ -51,9 +54,11 @@ export function commitImage(root: Root, arg: CommitArg): void {
   makeDurable(arg, path, () => {
     if (sizeOf(arg.files.data, dataPath) !== arg.size) fail('size', dataPath, storeErrno.sizeDiffers);
   });
-  // The image is complete and durable: a claim that stays is only something for the janitor.
-  addon.unlinkFile(arg.files.dir, claim, 0);
-  closeAll([arg.files.data, arg.files.sums, arg.files.dir]);
+  return () => {
+    // The image is complete and durable: a claim that stays is only something for the janitor.
+    addon.unlinkFile(arg.files.dir, claim, 0);
+    closeAll([arg.files.data, arg.files.sums, arg.files.dir]);
+  };
 }
 
 function writeLast(data: number, last: LastBytes, path: string): void {

@@ -26,6 +26,20 @@ type Answer<M extends keyof Store> = ReturnType<Store[M]>;
 
 export class FileStore implements Store {
   #root: Root | null = null;
+  readonly #tidiesLater: boolean;
+  #behind: (() => void) | null = null;
+
+  /** `tidiesLater`: the caller calls `behind` after each call, when it has passed on the answer. */
+  constructor(tidiesLater = false) {
+    this.#tidiesLater = tidiesLater;
+  }
+
+  /** What the last call left to be done, for which nobody waits. Never throws. */
+  behind(): void {
+    const behind = this.#behind;
+    this.#behind = null;
+    behind?.();
+  }
 
   openRoot(arg: Arg<'openRoot'>): RootInfo {
     // The old one is given up first: after a failure nothing of it may be used.
@@ -116,7 +130,8 @@ export class FileStore implements Store {
     appendSums(arg);
   }
   commitImage(arg: Arg<'commitImage'>): void {
-    commitImage(this.#open, arg);
+    this.#behind = commitImage(this.#open, arg);
+    if (!this.#tidiesLater) this.behind();
   }
   removeImage(arg: Arg<'removeImage'>): void {
     removeImage(this.#open, arg);

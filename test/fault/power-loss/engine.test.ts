@@ -47,7 +47,8 @@ test(`nothing acknowledged is lost, whatever is under way (seed ${seed})`, { tim
   for (const operation of operations) {
     const report = await loseEverywhere(operation, at, operation === withEngine ? 2 : 0);
     problems.push(...report.problems.map((text) => `${operation.name}: ${text}`));
-    expect(report.states).toBeGreaterThan(10);
+    // The least: delete, with what a complete close before it leaves to behind its answer.
+    expect(report.states).toBeGreaterThan(5);
     syncs.set(operation.name, report.syncs);
   }
   expect(problems).toEqual([]);
