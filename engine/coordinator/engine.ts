@@ -17,6 +17,7 @@ import type { Shared } from './context.ts';
 import { FinishedJobs } from './finished-jobs.ts';
 import { Janitor } from './janitor.ts';
 import { Memory } from './memory.ts';
+import { newToken } from './new-token.ts';
 import { poolsOf, StorageServers, serverLabel } from './servers.ts';
 import { Session, type SessionHost } from './session.ts';
 import { statusReport, statusText } from './status-report.ts';
@@ -88,7 +89,7 @@ export class Engine implements LinkEvents, SessionHost {
       self: readIdentity(),
       log,
       now,
-      newToken: () => randomBytes(wire.tokenBytes).toString('hex'),
+      newToken,
       bug: (where, error) => {
         this.bugs++;
         log.error({ where, err: error }, 'internal error');

@@ -12,7 +12,7 @@ import { Account } from './account.ts';
 import type { ServerContext, Shared } from './context.ts';
 import { copyCall } from './copy-call.ts';
 import { type Greeter, greet } from './greeting.ts';
-import { closedBody, metadataBody } from './image-frames.ts';
+import { closedBody, metadataBody, openedBody } from './image-frames.ts';
 import { demandMove, encodeInfo, type ImageKey, imageKey, writerToken } from './image-info.ts';
 import { openForRead } from './read-target.ts';
 import { ImageReader } from './reader.ts';
@@ -44,6 +44,8 @@ export class Session {
   #imageCall = false;
   #closed = false;
   #work: Promise<void> = Promise.resolve();
+  /** What the call under way leaves to be done when its reply is out: nobody waits for it. */
+  #behind: (() => void) | null = null;
 
   constructor(host: SessionHost, link: Link) {
     this.#host = host;
@@ -140,7 +142,7 @@ export class Session {
       engine_pid: process.pid,
       instance: this.#host.instance,
     });
-    this.link.reply(request.callId, status.OK, 0, '', body);
+    this.link.replyLater(request.callId, body);
   }
 
   get #ctx(): ServerContext {
@@ -192,7 +194,20 @@ export class Session {
         this.#host.shared.bug(`call ${request.type}`, error);
         link.reply(request.callId, status.EINTERNAL, 0, 'internal error; see the log of the engine', null);
         link.end('internal error');
-      });
+      })
+      .then(() => this.#afterReply());
+  }
+
+  /** Before any other frame is looked at: whoever has the reply finds all that follows from it. */
+  #afterReply(): void {
+    const behind = this.#behind;
+    this.#behind = null;
+    try {
+      behind?.();
+    } catch (error) {
+      this.#host.shared.bug('behind a reply', error);
+      this.link.end('internal error');
+    }
   }
 
   /** A call came, or was answered. */
@@ -291,13 +306,7 @@ export class Session {
       target: await openForRead(mount, key),
     }));
     this.reader = new ImageReader(ctx, this.link, target, account);
-    return encodeBody('imageOpened', {
-      image_id: Buffer.from(target.meta.imageId, 'hex'),
-      size: target.meta.size,
-      durable_size: target.meta.size,
-      state: imageState.created,
-      metadata_length: target.meta.opaque.length,
-    });
+    return openedBody(target.meta, imageState.created);
   }
 
   async #startWriter(key: ImageKey, call: ImageCall, open: () => Promise<Opened>): Promise<Buffer> {
@@ -306,15 +315,8 @@ export class Session {
     this.writer = writer;
     const { meta } = writer.target;
     ctx.log.debug({ job: this.link.job, image: key.id, durable: meta.size }, 'image open for write');
-    // Behind the reply, which goes out when this call has returned.
-    setImmediate(() => writer.slots.begin());
-    return encodeBody('imageOpened', {
-      image_id: Buffer.from(meta.imageId, 'hex'),
-      size: meta.size,
-      durable_size: meta.size,
-      state: imageState.pending | imageState.busyWrite,
-      metadata_length: meta.opaque.length,
-    });
+    this.#behind = () => writer.slots.begin();
+    return openedBody(meta, imageState.pending | imageState.busyWrite);
   }
 
   // --- one image ------------------------------------------------------------------------------------------------------
@@ -362,16 +364,18 @@ export class Session {
     if (image instanceof ImageReader) {
       image.account.told(body);
       await image.end();
-      ctx.log.info({ ...this.#about(image), ...image.ended() }, 'image read');
+      this.#behind = () => ctx.log.info({ ...this.#about(image), ...image.ended() }, 'image read');
       return closedBody(image.target.meta.size, imageState.created);
     }
     try {
       return await image.close(body);
     } finally {
       ctx.open.setWriter(image.target.key.id, null);
-      const { state, size, sha256 } = image.target.meta;
-      const more = { state, size, checksum: sha256 === null ? null : `sha256:${sha256}` };
-      ctx.log.info({ ...this.#about(image), ...more, ...image.ended() }, 'image written');
+      this.#behind = () => {
+        const { state, size, sha256 } = image.target.meta;
+        const more = { state, size, checksum: sha256 === null ? null : `sha256:${sha256}` };
+        ctx.log.info({ ...this.#about(image), ...more, ...image.ended() }, 'image written');
+      };
     }
   }
 
