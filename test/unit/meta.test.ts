@@ -259,6 +259,12 @@ describe('image.meta', () => {
           fc.constantFrom(...crcs, 7n, null),
         )
         .map(([name, size, crc64]) => odd('fragments', [{ name, size, crc64 }])),
+      fc.constant(
+        odd('fragments', [
+          { name: 'image.data', size: 1_049_089, crc64: 7n },
+          { name: 'image.data.0002', size: -1, crc64: 7n },
+        ]),
+      ),
       fc.constantFrom(0, 513).map((n) => odd('fragments', Array(n).fill({ name: 'image.data', size: 0, crc64: null }))),
     );
     let refused = 0;
