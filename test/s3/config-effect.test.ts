@@ -107,7 +107,7 @@ test('parts_in_flight: so many at once, and two more slots', async () => {
     await host.ok('create_lsu v lsu');
     await host.ok('create_image v i lsu image 7');
     await host.ok(`write i 0 ${5 * 8 * mib} 5`);
-    for (let held = 0; held < 3; held++) await hold.stalled();
+    await hold.stalled(3);
     const [job] = (await engine.status()).jobs;
     expect(job?.slots.of).toBe(5);
     expect(hold.hits).toBe(3);

@@ -263,7 +263,7 @@ test('a worker that ends takes what it sends with it', async () => {
     free = addon.arenaRenew(arena);
     return free > 0;
   };
-  await expect.poll(isFree).toBe(true);
+  await expect.poll(isFree, { timeout: 10_000 }).toBe(true);
   arena = free;
   expect(counts()[2]).toBe(before);
 });
