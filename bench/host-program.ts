@@ -60,12 +60,15 @@ function partsByName({ shares: { slotWait, ...others } }: FinishedJob): [string,
   return [...Object.entries(others), ...waits];
 }
 
-/** Where the last `jobs` jobs' time went by the engine's own account, each by its length; null: it does not tell of all of them. */
-async function sharesOf(
+/**
+ * Where the last `jobs` jobs' time went by the engine's own account, each by its length; null: it does not tell of all of
+ * them. With the seconds of all, by which accounts are put together.
+ */
+export async function sharesOf(
   engine: EngineProcess,
   direction: Direction,
   jobs: number,
-): Promise<Record<string, number> | null> {
+): Promise<{ seconds: number; shares: Record<string, number> } | null> {
   const { finished } = await engine.status();
   const told = finished.filter(({ mode }) => mode === modes[direction]).slice(0, jobs);
   const seconds = told.reduce((sum, job) => sum + job.seconds, 0);
@@ -73,7 +76,7 @@ async function sharesOf(
   const all: Record<string, number> = {};
   for (const job of told)
     for (const [name, part] of partsByName(job)) all[name] = (all[name] ?? 0) + (part * job.seconds) / seconds;
-  return all;
+  return { seconds, shares: all };
 }
 
 /** `backup` or `restore`: its rate, with what host program, engine and the rest of the machine spent on it. */
@@ -93,7 +96,7 @@ export async function hostSample(
     bytes: told.bytes,
     cpu: { hostProgram, engine: engineCpu, rest },
     latency: (told.latency ?? []).map(latencyOf),
-    shares: await sharesOf(engine, args[0], told.streams?.length ?? 1),
+    shares: (await sharesOf(engine, args[0], told.streams?.length ?? 1))?.shares ?? null,
     series: told.series_bin_s === 1 ? [...(told.series ?? [])] : [],
   };
 }

@@ -5,7 +5,7 @@
  */
 import { alternate } from '../alternation.ts';
 import { EngineProcess } from '../engine-process.ts';
-import { dataArguments, hostRun } from '../host-program.ts';
+import { dataArguments, hostRun, sharesOf } from '../host-program.ts';
 import type { Row, Sample } from '../result/schema.ts';
 import type { Load, ModeName, Run, Subject, Taken } from '../run-context.ts';
 import { accounted, bare, latencies, type Told } from '../subjects/programs.ts';
@@ -16,6 +16,37 @@ type Side = Pick<Told, 'bytes' | 'started_ns' | 'ended_ns'> & Partial<Pick<Told,
 interface Both {
   readonly write: Side;
   readonly restore: Side;
+}
+
+type SideName = keyof Both;
+/** Of both sides: each one's jobs, all together by their length; null where the engine did not tell of all of them. */
+type SideShares = Readonly<Record<SideName, Awaited<ReturnType<typeof sharesOf>>>>;
+
+const shareCounter = (side: SideName): string => `mixed.${side}.share.`;
+
+/** Where the time of both sides went; that of each stands beside it as counters. */
+export function sharesTogether({
+  write,
+  restore,
+}: SideShares): Pick<Taken, 'shares'> & { counters: Record<string, number> } {
+  if (write === null || restore === null) return { shares: null, counters: {} };
+  const shares: Record<string, number> = {};
+  const counters: Record<string, number> = {};
+  const whole = write.seconds + restore.seconds;
+  for (const [side, told] of Object.entries({ write, restore }) as [SideName, typeof write][]) {
+    for (const [name, part] of Object.entries(told.shares)) {
+      counters[shareCounter(side) + name] = part;
+      shares[name] = (shares[name] ?? 0) + (part * told.seconds) / whole;
+    }
+  }
+  return { shares, counters };
+}
+
+/** Those of one side, out of the counters of both. */
+function sharesOfSide(counters: Readonly<Record<string, number>>, side: SideName): Sample['shares'] {
+  const prefix = shareCounter(side);
+  const own = Object.entries(counters).filter(([name]) => name.startsWith(prefix));
+  return own.length === 0 ? null : Object.fromEntries(own.map(([name, part]) => [name.slice(prefix.length), part]));
 }
 
 const seconds = ({ started_ns, ended_ns }: Side): number => (ended_ns - started_ns) / 1e9;
@@ -41,12 +72,13 @@ export function together({ write, restore }: Both): Omit<Taken, 'cpu'> {
 }
 
 /** A row of one side, made of rows of both: its rate over its own time, without CPU, which both sides share. */
-function sideOf(row: Row, side: 'write' | 'restore'): Row {
+export function sideOf(row: Row, side: SideName): Row {
   const counter = side === 'write' ? 'mixed.writeBytesPerS' : 'mixed.restoreBytesPerS';
   const samples = row.samples.map((sample): Sample => {
     const value = sample.counters[counter] ?? Number.NaN;
     const bytes = sample.bytes / 2;
-    return { ...sample, value, bytes, seconds: bytes / value, cpu: null, latency: [], counters: {} };
+    const shares = sharesOfSide(sample.counters, side);
+    return { ...sample, value, bytes, seconds: bytes / value, cpu: null, latency: [], shares, counters: {} };
   });
   return { ...row, subject: `${row.subject}: ${side} side`, streams: row.streams / 2, samples };
 }
@@ -99,7 +131,12 @@ function engineSubject(run: Run, engine: EngineProcess, mode: ModeName): Subject
               half([...backup, ...dataArguments(run.data), '--streams', streams / 2]),
               half([...restore, '--streams', streams / 2]),
             ]);
-            return together({ write: written, restore: restored });
+            const both = together({ write: written, restore: restored });
+            const { shares, counters } = sharesTogether({
+              write: await sharesOf(engine, 'backup', streams / 2),
+              restore: await sharesOf(engine, 'restore', streams / 2),
+            });
+            return { ...both, shares, counters: { ...both.counters, ...counters } };
           }),
       },
     ],

@@ -3,8 +3,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { fewer } from '../../bench/macro/fewer.ts';
-import { together } from '../../bench/macro/mixed.ts';
+import { sharesTogether, sideOf, together } from '../../bench/macro/mixed.ts';
 import { thirds } from '../../bench/macro/small-images.ts';
+import type { Row } from '../../bench/result/schema.ts';
 import type { Run } from '../../bench/run-context.ts';
 import { bestOf, fioArguments, fioFigures, fioKinds, type Trial, triedText } from '../../bench/subjects/fio.ts';
 import { runProgram } from '../../bench/subjects/programs.ts';
@@ -57,6 +58,22 @@ test('backups and restores at once: from the first that began to the last that e
   });
   const apart = together({ write, restore: { ...restore, started_ns: 4.5e9 } });
   expect(apart.counters?.['mixed.overlap']).toBe(0);
+});
+
+test('backups and restores at once: the time of both by the length of their jobs, and that of each side by itself', () => {
+  const write = { seconds: 3, shares: { copy: 0.4, 'slotWait.device': 0.6 } };
+  const restore = { seconds: 1, shares: { copy: 0.2, hostProgram: 0.8 } };
+  const { shares, counters } = sharesTogether({ write, restore });
+  expect(shares?.copy).toBeCloseTo(0.35, 12);
+  expect(shares?.['slotWait.device']).toBeCloseTo(0.45, 12);
+  expect(shares?.hostProgram).toBeCloseTo(0.2, 12);
+  const rates = { 'mixed.writeBytesPerS': 2, 'mixed.restoreBytesPerS': 1 };
+  const row = { subject: 's', streams: 2, samples: [{ bytes: 8, shares, counters: { ...rates, ...counters } }] };
+  expect(sideOf(row as unknown as Row, 'write').samples).toMatchObject([
+    { value: 2, seconds: 2, shares: write.shares },
+  ]);
+  expect(sideOf(row as unknown as Row, 'restore').samples[0]?.shares).toEqual(restore.shares);
+  expect(sharesTogether({ write, restore: null })).toEqual({ shares: null, counters: {} });
 });
 
 test('a queue that grows has more in its last third', () => {
