@@ -8,8 +8,9 @@ import {
   type PartName,
   partsOf,
   partWords,
+  sharesSchema,
 } from '../engine/core/shares.ts';
-import type { StatusReport } from '../engine/core/status-report.ts';
+import type { StatusJob, StatusReport } from '../engine/core/status-report.ts';
 import { frame } from '../engine/core/wire.ts';
 import { askEngine } from './engine-call.ts';
 import { lastJobsInLog, logBytesMax } from './finished-log.ts';
@@ -34,18 +35,25 @@ export async function whyJob(name: string | undefined, options: WhyOptions, io: 
     await io.out(options.json ? json(jobs) : listText(jobs));
     return exitCode.ok;
   }
+  const going = found.running.filter((job) => isNamed(job, name));
   const jobs = found.jobs.filter((job) => isNamed(job, name));
-  const [latest, ...older] = jobs;
+  const [latest, ...older] = [...going, ...jobs];
   if (latest === undefined) throw new CliError(missing(name, found));
   const more = older.length > 0 ? `\n${older.length} more of this name: --json has them all.\n` : '';
-  await io.out(options.json ? json(jobs) : `${jobText(latest)}${more}`);
+  await io.out(options.json ? json([...going, ...jobs]) : `${jobText(latest)}${more}`);
   return exitCode.ok;
+}
+
+/** A job that goes on: no verdict yet. */
+interface RunningJob extends Omit<FinishedJob, 'endedAt' | 'limit' | 'accounted' | 'storageBest'> {
+  readonly endedAt: null;
+  readonly waitsFor: StatusJob['waitsFor'];
 }
 
 interface Gathered {
   /** The last one first. */
   jobs: FinishedJob[];
-  running: string[];
+  running: RunningJob[];
   /** Where was looked, and what came of it. */
   looked: string[];
 }
@@ -68,7 +76,8 @@ async function gather(name: string | undefined, options: WhyOptions, io: CliIo):
     if (!(error instanceof CliError)) throw error;
     problem = error;
   }
-  const enough = name === undefined ? found.jobs.length > 0 : found.jobs.some((job) => isNamed(job, name));
+  const enough =
+    name === undefined ? found.jobs.length > 0 : [...found.running, ...found.jobs].some((job) => isNamed(job, name));
   if (enough) return found;
   const file = config?.logging.file ?? '-';
   if (file === '-') {
@@ -90,7 +99,7 @@ function keyOf({ image, mode, seconds, bytes, shares }: FinishedJob): string {
   return JSON.stringify([image, mode, seconds, bytes, shares]);
 }
 
-async function askFinished(socket: string): Promise<{ jobs: FinishedJob[]; running: string[] }> {
+async function askFinished(socket: string): Promise<{ jobs: FinishedJob[]; running: RunningJob[] }> {
   const body = await askEngine(socket, frame.status);
   let report: Partial<StatusReport>;
   try {
@@ -100,9 +109,13 @@ async function askFinished(socket: string): Promise<{ jobs: FinishedJob[]; runni
   }
   const jobs = finishedJobSchema.array().safeParse(report.finished ?? []);
   if (!jobs.success) throw new CliError(`the engine at ${socket} is of another version: restart it after an upgrade`);
-  const running = (report.jobs ?? []).map(({ job, lsu, image, waitsFor }) =>
-    printable(`${job || '-'} ${lsu}/${image}, which waits for ${waitsFor ?? 'nothing'} now`),
-  );
+  const running = (report.jobs ?? []).flatMap(({ job, server, lsu, image, mode, seconds, bytes, shares, waitsFor }) => {
+    const told = sharesSchema.safeParse(shares);
+    if (!told.success) return [];
+    return [
+      { job, server, image: `${lsu}/${image}`, mode, endedAt: null, seconds, bytes, shares: told.data, waitsFor },
+    ];
+  });
   return { jobs: jobs.data, running };
 }
 
@@ -115,19 +128,22 @@ function logJobs(file: string): FinishedJob[] {
 }
 
 /** A job's name, or an image as the log calls it, or its last part with or without its date. */
-function isNamed({ job, image }: FinishedJob, name: string): boolean {
+function isNamed({ job, image }: Pick<FinishedJob, 'job' | 'image'>, name: string): boolean {
   const last = image.slice(image.indexOf('/') + 1);
-  return job === name || image === name || last === name || last.slice(0, last.lastIndexOf('~')) === name;
+  return job === name || image === name || last === name || last.replace(/~\d+$/, '') === name;
 }
 
 function missing(name: string, { jobs, running, looked }: Gathered): string {
   const where = looked.length === 0 ? 'nowhere' : looked.join(' and ');
   const far = new Set(nearest(name, jobs).map(({ job, image }) => printable(job === '' ? image : `${job} (${image})`)));
-  const parts = [
-    `no finished job or image ${printable(name)} in ${where} (of a log its last ${humanBytes(logBytesMax)})`,
-  ];
+  const parts = [`no job or image ${printable(name)} in ${where} (of a log its last ${humanBytes(logBytesMax)})`];
   if (far.size > 0) parts.push(`nearest: ${[...far].join(', ')}`);
-  if (running.length > 0) parts.push(`still running: ${running.slice(0, nearestMax).join('; ')}`);
+  const going = running
+    .slice(0, nearestMax)
+    .map(({ job, image, waitsFor }) =>
+      printable(`${job || '-'} ${image}, which waits for ${waitsFor ?? 'nothing'} now`),
+    );
+  if (going.length > 0) parts.push(`still running: ${going.join('; ')}`);
   return parts.join('; ');
 }
 
@@ -145,7 +161,7 @@ function pairs(text: string): Set<string> {
 
 // --- for people -------------------------------------------------------------------------------------------------------
 
-function json(jobs: readonly FinishedJob[]): string {
+function json(jobs: readonly (FinishedJob | RunningJob)[]): string {
   return `${JSON.stringify(jobs, null, 2)}\n`;
 }
 
@@ -154,7 +170,7 @@ function printable(text: string): string {
   return text.replace(/\p{Cc}/gu, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`);
 }
 
-function rate({ bytes, seconds }: FinishedJob): string {
+function rate({ bytes, seconds }: Pick<FinishedJob, 'bytes' | 'seconds'>): string {
   return `${humanBytes(seconds > 0 ? bytes / seconds : 0)}/s`;
 }
 
@@ -187,13 +203,15 @@ function verdictLine({ finding, setting }: NonNullable<FinishedJob['limit']>): s
   return `${findingWords[finding].toUpperCase()}: ${printable(setting)}`;
 }
 
-function jobText(job: FinishedJob): string {
-  const { shares, seconds, limit } = job;
+function jobText(job: FinishedJob | RunningJob): string {
+  const { shares, seconds } = job;
   const about = table([
     ['job', printable(job.job) || '-'],
     ['image', printable(job.image)],
     [does[job.mode], `${humanBytes(job.bytes)} in ${seconds.toFixed(3)} s, ${rate(job)}, on ${printable(job.server)}`],
-    ['ended', printable(job.endedAt)],
+    job.endedAt === null
+      ? ['ended', `not yet; waits for ${job.waitsFor ?? 'nothing'} now`]
+      : ['ended', printable(job.endedAt)],
   ]);
   const longest = Math.max(...partsOf(shares).map(([, part]) => part));
   const rows = partsOf(shares).map(([name, part]) => [
@@ -202,8 +220,16 @@ function jobText(job: FinishedJob): string {
     `${(part * seconds).toFixed(3)} s`,
     '█'.repeat(longest > 0 ? Math.round((part / longest) * barCells) : 0),
   ]);
-  return [about, table(rows, [1, 2]), limit === null ? plainText(job) : limitText(limit)].join('\n');
+  if (job.endedAt === null) return [about, table(rows, [1, 2]), soFarText].join('\n');
+  return [about, table(rows, [1, 2]), job.limit === null ? plainText(job) : limitText(job.limit)].join('\n');
 }
+
+const soFarText = table([
+  [
+    'so far',
+    'the host program tells of its copies at the end: until then they are in its part; the verdict comes then, too',
+  ],
+]);
 
 function limitText({ finding, change, because }: NonNullable<FinishedJob['limit']>): string {
   return table([
@@ -228,10 +254,18 @@ const meanings: Readonly<Record<PartName, string>> = {
   other: 'what nobody accounts for: the plug-in itself',
 };
 
-function plainText({ shares }: FinishedJob): string {
+function plainText({ shares, storageBest, mode }: FinishedJob): string {
   const most = mostOf(shares);
-  return table([
+  const rows = [
     ['limit', 'nothing stands out'],
     ['most', `${partWords[most]}: ${meanings[most]}`],
-  ]);
+  ];
+  if ((most === 'device' || most === 'network') && storageBest) {
+    const { bytesPerSecond, at } = storageBest;
+    rows.push([
+      'before',
+      `the fastest that was ${does[mode]} there: ${humanBytes(bytesPerSecond)}/s, ended ${printable(at)}`,
+    ]);
+  }
+  return table(rows);
 }

@@ -1,6 +1,7 @@
 /** What one handle cost: sums and a clock for its summary line and for status. */
 import { availableParallelism } from 'node:os';
 import { type EventLoopUtilization, performance } from 'node:perf_hooks';
+import type { Shares } from '../core/shares.ts';
 import type { JobFacts } from '../core/verdict.ts';
 import type { LaneResult } from '../lanes/lane-order.ts';
 import {
@@ -11,7 +12,7 @@ import {
   type Stage,
   stages,
 } from '../transfer/job-clock.ts';
-import { type SharedOut, sharesOf } from '../transfer/job-shares.ts';
+import { type SharedOut, sharesOf, sharesSoFar } from '../transfer/job-shares.ts';
 
 /** What all jobs of the engine have in common. */
 export class Load {
@@ -27,6 +28,10 @@ export class Load {
 
 /** What an image knows of its job and the account does not. */
 export type ImageFacts = Pick<JobFacts, 'mode' | 'store' | 'slots' | 'slotsWanted'>;
+
+function wayTo(store: ImageFacts['store']): 'device' | 'network' {
+  return store === 'file' ? 'device' : 'network';
+}
 
 export class Account implements ClockSource {
   readonly since: number;
@@ -144,12 +149,17 @@ export class Account implements ClockSource {
     };
   }
 
+  /** Of a job that goes on, for status. */
+  sharesSoFar(now: number, store: ImageFacts['store']): Shares {
+    return sharesSoFar(Math.max(1e-3, now - this.since), this.clock.soFar(), wayTo(store));
+  }
+
   /** Where the time went up to now, and what the verdict needs besides. */
   shares(now: number, image: ImageFacts): SharedOut & { readonly facts: JobFacts } {
     const wallMs = Math.max(1e-3, now - this.since);
     const times = this.clock.times();
     const told = { hostMs: this.hostWaitNs / 1e6, copyMs: this.copyNs / 1e6, slotMs: this.slotWaitNs / 1e6 };
-    const out = sharesOf(wallMs, told, times, image.store === 'file' ? 'device' : 'network');
+    const out = sharesOf(wallMs, told, times, wayTo(image.store));
     const seconds = wallMs / 1000;
     const facts: JobFacts = {
       ...image,

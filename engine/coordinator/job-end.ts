@@ -23,10 +23,12 @@ interface JobEnd {
 /** What the line says of the time, and the same for STATUS. */
 export function jobEnded({ ctx, link, image, account, facts }: JobEnd): object {
   const now = ctx.now();
+  const { root } = ctx.storage.options;
+  const storageBest = ctx.finished.best({ server: link.server, mode: facts.mode }, root);
   const { shares, accounted, facts: all } = account.shares(now, facts);
-  const limit = limitOf(shares, all);
+  const limit = limitOf(shares, { ...all, storageBest });
   ctx.log.debug({ job: link.job, image, ...all }, 'what the verdict is made of, beside the shares');
-  ctx.finished.add({
+  const job = {
     job: link.job,
     server: link.server,
     image,
@@ -37,6 +39,8 @@ export function jobEnded({ ctx, link, image, account, facts }: JobEnd): object {
     shares,
     accounted,
     limit,
-  });
-  return { ...account.summary(now), shares, accounted, most: mostOf(shares), limit };
+    storageBest,
+  };
+  ctx.finished.add(job, root);
+  return { ...account.summary(now), shares, accounted, most: mostOf(shares), limit, storageBest };
 }

@@ -6,6 +6,7 @@ import { layouts, wire } from '../core/wire.ts';
 import { displayName } from '../image/names.ts';
 import type { Pool, PoolStatus } from '../lanes/pool.ts';
 import type { Shared } from './context.ts';
+import { storeOf } from './job-end.ts';
 import { type MountParts, poolsOf, type StorageServer, type StorageServers, serverLabel } from './servers.ts';
 import type { Session } from './session.ts';
 import type { Storage } from './storage.ts';
@@ -96,6 +97,8 @@ function jobsOf({ link, writer, reader, server }: Session, now: number): StatusJ
       slots: writer === null ? (reader?.slots ?? { held: 0, of: 0 }) : writer.slots.use,
       waitsFor,
       stalledSeconds: waitsFor === 'host program' || waitsFor === null || idle < 1 ? 0 : idle,
+      // Mounts of a server are of one export.
+      shares: account.sharesSoFar(now, server.mounts.all[0] === undefined ? 'file' : storeOf(server.mounts.all[0])),
     },
   ];
 }

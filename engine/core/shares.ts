@@ -95,6 +95,10 @@ export function mostOf(shares: Shares): PartName {
   return partsOf(shares).reduce((most, one) => (one[1] > most[1] ? one : most))[0];
 }
 
+/** The fastest job of at least 1 GiB on a storage in this engine's life. */
+export const bestSchema = z.object({ bytesPerSecond: z.number(), at: z.string() });
+export type Best = z.infer<typeof bestSchema>;
+
 /** A job that has ended, as the log and STATUS tell of it. */
 export const finishedJobSchema = z.object({
   /** The host program's name of it; '' = none given. */
@@ -113,5 +117,7 @@ export const finishedJobSchema = z.object({
   accounted: z.number(),
   /** Null: nothing stands out. */
   limit: limitSchema.nullable(),
+  /** Before this one, in the same direction; null: there was none yet. */
+  storageBest: bestSchema.nullish(),
 });
 export type FinishedJob = z.infer<typeof finishedJobSchema>;

@@ -1,7 +1,7 @@
 /** What the engine answers to a STATUS frame, as JSON: the coordinator fills it, `vast-ost status` shows it. */
 import type { EndpointStatus } from './bucket-status.ts';
 import type { Integrity } from './passport.ts';
-import type { FinishedJob } from './shares.ts';
+import type { FinishedJob, Shares } from './shares.ts';
 
 export interface StatusReport {
   engine: {
@@ -44,6 +44,8 @@ export interface StatusJob {
   waitsFor: 'host program' | 'memory' | 'slot' | 'digest' | 'device' | 'commit' | null;
   /** Seconds without a byte moved while it waits for the engine or the storage; 0: not stalled. */
   stalledSeconds: number;
+  /** Where its time went until now; the host program's part has its copies, which are told apart at the end. */
+  shares: Shares;
 }
 
 export interface StatusServer {

@@ -2,7 +2,7 @@
  * Which bottleneck the shares of a job name, and what to change. Nobody is accused where nothing stands out: each rule wants
  * a share that a balanced job does not have, and the figures that tell its cause from a like one.
  */
-import type { Limit, Shares } from './shares.ts';
+import type { Best, Limit, Shares } from './shares.ts';
 
 export interface JobFacts {
   readonly mode: 'write' | 'read' | 'copy';
@@ -28,6 +28,8 @@ export interface JobFacts {
   readonly slotsWanted: number;
   readonly digestLanes: number;
   readonly cores: number;
+  /** What this storage gave to one job before. */
+  readonly storageBest?: Best | null;
 }
 
 /** Shorter jobs are begin and end; of few blocks one odd one is a great part. */
@@ -133,6 +135,13 @@ function slowHostProgram({ hostProgram, copy }: Shares): Limit | null {
   };
 }
 
+/** A storage that could do more is another matter than one that never could. */
+function before({ storageBest, mode }: JobFacts): string {
+  if (storageBest === undefined || storageBest === null) return '';
+  const { bytesPerSecond, at } = storageBest;
+  return `; before, in this engine's life, a job ${mode === 'read' ? 'read' : 'wrote'} ${rate(bytesPerSecond)} here (${at.slice(0, 16).replace('T', ' ')} UTC)`;
+}
+
 const storageChange = {
   file: 'the storage itself: a faster disk or file system, or fewer jobs at once',
   nfs: 'the network or the storage: mount with nconnect and remoteports, more mount_points, and look at its load; [engine] blocks_in_flight where one stream alone is slow',
@@ -148,7 +157,7 @@ function slowStorage({ slotWait }: Shares, facts: JobFacts): Limit | null {
   if (engineRate > (mode === 'read' ? slowRate.read : slowRate.write) * copyRate) return null;
   const because =
     `for ${percent(wait)} of the time the oldest block waited for it, with work for it during ${percent(moving)}; all jobs ` +
-    `together moved ${rate(engineRate)}, one core copies ${rate(copyRate)}`;
+    `together moved ${rate(engineRate)}, one core copies ${rate(copyRate)}${before(facts)}`;
   const change = storageChange[store];
   return store === 'file'
     ? { finding: 'device', setting: 'storage', change, because }

@@ -174,6 +174,15 @@ export class JobClock {
     };
   }
 
+  /** The same of a job that goes on: what is still to be decided is put to the lanes that move bytes, and stays open. */
+  soFar(): Pick<ClockTimes, 'slot' | 'call'> {
+    this.tick();
+    const [slot, call] = [{ ...this.#times.slot }, { ...this.#times.call }];
+    addTimes(slot, this.#perhaps.device.slot);
+    addTimes(call, this.#perhaps.device.call);
+    return { slot, call };
+  }
+
   /** Puts the time since the last event where it belongs. */
   #count(): number {
     const now = Math.max(this.#lastMs, this.#now());

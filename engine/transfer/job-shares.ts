@@ -1,6 +1,6 @@
 /** From the plug-in's account and the job's clock to parts of 1. */
 import type { Shares } from '../core/shares.ts';
-import { type ClockTimes, stages } from './job-clock.ts';
+import { type ClockTimes, type Stage, stages } from './job-clock.ts';
 
 /** As told with CLOSE; a client may tell anything. Milliseconds. */
 export interface PluginTimes {
@@ -24,7 +24,12 @@ const digits = 1000;
  * Calls are timed by the engine, waits for slots by the plug-in; what the engine saw of these says what they were for. More
  * than the engine saw went by on the way between the two: `ring`. Less: it counted time in which the client did not yet wait.
  */
-export function sharesOf(wallMs: number, told: PluginTimes, times: ClockTimes, way: 'device' | 'network'): SharedOut {
+export function sharesOf(
+  wallMs: number,
+  told: PluginTimes,
+  times: Pick<ClockTimes, 'slot' | 'call'>,
+  way: 'device' | 'network',
+): SharedOut {
   const sound = (ms: number): number => (Number.isFinite(ms) ? Math.min(Math.max(0, ms), Math.max(0, wallMs)) : 0);
   const wall = Math.max(wallMs, 1e-6);
   const hostMs = sound(told.hostMs);
@@ -58,6 +63,20 @@ export function sharesOf(wallMs: number, told: PluginTimes, times: ClockTimes, w
     moveQueue: (wait.queue / wall) * fit,
     digestQueue: (wait.digestQueue / wall) * fit,
   };
+}
+
+/**
+ * Of a job that goes on: the plug-in tells its side at the end. Until then all that the engine is not waited for is the host
+ * program's, its copies with it.
+ */
+export function sharesSoFar(
+  wallMs: number,
+  times: Pick<ClockTimes, 'slot' | 'call'>,
+  way: 'device' | 'network',
+): Shares {
+  const sum = (of: Readonly<Record<Stage, number>>): number => stages.reduce((ms, stage) => ms + of[stage], 0);
+  const slotMs = sum(times.slot);
+  return sharesOf(wallMs, { hostMs: wallMs - slotMs - sum(times.call), copyMs: 0, slotMs }, times, way).shares;
 }
 
 function round(part: number): number {

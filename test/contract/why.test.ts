@@ -59,9 +59,19 @@ test('vast-ost why tells of one job, from the engine and, when that is gone, fro
   await host.ok('create_lsu v lsu');
   await host.ok('create_image v i lsu first 7');
   await host.ok(`write i 0 ${6 * mib} 5`);
+  const why = (...args: string[]) => runVastOst('why', '--config', engine.config, ...args);
+  const going = await why('first');
+  expect(going.code, going.errors).toBe(0);
+  expect(going.text).toMatch(
+    /image +lsu\/first\nwritten +.*\nended +not yet; waits for (host program|device|digest) now\n/,
+  );
+  expect(going.text).toMatch(/host program +\d+\.\d %/);
+  const [soFar, ...none] = JSON.parse((await why('lsu/first', '--json')).text) as FinishedJob[];
+  expect([soFar?.endedAt, none]).toEqual([null, []]);
+  expect(partsOf(sharesSchema.parse(soFar?.shares)).reduce((sum, [, part]) => sum + part, 0)).toBeCloseTo(1, 9);
+  expect((await why('firs')).errors).toMatch(/still running: test lsu\/first, which waits for/);
   await host.ok('close i 1');
   await host.ok('copy v lsu second 7 lsu first 7');
-  const why = (...args: string[]) => runVastOst('why', '--config', engine.config, ...args);
 
   const list = await why();
   expect(list.code, list.errors).toBe(0);
@@ -73,8 +83,8 @@ test('vast-ost why tells of one job, from the engine and, when that is gone, fro
   expect(one.text).toContain('nothing stands out');
   const told = JSON.parse((await why('lsu/first~7', '--json')).text) as FinishedJob[];
   expect(told).toMatchObject([{ image: 'lsu/first~7', mode: 'write', bytes: 6 * mib, limit: null }]);
-  const none = await why('frist');
-  expect([none.code, none.errors]).toEqual([1, expect.stringMatching(/frist.*nearest: .*lsu\/first~7/)]);
+  const missing = await why('frist');
+  expect([missing.code, missing.errors]).toEqual([1, expect.stringMatching(/frist.*nearest: .*lsu\/first~7/)]);
 
   await until(() => engine.log().some((line) => line.msg === 'image copied'));
   const line = engine.log().find(({ msg }) => msg === 'image written');

@@ -109,6 +109,12 @@ describe('status', () => {
         slots: { held: 2, of: 3 },
         waitsFor: 'device',
         stalledSeconds: 90,
+        shares: {
+          hostProgram: 0.5,
+          copy: 0,
+          slotWait: { memory: 0, queue: 0, ring: 0, digest: 0, network: 0.5, commit: 0 },
+          other: 0,
+        },
       },
     ],
     servers: [

@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { partsOf, sharesSchema } from '../../engine/core/shares.ts';
 import { JobClock, type JobOrder, type Stage, stages, type Waiting } from '../../engine/transfer/job-clock.ts';
-import { sharesOf } from '../../engine/transfer/job-shares.ts';
+import { sharesOf, sharesSoFar } from '../../engine/transfer/job-shares.ts';
 import { check, seed } from '../support/property.ts';
 
 class World {
@@ -67,6 +67,27 @@ describe('job clock', () => {
     world.after(20, () => orders[last === 'digest' ? 'device' : 'digest'].ended(5));
     world.after(10, () => orders[last].ended(0));
     expect(world.clock.times().slot).toMatchObject(times);
+  });
+
+  it('a look at a job that goes on changes nothing of what is told at its end', () => {
+    const world = new World();
+    const [move, digest] = [world.clock.order('device'), world.clock.order('digest')];
+    for (const order of [move, digest]) {
+      order.submitted();
+      order.given();
+    }
+    world.set({ waiting: 'slot', move, digest });
+    world.after(20, () => {});
+    expect(world.clock.soFar().slot).toMatchObject({ device: 20, digest: 0 });
+    expect(sharesSoFar(40, world.clock.soFar(), 'network')).toMatchObject({
+      hostProgram: 0.5,
+      copy: 0,
+      other: 0,
+      slotWait: { network: 0.5, digest: 0 },
+    });
+    world.after(0, () => move.ended(0));
+    world.after(10, () => digest.ended(0));
+    expect(world.clock.times().slot).toMatchObject({ digest: 30, device: 0 });
   });
 
   it('an order that was made and never handed out is not waited for', () => {

@@ -53,6 +53,17 @@ describe('accuses nobody', () => {
   });
 });
 
+it('says what the storage could do before, where it is accused', () => {
+  const because = (facts: Partial<JobFacts>): string =>
+    limitOf(shares({ copy: 0.06, device: 0.9 }), { ...plain, engineRate: 3e8, ...facts })?.because ?? '';
+  const storageBest = { bytesPerSecond: 1.9e9, at: '2026-01-02T03:04:05.678Z' };
+  expect(because({ storageBest })).toMatch(
+    /; before, in this engine's life, a job wrote 1\.90 GB\/s here \(2026-01-02 03:04 UTC\)$/,
+  );
+  expect(because({ storageBest, mode: 'read' })).toContain('a job read 1.90 GB/s here');
+  expect(because({ storageBest: null })).not.toContain('before');
+});
+
 describe('names', () => {
   const turns = { hostProgram: 0.25, copy: 0.2, device: 0.53 };
   it.each<[string, Parts, Partial<JobFacts>, [string, string]]>([

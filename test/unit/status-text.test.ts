@@ -1,6 +1,6 @@
 /** STATUS in one frame, however much there is to tell. */
 import { expect, it } from 'vitest';
-import { FinishedJobs, finishedMax } from '../../engine/coordinator/finished-jobs.ts';
+import { bestBytesMin, FinishedJobs, finishedMax } from '../../engine/coordinator/finished-jobs.ts';
 import { statusText } from '../../engine/coordinator/status-report.ts';
 import { type FinishedJob, sharesSchema } from '../../engine/core/shares.ts';
 import type { StatusReport } from '../../engine/core/status-report.ts';
@@ -49,9 +49,30 @@ function report(finished: readonly FinishedJob[]): StatusReport {
   };
 }
 
+it('remembers the fastest long job of each storage in each direction', () => {
+  const jobs = new FinishedJobs();
+  const add = (over: Partial<FinishedJob>, root = '/mnt'): void =>
+    jobs.add({ ...job(1, 10), mode: 'write', bytes: bestBytesMin, seconds: 2, ...over }, root);
+  const best = (mode: FinishedJob['mode'], root = '/mnt'): unknown => jobs.best({ ...job(1, 10), mode }, root);
+  expect(best('write')).toBeNull();
+  add({ bytes: bestBytesMin - 1, seconds: 0.1 });
+  add({ mode: 'copy', seconds: 0.1 });
+  expect(best('write')).toBeNull();
+  add({ endedAt: '2026-01-01T00:00:00Z' });
+  add({ endedAt: '2026-01-02T00:00:00Z', seconds: 4 });
+  const first = { bytesPerSecond: bestBytesMin / 2, at: '2026-01-01T00:00:00Z' };
+  expect(best('write')).toEqual(first);
+  expect([best('read'), best('write', '/other')]).toEqual([null, null]);
+  add({ endedAt: '2026-01-03T00:00:00Z', seconds: 1 });
+  expect(best('write')).toEqual({ bytesPerSecond: bestBytesMin, at: '2026-01-03T00:00:00Z' });
+  for (let i = 0; i < 2000; i++) add({}, `/mnt/${i}`);
+  expect(best('write', '/mnt/100')).toMatchObject({ bytesPerSecond: bestBytesMin / 2 });
+  expect(best('write', '/mnt/1999')).toBeNull();
+});
+
 it('keeps the last jobs, and of these as many as fit a frame', () => {
   const jobs = new FinishedJobs();
-  for (let i = 0; i < finishedMax + 10; i++) jobs.add(job(i, 10));
+  for (let i = 0; i < finishedMax + 10; i++) jobs.add(job(i, 10), '/mnt');
   expect(jobs.latest.map(({ image }) => image).at(0)).toBe(`lsu/image~${finishedMax + 9}`);
   expect(jobs.latest).toHaveLength(finishedMax);
   const told = (all: readonly FinishedJob[]): FinishedJob[] => {
