@@ -1,21 +1,21 @@
 /**
  * Two results, row by row: how B stands to A, and whether that is more than noise. Pure.
  *
- *   faster, slower   the 95 % interval of the ratio lies wholly beyond the errors of method of both runs (A/A), added
- *   no difference    the interval lies within those errors or 3 %, whichever is more
+ *   faster, slower   the 95 % interval of the ratio lies wholly beyond the errors of method of both runs (A/A), added, and
+ *                    beyond 3 %
+ *   no difference    the interval lies within them
  *   no verdict       a run flagged itself as noisy, too few samples, or an interval that is too wide for either
  *
  * A run without a twin does not know its error: 5 % are allowed for it, and it is said.
  */
 
+import { type ComparedMicro, compareMicro } from './compare-micro.ts';
 import { ratioOf } from './ratio.ts';
-import { aaErrorOf, aaErrors, moreIsBetter, rowKey, rowName, values } from './rows.ts';
+import { aaErrorOf, aaErrors, moreIsBetter, rowKey, rowName, type Verdict, values } from './rows.ts';
 import type { Result, Row } from './schema.ts';
 import { type Estimate, estimate } from './stats.ts';
 
-export type Verdict = 'faster' | 'slower' | 'no difference' | 'no verdict';
-
-/** Below this nobody needs to know. */
+/** Never called a change: below this nobody needs to know, and no machine is the same for longer. */
 const alike = 0.03;
 /** Allowed for the error of method of a run that did not measure it. */
 const unmeasuredError = 0.05;
@@ -30,7 +30,7 @@ export interface ComparedRow {
   readonly low: number;
   readonly high: number;
   readonly coverage: number;
-  /** What the methods of both runs may err by, added. */
+  /** What the methods of both runs may err by, added, and 3 % at least. */
   readonly margin: number;
   readonly verdict: Verdict;
   /** Of 'no verdict'; else ''. */
@@ -47,6 +47,7 @@ export interface Comparison {
   readonly a: { readonly id: string; readonly startedAt: string; readonly noisy: readonly string[] };
   readonly b: { readonly id: string; readonly startedAt: string; readonly noisy: readonly string[] };
   readonly rows: readonly ComparedRow[];
+  readonly micro: readonly ComparedMicro[];
   readonly onlyA: readonly string[];
   readonly onlyB: readonly string[];
   readonly conditions: readonly Difference[];
@@ -87,8 +88,7 @@ function judge(row: Row, { low, high, coverage }: ReturnType<typeof ratioOf>, ma
     );
   if (low > 1 + margin) return { verdict: moreIsBetter(row.unit) ? 'faster' : 'slower', reason: '' };
   if (high < 1 / (1 + margin)) return { verdict: moreIsBetter(row.unit) ? 'slower' : 'faster', reason: '' };
-  const near = 1 + Math.max(margin, alike);
-  if (low >= 1 / near && high <= near) return { verdict: 'no difference', reason: '' };
+  if (low >= 1 / (1 + margin) && high <= 1 + margin) return { verdict: 'no difference', reason: '' };
   return none('noisy: the interval is too wide');
 }
 
@@ -110,7 +110,8 @@ export function compare(a: Result, b: Result): Comparison {
     const rowB = rowsB.get(key);
     if (rowB === undefined || rowA.role === 'twin') return [];
     const ratio = ratioOf(values(rowA), values(rowB));
-    const margin = (aaErrorOf(errorsA, rowA) ?? unmeasuredError) + (aaErrorOf(errorsB, rowB) ?? unmeasuredError);
+    const errors = (aaErrorOf(errorsA, rowA) ?? unmeasuredError) + (aaErrorOf(errorsB, rowB) ?? unmeasuredError);
+    const margin = Math.max(errors, alike);
     return [
       {
         name: rowName(rowA),
@@ -135,20 +136,25 @@ export function compare(a: Result, b: Result): Comparison {
   const side = ({ id, startedAt, noisy: reasons }: Result): Comparison['a'] => ({ id, startedAt, noisy: reasons });
   const only = (these: Map<string, Row>, others: Map<string, Row>): string[] =>
     [...these].filter(([key, { role }]) => role !== 'twin' && !others.has(key)).map(([, row]) => rowName(row));
+  const onlyMicro = (these: Result, others: Result): string[] =>
+    these.micro.map(({ name }) => name).filter((name) => !others.micro.some((other) => other.name === name));
   return {
     a: side(a),
     b: side(b),
     rows,
-    onlyA: only(rowsA, rowsB),
-    onlyB: only(rowsB, rowsA),
+    micro: compareMicro(a, b, disturbed),
+    onlyA: [...only(rowsA, rowsB), ...onlyMicro(a, b)],
+    onlyB: [...only(rowsB, rowsA), ...onlyMicro(b, a)],
     conditions: conditionDifferences(a, b),
     notes: a.id === b.id ? ['A and B are the same run', ...notes] : notes,
   };
 }
 
-/** Floors and peers say how the machine was; what counts is the engine's. */
+/** Floors and peers say how the machine was; what counts is the engine's, and where nothing else was measured its parts. */
 export function exitCode(comparison: Comparison): ExitCode {
-  const judged = comparison.rows.filter(({ row }) => row.role === 'engine').map(({ verdict }) => verdict);
+  const engines = comparison.rows.filter(({ row }) => row.role === 'engine');
+  const parts = comparison.micro.filter(({ a }) => a.share === undefined);
+  const judged = (comparison.rows.length > 0 ? engines : parts).map(({ verdict }) => verdict);
   if (judged.length === 0) return 2;
   if (judged.includes('slower')) return 1;
   return judged.includes('no verdict') ? 3 : 0;

@@ -2,6 +2,9 @@
 import type { Row } from './schema.ts';
 import { estimate, median, pairedRatios } from './stats.ts';
 
+/** How a row of B stands to the same row of A. */
+export type Verdict = 'faster' | 'slower' | 'no difference' | 'no verdict';
+
 /** All that was set for a row; two rows with the same key measured the same. */
 export function rowKey(row: Row): string {
   const { workload, subject, role, mode, store, streams, blockBytes, bytesPerStream, unit } = row;

@@ -1,7 +1,8 @@
 /** Comparison and merged result for a terminal: plain lines, figures under each other. */
 import type { ComparedRow, Comparison } from './compare.ts';
+import type { ComparedMicro } from './compare-micro.ts';
 import { rowName } from './rows.ts';
-import type { Result, Row } from './schema.ts';
+import type { Micro, Result, Row } from './schema.ts';
 import { type Estimate, estimate } from './stats.ts';
 
 /** Text of a file may try to move the cursor. */
@@ -43,8 +44,22 @@ function comparedLine({ name, row, a, b, ratio, low, high, margin, verdict, reas
   ];
 }
 
+function microLine({ name, a, b, ratio, low, high, margin, verdict, reason }: ComparedMicro): string[] {
+  const value = ({ p50Ns, share }: Micro): string =>
+    share === undefined ? `${p50Ns.toPrecision(4)} ns` : `${(share * 100).toFixed(1)} %`;
+  return [
+    printable(name),
+    value(a),
+    value(b),
+    Number.isFinite(ratio) ? ratio.toFixed(3) : '-',
+    intervalText({ low, high }),
+    `${(margin * 100).toFixed(1)} %`,
+    reason === '' ? verdict : `${verdict}: ${printable(reason)}`,
+  ];
+}
+
 export function comparisonText(comparison: Comparison): string {
-  const { a, b, rows, onlyA, onlyB, conditions, notes } = comparison;
+  const { a, b, rows, micro, onlyA, onlyB, conditions, notes } = comparison;
   const lines = [
     `A  ${printable(a.startedAt)}  ${printable(a.id)}`,
     `B  ${printable(b.startedAt)}  ${printable(b.id)}`,
@@ -55,10 +70,14 @@ export function comparisonText(comparison: Comparison): string {
   ] as const)
     for (const reason of noisy) lines.push(`${name} is noisy: ${printable(reason)}`);
   lines.push(...notes.map(printable), '');
-  if (rows.length === 0) lines.push('No row is in both.');
-  else {
-    const head = ['row', 'A: median (n)', 'B: median (n)', 'B / A', '95 % interval', 'A/A errors', 'B is'];
+  if (rows.length === 0 && micro.length === 0) lines.push('No row is in both.');
+  if (rows.length > 0) {
+    const head = ['row', 'A: median (n)', 'B: median (n)', 'B / A', '95 % interval', 'allowed', 'B is'];
     lines.push(...table([head, ...rows.map(comparedLine)], [0, 6]));
+  }
+  if (micro.length > 0) {
+    const head = ['part', 'A: median', 'B: median', 'B / A', 'of means', 'allowed', 'B is'];
+    lines.push('', ...table([head, ...micro.map(microLine)], [0, 6]));
   }
   for (const [name, only] of [
     ['A', onlyA],

@@ -11,6 +11,7 @@ import { parseResult, ResultFileError, readResult } from '../../bench/result/rea
 import { aaErrors, floorOf } from '../../bench/result/rows.ts';
 import {
   conditionsSchema,
+  type Micro,
   type Result,
   type Row,
   resultSchema,
@@ -39,8 +40,42 @@ test('a row is faster or slower only beyond the interval and the errors of both 
   expect(verdictOf(run(1), run(1.025))).toBe('no verdict');
   const compared = compare(run(1), run(1.1)).rows[0];
   expect(compared.ratio).toBeCloseTo(1.1);
-  expect(compared.margin).toBeCloseTo(0.02);
+  expect(compared.margin).toBeCloseTo(0.03);
   expect(compared.coverage).toBeGreaterThanOrEqual(0.95);
+});
+
+test('less than 3 % is never called a change, however exact both runs are', () => {
+  const exact = (factor: number): Result => {
+    const all = times(seven, 1e-6).map((value) => 1e9 + value);
+    return result([
+      row(times(all, factor)),
+      row(times(all, factor), { role: 'twin', subject: 'engine, default (A/A)' }),
+    ]);
+  };
+  const [up, down] = [compare(exact(1), exact(1.029)), compare(exact(1), exact(1 / 1.029))];
+  expect([up.rows[0].verdict, down.rows[0].verdict]).toEqual(['no difference', 'no difference']);
+  expect(up.rows[0].low).toBeGreaterThan(1.028);
+  expect([verdictOf(exact(1), exact(1.035)), verdictOf(exact(1), exact(0.965))]).toEqual(['faster', 'slower']);
+});
+
+test('parts are compared as well: mean and median beyond what is allowed, shares without a verdict', () => {
+  const part = (factor: number, over: Partial<Micro> = {}): Micro => {
+    return { name: 'ring', meanNs: 100 * factor, p50Ns: 98 * factor, p99Ns: 200, rme: 1, n: 1000, bytes: 0, ...over };
+  };
+  const parts = (...micro: Micro[]): Result => result([], { micro });
+  const verdict = (b: Micro): string | undefined => compare(parts(part(1)), parts(b)).micro[0]?.verdict;
+  expect(verdict(part(1.2))).toBe('slower');
+  expect(verdict(part(0.8))).toBe('faster');
+  expect(verdict(part(1.05))).toBe('no difference');
+  // A few slow ones move the mean alone; an error that is too wide says nothing.
+  expect(verdict(part(1.2, { p50Ns: 98 }))).toBe('no verdict');
+  expect(verdict(part(1.2, { rme: 40 }))).toBe('no verdict');
+  expect(verdict(part(1, { meanNs: 0, p50Ns: 0, share: 0.5 }))).toBe('no verdict');
+  const noisy = compare(parts(part(1)), result([], { micro: [part(2)], noisy: ['x'] }));
+  expect([noisy.micro[0]?.verdict, exitCode(noisy)]).toEqual(['no verdict', 3]);
+  const both = compare(parts(part(1), part(1, { name: 'old' })), parts(part(2)));
+  expect([both.onlyA, exitCode(both)]).toEqual([['old'], 1]);
+  expect(comparisonText(both)).toMatch(/ring +98\.00 ns +196\.0 ns +2\.000 +\[1\.960, 2\.040\].*slower/);
 });
 
 test('of times less is faster', () => {
