@@ -43,6 +43,10 @@ export const eventLoopMin = 0.5;
 export const digestQueueMin = 0.25;
 /** Both sides stand still in turns: a slot more lets them work side by side. Beginning and end of a job make some per cent. */
 export const idleMin = 0.15;
+/** With two and more the sides are not in turns by themselves: late wake-ups and slow first copies make some of it. */
+export const idleMinSeveral = 0.3;
+/** Each slot was used so often: before, it is the filling and draining of slots that one sees. */
+export const roundsMin = 4;
 export const slotWaitMin = 0.15;
 /** How much idle time host program and copy may leave unexplained. */
 const idleSlack = 0.1;
@@ -103,7 +107,8 @@ function tooFewSlots(shares: Shares, facts: JobFacts): Limit | null {
   const { memory, commit, ...waits } = shares.slotWait;
   const waited = Object.values(waits).reduce((sum, part) => sum + part, 0);
   const own = shares.hostProgram + shares.copy;
-  if (waited < slotWaitMin || facts.idle < idleMin || facts.idle > own + idleSlack) return null;
+  if (facts.moves < roundsMin * facts.slots || facts.idle < (facts.slots > 1 ? idleMinSeveral : idleMin)) return null;
+  if (waited < slotWaitMin || facts.idle > own + idleSlack) return null;
   const because =
     `for ${percent(facts.idle)} of the time none of its ${facts.slots} slots was with a lane, for ${percent(waited)} the ` +
     'host program waited for one: they worked in turns';

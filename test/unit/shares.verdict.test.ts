@@ -42,6 +42,12 @@ describe('accuses nobody', () => {
     ['small images', { commit: 0.7, ring: 0.2, hostProgram: 0.1 }, { moves: 10, eventLoop: 0.3 }],
     ['wake-ups on a machine without free processors', { ring: 0.4, device: 0.5, copy: 0.1 }, { eventLoop: 0.1 }],
     ['a host program and a storage in balance', { hostProgram: 0.45, copy: 0.2, device: 0.3 }, { idle: 0.05 }],
+    [
+      'four streams whose copies into new memory take most of the time, of ten blocks each',
+      { copy: 0.55, device: 0.28, ring: 0.1 },
+      { moves: 10, idle: 0.4, engineRate: 0.9e9, copyRate: 0.4e9 },
+    ],
+    ['three slots that stand still now and then', { copy: 0.55, device: 0.3, ring: 0.1 }, { idle: 0.2 }],
     ['a copy', { network: 0.95 }, { mode: 'copy', store: 'nfs', engineRate: 1e8 }],
   ])('%s', (_what, parts, facts) => expect(named(parts, facts)).toBeNull());
 
@@ -96,6 +102,7 @@ describe('names', () => {
     ],
     ['one slot', turns, { idle: 0.45, slots: 1, slotsWanted: 1 }, ['slots', 'write_buffer_count']],
     ['one slot for want of memory', turns, { idle: 0.45, slots: 1 }, ['slots', 'max_memory_mb']],
+    ['two slots in turns', turns, { idle: 0.45, slots: 2, slotsWanted: 2 }, ['slots', 'write_buffer_count']],
     ['one part', { ...turns, device: 0, network: 0.53 }, { idle: 0.45, store: 's3' }, ['slots', 'parts_in_flight']],
     ['no read-ahead', turns, { idle: 0.45, mode: 'read', slots: 1 }, ['slots', 'read_ahead_mb']],
     ['a busy coordinator', { ring: 0.5, device: 0.3 }, { eventLoop: 0.7, idle: 0.4 }, ['coordinator', 'block_size_mb']],
