@@ -57,11 +57,8 @@ size_t pattern_mismatch(struct pattern *pattern, uint64_t offset, const void *da
   for (size_t done = 0; done < length;) {
     size_t piece = length - done;
     const unsigned char *expected = pattern_at(pattern, offset + done, &piece);
-    if (memcmp(expected, bytes + done, piece) != 0) {
-      for (size_t i = 0; i < piece; i++) {
-        if (expected[i] != bytes[done + i]) return done + i;
-      }
-    }
+    size_t same = words_same(expected, bytes + done, piece);
+    if (same < piece) return done + same;
     done += piece;
   }
   return length;

@@ -72,11 +72,8 @@ size_t shape_mismatch(const struct shape *shape, uint64_t offset, const void *da
   for (size_t done = 0; done < length;) {
     size_t piece = length - done < sizeof expected ? length - done : sizeof expected;
     shape_copy(shape, offset + done, expected, piece);
-    if (memcmp(expected, bytes + done, piece) != 0) {
-      for (size_t i = 0; i < piece; i++) {
-        if (expected[i] != bytes[done + i]) return done + i;
-      }
-    }
+    size_t same = words_same(expected, bytes + done, piece);
+    if (same < piece) return done + same;
     done += piece;
   }
   return length;

@@ -37,17 +37,21 @@ void words_fill(uint64_t seed, uint64_t offset, void *data, size_t length) {
   }
 }
 
+size_t words_same(const unsigned char *expected, const unsigned char *bytes, size_t length) {
+  if (memcmp(expected, bytes, length) == 0) return length;
+  size_t same = 0;
+  while (same < length && expected[same] == bytes[same]) same++;
+  return same;
+}
+
 size_t words_mismatch(uint64_t seed, uint64_t offset, const void *data, size_t length) {
   const unsigned char *bytes = data;
   unsigned char expected[4096];
   for (size_t done = 0; done < length;) {
     size_t piece = length - done < sizeof expected ? length - done : sizeof expected;
     words_fill(seed, offset + done, expected, piece);
-    if (memcmp(expected, bytes + done, piece) != 0) {
-      for (size_t i = 0; i < piece; i++) {
-        if (expected[i] != bytes[done + i]) return done + i;
-      }
-    }
+    size_t same = words_same(expected, bytes + done, piece);
+    if (same < piece) return done + same;
     done += piece;
   }
   return length;

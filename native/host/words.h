@@ -28,4 +28,7 @@ void words_fill(uint64_t seed, uint64_t offset, void *bytes, size_t length);
 /* Index of the first byte that is not gen(seed, offset + index); `length` when all are. */
 size_t words_mismatch(uint64_t seed, uint64_t offset, const void *bytes, size_t length);
 
+/* How many bytes are the same up to the first that is not. */
+size_t words_same(const unsigned char *expected, const unsigned char *bytes, size_t length);
+
 #endif

@@ -1,28 +1,17 @@
 /** Image metas for tests: one plain example, and any legal one. */
 import fc from 'fast-check';
+import { completeMeta } from '../../bench/micro/example-meta.ts';
 import type { ImageMeta } from '../../engine/image/meta.ts';
 
 export function exampleMeta(changes: Partial<ImageMeta> = {}): ImageMeta {
+  const size = 1_048_576 + 512;
   return {
-    state: 'complete',
-    lsu: 'lsu-01',
-    basename: 'client1_1705314600_C1_F1',
-    date: 1_705_314_600,
-    policy: 'daily-backup',
-    schedule: 'full',
-    client: 'client1.example.com',
+    ...completeMeta,
     definitionOpaque: new Uint8Array([1, 2, 3]),
     opaque: new Uint8Array([4, 5]),
-    imageId: '0123456789abcdef0123456789abcdef',
-    writerToken: 'fedcba9876543210fedcba9876543210',
-    size: 1_048_576 + 512,
-    fragments: [{ name: 'image.data', size: 1_048_576 + 512, crc64: 7n }],
-    checksumMode: 'sha256',
-    sha256: 'ab'.repeat(32),
-    sums: { chunkBytes: 1_048_576, crc64: 9n },
+    size,
+    fragments: [{ name: 'image.data', size, crc64: 7n }],
     partial: { length: 512, crc64: 3n },
-    shaState: null,
-    engineVersion: '0.1.0',
     ...changes,
   };
 }
