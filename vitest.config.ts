@@ -8,6 +8,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts', 'engine/ring/test/**/*.test.ts'],
     exclude: ['**/node_modules/**', '**/dist/**', '**/build/**', ...(process.env.VAST_OST_HEAVY ? [] : heavy)],
+    globalSetup: 'test/support/build-once.ts',
     pool: 'forks',
     // Engine, lanes and host programs run beside each test file, and wait for one another: a third one fills two processors.
     maxWorkers: Math.max(3, Math.min(4, availableParallelism())),

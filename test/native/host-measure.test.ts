@@ -2,11 +2,9 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { beforeAll, expect, test } from 'vitest';
-import { buildFake, FakePlace } from '../support/fake-plugin.ts';
+import { expect, test } from 'vitest';
+import { FakePlace } from '../support/fake-plugin.ts';
 import { gen, hostDirectory, runHost } from '../support/host-program.ts';
-
-beforeAll(buildFake, 300_000);
 
 const image = ['--image', 'client_17_C1_F1', '--date', '17'];
 

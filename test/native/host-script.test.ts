@@ -1,10 +1,8 @@
 /** The command `script`: its data, its checks, and that what it cannot carry out is said, against the fake plug-in. */
 import { crc32 } from 'node:zlib';
-import { beforeAll, expect, test } from 'vitest';
-import { buildFake, FakePlace } from '../support/fake-plugin.ts';
+import { expect, test } from 'vitest';
+import { FakePlace } from '../support/fake-plugin.ts';
 import { type Answer, gen, HostScript, hex, runHost } from '../support/host-program.ts';
-
-beforeAll(buildFake, 300_000);
 
 async function opened(place: FakePlace, fault?: string): Promise<HostScript> {
   const script = new HostScript(fault === undefined ? place.env : { ...place.env, FAKE_FAULT: fault });

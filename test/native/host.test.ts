@@ -1,11 +1,9 @@
 /** The host program's commands, against the fake plug-in: what it hands in, what it makes of what comes back. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { beforeAll, expect, test } from 'vitest';
-import { buildFake, FakePlace } from '../support/fake-plugin.ts';
+import { expect, test } from 'vitest';
+import { FakePlace } from '../support/fake-plugin.ts';
 import { gen, HostScript, hex, hostDirectory, pattern, runHost } from '../support/host-program.ts';
-
-beforeAll(buildFake, 300_000);
 
 const image = ['--image', 'client_17_C1_F1', '--date', '17'];
 

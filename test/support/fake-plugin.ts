@@ -1,14 +1,8 @@
 /** The host program with its fake plug-in (native/host/test): no engine, images are plain files in a directory. */
-import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type HostRun, hostDirectory, runHost } from './host-program.ts';
-
-/** Builds host program and fake plug-in; nothing to do when they are up to date. */
-export function buildFake(): void {
-  execFileSync('make', ['-s', '-C', hostDirectory, 'all', 'fake', 'check'], { stdio: ['ignore', 'ignore', 'inherit'] });
-}
 
 export class FakePlace implements Disposable {
   readonly path: string;
