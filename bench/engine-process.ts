@@ -53,6 +53,25 @@ function memoryMb({ blockBytes = 64 * mib, streams = 16 }: EngineSettings): numb
 }
 
 const living = new Set<number>();
+/** Outside of the run's own place: also who ends at once removes them. */
+const socketDirectories = new Set<string>();
+
+function makeSocketDirectory(): string {
+  if (socketDirectories.size === 0) process.once('exit', removeSocketDirectories);
+  const path = mkdtempSync(join(tmpdir(), 'vast-ost-bench-socket-'));
+  socketDirectories.add(path);
+  return path;
+}
+
+function removeSocketDirectories(): void {
+  for (const path of socketDirectories) removeSocketDirectory(path);
+}
+
+function removeSocketDirectory(path: string): void {
+  rmSync(path, { recursive: true, force: true });
+  socketDirectories.delete(path);
+  if (socketDirectories.size === 0) process.off('exit', removeSocketDirectories);
+}
 
 /** For who has no time to stop them. */
 export function liveEngines(): readonly number[] {
@@ -76,8 +95,7 @@ export class EngineProcess {
     this.store = settings.store ?? join(directory, 'store');
     // A socket's path is at most 107 bytes, and a network file system may keep none.
     const here = join(directory, 's');
-    if (Buffer.byteLength(here) > socketPathMax)
-      this.#socketDirectory = mkdtempSync(join(tmpdir(), 'vast-ost-bench-socket-'));
+    if (Buffer.byteLength(here) > socketPathMax) this.#socketDirectory = makeSocketDirectory();
     this.socket = this.#socketDirectory === null ? here : join(this.#socketDirectory, 's');
   }
 
@@ -159,7 +177,7 @@ export class EngineProcess {
   #forget(): void {
     living.delete(this.pid);
     this.#engine = null;
-    if (this.#socketDirectory !== null) rmSync(this.#socketDirectory, { recursive: true, force: true });
+    if (this.#socketDirectory !== null) removeSocketDirectory(this.#socketDirectory);
     this.#socketDirectory = null;
   }
 }

@@ -15,6 +15,7 @@ import { conditions } from '../conditions/machine.ts';
 import { toolVersions } from '../conditions/tools.ts';
 import { LiveRun } from '../live-run.ts';
 import type { Part } from '../macro/index.ts';
+import { spaceOf } from '../macro/space.ts';
 import { noisyReasons } from '../result/noisy.ts';
 import { type Conditions, type Micro, type Result, resultSchema, type Soak, schemaName } from '../result/schema.ts';
 import type { BucketTarget } from '../run-context.ts';
@@ -42,7 +43,6 @@ export interface Work {
   micro?(run: LiveRun): Promise<Micro[]>;
 }
 
-const mib = 1 << 20;
 /** Images that the null server keeps at a time, of floors and engines; and a file of a peer's with its copy. */
 const keptAtOnce = 10;
 
@@ -61,13 +61,11 @@ export function version(): string {
   return (JSON.parse(readFileSync(join(top, 'package.json'), 'utf8')) as { version: string }).version;
 }
 
-function needOf(options: RunOptions): SpaceNeed {
-  const needs = options.streams.map((streams) => ({ streams, each: bytesPerStream(options, streams) }));
-  const { streams, each } = needs.toSorted((a, b) => b.streams * b.each - a.streams * a.each)[0] ?? {
-    streams: 0,
-    each: 0,
-  };
-  return { bytes: streams * each, what: `at ${streams} ${streams === 1 ? 'stream' : 'streams'} of ${each / mib} MiB` };
+/** Of the workloads in their order; rounds of a soak are backups. */
+function needOf(options: RunOptions, parts: readonly Part[]): SpaceNeed {
+  const workloads = parts.map((part) => part.workloads[0]).filter((workload) => workload !== undefined);
+  const sizes = { ...options, bytesPerStream: (streams: number) => bytesPerStream(options, streams) };
+  return spaceOf(workloads.length === 0 ? ['write'] : workloads, sizes);
 }
 
 /** Where the target is not the user's own: the checkout's directory for what is built, or one for temporary things. */
@@ -88,9 +86,14 @@ interface Place {
   left(): string | null;
 }
 
-async function place(options: RunOptions, id: string, tell: (line: string) => void): Promise<Place> {
+async function place(
+  options: RunOptions,
+  parts: readonly Part[],
+  id: string,
+  tell: (line: string) => void,
+): Promise<Place> {
   const { target, store, maxBytes } = options;
-  const need = needOf(options);
+  const need = needOf(options, parts);
   if (target?.kind === 's3') {
     checkAgainst(need, maxBytes);
     const bucket = await BucketPlace.create(target, id);
@@ -153,7 +156,7 @@ export async function measure(
   let measured: Measured | null = null;
   try {
     buildNative();
-    const at = await place(options, id, (line) => progress.note(line));
+    const at = await place(options, work.parts, id, (line) => progress.note(line));
     made.push(at);
     const asked = await conditionsOf(options, at.text);
     await waitUntil(options.startAt, interruption.signal, progress);

@@ -9,12 +9,11 @@ import { type HostScript, hostRun } from '../host-program.ts';
 import type { Latency, Row } from '../result/schema.ts';
 import type { Load, Run, Subject, Taken } from '../run-context.ts';
 import { accounted, nativePath, runProgram } from '../subjects/programs.ts';
+import { controlBytes, controlStreams as writingStreams } from './space.ts';
 import { emptyTrash } from './trash.ts';
 
 const callsFull = 5000;
 const callsQuick = 300;
-const writingStreams = 16;
-const writingBytes = 1024 << 20;
 const waitMs = 60_000;
 const lookEveryMs = 20;
 
@@ -109,7 +108,7 @@ function busySubject(run: Run, engine: EngineProcess, host: HostScript, calls: n
           const stop = new AbortController();
           const image = ['--lsu', 'bench', '--image', `w${++sample}`, '--date', 1, '--streams', writingStreams];
           const signal = AbortSignal.any([run.signal, stop.signal]);
-          const writing = hostRun(engine, ['backup', ...image, '--generate', writingBytes], signal);
+          const writing = hostRun(engine, ['backup', ...image, '--generate', controlBytes(run.quick)], signal);
           const ended = writing.then(
             () => 'before the calls were done',
             (error: unknown) => (stop.signal.aborted ? 'stopped' : String(error)),

@@ -7,9 +7,9 @@ import { dataArguments, type HostScript, hostRun } from '../host-program.ts';
 import type { Row } from '../result/schema.ts';
 import type { Load, ModeName, Run, Subject } from '../run-context.ts';
 import { accounted, bare, forgetFiles, runProgram } from '../subjects/programs.ts';
+import { copyBytes } from './space.ts';
 import { emptyTrash } from './trash.ts';
 
-const mib = 1 << 20;
 const lsu = ['--lsu', 'bench'];
 
 /** FICLONE where the file system has it, else copy_file_range, and the fsyncs of a complete image. */
@@ -114,7 +114,7 @@ async function startCopier(run: Run, mode: ModeName, bytes: number): Promise<Cop
 }
 
 export async function copies(run: Run): Promise<Row[]> {
-  const bytes = run.quick ? 64 * mib : 1024 * mib;
+  const bytes = copyBytes(run.quick);
   const load: Load = { streams: 1, blockBytes: 0, bytesPerStream: bytes };
   const copiers: Copier[] = [];
   try {

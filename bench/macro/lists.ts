@@ -12,9 +12,8 @@ import type { Load, Run, Subject, Taken } from '../run-context.ts';
 import { accounted, bare, nativePath } from '../subjects/programs.ts';
 import { fewer } from './fewer.ts';
 import { makeListed } from './listed-store.ts';
+import { listedImages } from './space.ts';
 
-const fullCount = 100_000;
-const quickCount = 2000;
 export const slowUs = 300;
 const lookEveryMs = 20;
 const lsu = 'listed';
@@ -128,7 +127,7 @@ function engineSubject(run: Run, engine: EngineProcess, details: boolean, { coun
 
 export async function lists(run: Run): Promise<Row[]> {
   const few = fewer(run, listAlternations);
-  const count = run.quick ? quickCount : fullCount;
+  const count = listedImages(run.quick);
   const load: Load = { streams: 1, blockBytes: 0, bytesPerStream: count };
   const store = run.place('listed-store');
   const engines: EngineProcess[] = [];

@@ -5,6 +5,7 @@ import { dataArguments, hostRun, hostSample } from '../host-program.ts';
 import type { Row } from '../result/schema.ts';
 import type { Load, ModeName, Run, Subject, Taken } from '../run-context.ts';
 import { bare, bareSample } from '../subjects/programs.ts';
+import { randomReadBytes } from './space.ts';
 
 const kib = 1024;
 const mib = 1 << 20;
@@ -18,10 +19,10 @@ interface Plan {
 }
 
 function planOf(run: Run): Plan {
-  if (run.quick) return { sizes: [4 * kib, mib], imageBytes: 64 * mib, reads: () => 100 };
+  if (run.quick) return { sizes: [4 * kib, mib], imageBytes: randomReadBytes(run.quick), reads: () => 100 };
   return {
     sizes: [4 * kib, 16 * kib, 64 * kib, 256 * kib, mib],
-    imageBytes: 1024 * mib,
+    imageBytes: randomReadBytes(run.quick),
     reads: (bytes) => (bytes <= 64 * kib ? 2000 : 400),
   };
 }

@@ -11,16 +11,18 @@ import type { Latency, Row } from '../result/schema.ts';
 import type { Load, Run, Subject } from '../run-context.ts';
 import { accounted, bare, latencies } from '../subjects/programs.ts';
 import { fewer } from './fewer.ts';
+import { smallImageCounts } from './space.ts';
 
 const imageBytes = 4096;
-const perSample = 100;
-/** Until V8 has compiled what an image needs. */
-const warmUp = 1000;
-const warmUpQuick = 100;
+const {
+  perSample,
+  warmUp,
+  warmUpQuick,
+  many: manyImages,
+  manyQuick: manyImagesQuick,
+  manyAlternations,
+} = smallImageCounts;
 const processes = 8;
-const manyImages = 10_000;
-const manyImagesQuick = 400;
-const manyAlternations = 3;
 const lookEveryMs = 100;
 
 interface Times {

@@ -26,7 +26,7 @@ export async function checkSpace(directory: string, need: SpaceNeed, maxBytes: n
   const free = bavail * bsize;
   if (free < need.bytes * 1.1 + reserveBytes) {
     throw new BenchError(
-      `${directory} has ${gb(free)} free, the bench needs ${gb(need.bytes * 1.1)} ${need.what} and leaves ${gb(reserveBytes)} alone: lower --size or --streams, or name another --target`,
+      `${directory} has ${gb(free)} free, the bench needs ${gb(need.bytes * 1.1)} ${need.what} and leaves ${gb(reserveBytes)} alone: lower --size or --streams, give fewer --workloads, or name another --target`,
     );
   }
 }
@@ -34,7 +34,7 @@ export async function checkSpace(directory: string, need: SpaceNeed, maxBytes: n
 export function checkAgainst(need: SpaceNeed, maxBytes: number | null): void {
   if (maxBytes === null || need.bytes <= maxBytes) return;
   throw new BenchError(
-    `the bench needs ${gb(need.bytes)} ${need.what}, --max-gb allows ${gb(maxBytes)}: lower --size or --streams, or raise --max-gb`,
+    `the bench needs ${gb(need.bytes)} ${need.what}, --max-gb allows ${gb(maxBytes)}: lower --size or --streams, give fewer --workloads, or raise --max-gb`,
   );
 }
 

@@ -14,6 +14,8 @@ const markerSchema = z.object({
   /** Ticks after boot at which the process began: a later one may have its number. */
   startTicks: z.number(),
   bootId: z.string().max(100),
+  /** Machines may have the same host name. '': not known. */
+  machineId: z.string().max(100).default(''),
   startedAt: z.string().max(40),
 });
 
@@ -45,6 +47,14 @@ function bootId(): string {
   return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
 }
 
+function machineId(): string {
+  try {
+    return readFileSync('/etc/machine-id', 'latin1').trim();
+  } catch {
+    return '';
+  }
+}
+
 export function newMarker(run: string): Marker {
   return {
     run,
@@ -52,6 +62,7 @@ export function newMarker(run: string): Marker {
     pid: process.pid,
     startTicks: startTicks(process.pid) ?? 0,
     bootId: bootId(),
+    machineId: machineId(),
     startedAt: new Date().toISOString(),
   };
 }
@@ -69,8 +80,13 @@ export function parseMarker(text: string): Marker | null {
   }
 }
 
-/** 'elsewhere': another machine's, of which nothing can be told. */
-export function ownerState({ host, bootId: boot, pid, startTicks: began }: Marker): 'lives' | 'dead' | 'elsewhere' {
+/**
+ * 'elsewhere': another machine's, of which nothing can be told. Of the same boot it is this one; of another boot only where
+ * the machine's id says so: its host name may be another's, too.
+ */
+export function ownerState(marker: Marker): 'lives' | 'dead' | 'elsewhere' {
+  const { host, bootId: boot, machineId: machine, pid, startTicks: began } = marker;
   if (host !== hostname()) return 'elsewhere';
-  return boot === bootId() && startTicks(pid) === began ? 'lives' : 'dead';
+  if (boot === bootId()) return startTicks(pid) === began ? 'lives' : 'dead';
+  return machine !== '' && machine === machineId() ? 'dead' : 'elsewhere';
 }

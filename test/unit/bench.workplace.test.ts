@@ -15,6 +15,8 @@ import { join } from 'node:path';
 import { CreateMultipartUploadCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { parseTarget, type S3Target } from '../../bench/cli/target.ts';
+import { spaceOf } from '../../bench/macro/space.ts';
+import { workloads } from '../../bench/result/schema.ts';
 import { Rounds, soakText } from '../../bench/soak/trend.ts';
 import { BucketPlace } from '../../bench/workplace/bucket.ts';
 import { DirectoryPlace, leftOvers, removeLeftOver, requireDirectory } from '../../bench/workplace/directory.ts';
@@ -94,10 +96,16 @@ describe('a place in a directory', () => {
   test('clean removes what a run left that is over, and nothing else', async () => {
     const dead = deadPlace();
     const elsewhere = deadPlace({ host: 'another-machine' });
+    // A machine of the same host name; and this one, before it was started anew.
+    const twin = deadPlace({ bootId: 'other', machineId: 'other' });
+    const before = deadPlace({ bootId: 'other' });
     const living = DirectoryPlace.create(target, newRunId());
     const noMarker = join(target, 'vast-ost-bench-0123456789ab');
     mkdirSync(noMarker);
     await removeLeftOver(dead, false);
+    await removeLeftOver(before, false);
+    await expect(removeLeftOver(twin, false)).rejects.toThrow(/which may live.*--force/);
+    await removeLeftOver(twin, true);
     await expect(removeLeftOver(elsewhere, false)).rejects.toThrow(/on another-machine.*--force/);
     await expect(removeLeftOver(living.path, true)).rejects.toThrow(/lives, process/);
     await expect(removeLeftOver(noMarker, true)).rejects.toThrow(/made by no bench/);
@@ -162,6 +170,32 @@ describe('limits', () => {
     );
     expect(() => checkMemory(need, 5e9)).toThrow(/this machine has 5\.0 GB/);
     checkMemory(need, 6e9);
+  });
+
+  test('each workload states its need, the later ones beside what those before them left', () => {
+    const mib = 2 ** 20;
+    const sizes = {
+      store: 'file',
+      streams: [1, 4],
+      modes: ['io-only', 'default'],
+      quick: false,
+      alternations: 7,
+      warmUps: 1,
+      bytesPerStream: (streams: number) => (4096 / streams) * mib,
+    } as const;
+    const [one, four] = [2048 * mib, 2048 * mib];
+    expect(spaceOf(['write'], sizes)).toEqual({ bytes: 4096 * mib, what: 'at 1 stream of 4096 MiB' });
+    expect(spaceOf(['mixed'], sizes).bytes).toBe(2 * (one + four) + 2 * four);
+    expect(spaceOf(['control'], sizes)).toEqual({
+      bytes: 16_384 * mib,
+      what: 'for control beside 16 streams of 1024 MiB',
+    });
+    const both = spaceOf(['random-read', 'control'], sizes);
+    expect(both.bytes).toBe((3 * 4 * 1024 + 16_384) * mib);
+    expect(both.what).toMatch(/^for control .*, beside what the workloads before it left$/);
+    for (const workload of workloads) {
+      if (workload !== 'orders') expect(spaceOf([workload], sizes).bytes, workload).toBeGreaterThan(0);
+    }
   });
 
   test('while it runs: time, and what lies there', async () => {
@@ -259,7 +293,7 @@ interface Started {
   ended: Promise<unknown[]>;
 }
 
-function startBench(): Started {
+function startBench(env: NodeJS.ProcessEnv = {}, on = target): Started {
   const args = [
     bench,
     ...common,
@@ -268,11 +302,11 @@ function startBench(): Started {
     '--workloads',
     'write',
     '--target',
-    target,
+    on,
     '--out',
     join(target, 'out'),
   ];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
   let said = '';
   let look = (): void => undefined;
   for (const stream of [child.stdout, child.stderr]) {
@@ -324,8 +358,12 @@ describe('a run that is interrupted', () => {
   });
 
   test('a second signal ends it at once, and it tells what is left; that goes by the command it names', async () => {
-    const run = startBench();
+    // So deep that sockets have a directory of their own, in that for temporary things.
+    const [deep, temporary] = [join(target, 'd'.repeat(90)), mkdtempSync(join(top, 'tmp-'))];
+    mkdirSync(deep);
+    const run = startBench({ TMPDIR: temporary }, deep);
     await run.until('warming up');
+    expect(readdirSync(temporary).filter((name) => name.startsWith('vast-ost-bench-socket-'))).not.toEqual([]);
     run.child.kill('SIGTERM');
     run.child.kill('SIGHUP');
     const [code] = (await run.ended) as [number];
@@ -334,6 +372,7 @@ describe('a run that is interrupted', () => {
     expect(left?.[1]).toBe(left?.[2]);
     expect(processesOn(target)).toEqual([]);
     await removeLeftOver(left?.[2] ?? '', false);
-    expect(readdirSync(target).sort()).toEqual(['foreign', 'out']);
+    expect(readdirSync(temporary).filter((name) => name.startsWith('vast-ost-bench-'))).toEqual([]);
+    expect([readdirSync(deep), readdirSync(target).sort()]).toEqual([[], ['d'.repeat(90), 'foreign', 'out']]);
   });
 });
