@@ -6,6 +6,7 @@ import { wayFailed } from '../transfer/retry.ts';
 import type { Note } from './bucket-watch.ts';
 import type { Context, ServerContext } from './context.ts';
 import { Fences } from './fence.ts';
+import { GiveWay } from './give-way.ts';
 import { Mounts } from './mounts.ts';
 import { OneStore } from './one-store.ts';
 import { OpenImages } from './open-images.ts';
@@ -33,7 +34,15 @@ export function buildServers(parts: Parts): readonly StorageServer[] {
     mountNext += own.mounts.length;
     const { shared } = parts;
     const mounts = new Mounts();
-    const ctx = { ...shared, server: number, settings: own.settings, open: new OpenImages(), mounts, engineMounts };
+    const ctx = {
+      ...shared,
+      server: number,
+      settings: own.settings,
+      open: new OpenImages(),
+      mounts,
+      engineMounts,
+      giveWay: new GiveWay(),
+    };
     for (const mount of own.mounts) {
       const lanesLost = () => mount.pool.mountStatus(0).lost + parts.io.mountStatus(mount.number).lost;
       const held = mountContext(ctx, mount, note);

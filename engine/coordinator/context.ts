@@ -4,6 +4,7 @@ import type { ProcessIdentity } from '../image/claim.ts';
 import type { PayloadLanes } from '../lanes/mount-lanes.ts';
 import type { Load } from './account.ts';
 import type { FinishedJobs } from './finished-jobs.ts';
+import type { GiveWay } from './give-way.ts';
 import type { ImageKey } from './image-info.ts';
 import type { Memory } from './memory.ts';
 import type { OpenImages } from './open-images.ts';
@@ -48,6 +49,7 @@ export interface ServerContext extends Shared {
   readonly mounts: MountChoice;
   /** Of all storage servers of the engine: two of them may show one store. Buckets are none. */
   readonly engineMounts: readonly Context[];
+  readonly giveWay: GiveWay;
 }
 
 /** One mount of it: what is opened there stays there. A bucket is a storage server's only one. */

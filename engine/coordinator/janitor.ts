@@ -8,7 +8,9 @@ import type { Context, ServerContext } from './context.ts';
 import type { Storage } from './storage.ts';
 import type { Alive } from './write-target.ts';
 
-const entriesPerStep = 64;
+/** Few: a list that comes meanwhile waits for the step. */
+const entriesPerStep = 8;
+const removalsPerStep = 64;
 const hourMs = 3_600_000;
 
 export class Janitor {
@@ -56,10 +58,12 @@ export class Janitor {
   }
 
   async #round({ storage }: Context): Promise<void> {
-    const { list } = await storage.call('the LSU list', 'openNames', { lsu: null });
+    const { giveWay } = this.#ctx;
+    const { list } = await giveWay.step(() => storage.call('the LSU list', 'openNames', { lsu: null }));
     try {
       for (;;) {
-        const { names } = await storage.call('the LSU list', 'nextNames', { list, lsu: null, max: 128, meta: false });
+        const next = { list, lsu: null, max: 128, meta: false };
+        const { names } = await giveWay.step(() => storage.call('the LSU list', 'nextNames', next));
         if (names.length === 0 || this.#stopping) return;
         for (const { name } of names)
           if (parseLsuDirName(name) !== null && !this.#stopping) await this.#sweep(storage, name);
@@ -83,21 +87,18 @@ export class Janitor {
   }
 
   async #sweepFrom(storage: Storage, lsu: string, at: { list: number }): Promise<void> {
-    const { log } = this.#ctx;
+    const { log, giveWay } = this.#ctx;
     const token = ownedToken(this.#ctx.newToken(), this.#ctx.self);
     do {
-      const step = await storage.call(`LSU ${lsu}`, 'sweepList', { lsu, list: at.list, max: entriesPerStep });
+      const from = { lsu, list: at.list, max: entriesPerStep };
+      const step = await giveWay.step(() => storage.call(`LSU ${lsu}`, 'sweepList', from));
       at.list = step.list;
       let items = step.items
         .filter((item) => this.#condemned(item))
         .map((item) => ({ path: item.path, claim: item.claim }));
       while (items.length > 0 && !this.#stopping) {
-        const { removed, left } = await storage.call(`LSU ${lsu}`, 'sweepRemove', {
-          lsu,
-          items,
-          max: entriesPerStep,
-          token,
-        });
+        const condemned = { lsu, items, max: removalsPerStep, token };
+        const { removed, left } = await giveWay.step(() => storage.call(`LSU ${lsu}`, 'sweepRemove', condemned));
         if (removed.length > 0) log.info({ lsu, removed }, 'left over, removed');
         if (left === 0 || removed.length === 0) break;
         const gone = new Set(removed);

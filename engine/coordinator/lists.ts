@@ -67,7 +67,7 @@ export class Lists {
     const what = lsuDir === null ? 'the LSU list' : lsuWhat(lsu);
     const { ctx, list } = await this.#ctx.mounts.run(lsuDir ?? '', 'always', async (mount) => ({
       ctx: mount,
-      ...(await mount.storage.call(what, 'openNames', { lsu: lsuDir })),
+      ...(await this.#ctx.giveWay.list(() => mount.storage.call(what, 'openNames', { lsu: lsuDir }))),
     }));
     const id = this.#next++;
     this.#open.set(id, {
@@ -114,9 +114,8 @@ export class Lists {
 
   async #read(list: List, what: string, max: number): Promise<NameEntry[]> {
     const { lsuDir: lsu, store } = list;
-    return [
-      ...entriesOf(await list.ctx.storage.call(what, 'nextNames', { list: store, lsu, max, meta: lsu !== null })),
-    ];
+    const next = { list: store, lsu, max, meta: lsu !== null };
+    return [...entriesOf(await this.#ctx.giveWay.list(() => list.ctx.storage.call(what, 'nextNames', next)))];
   }
 
   /**

@@ -1,6 +1,7 @@
 /** A round that hangs on its mount keeps nobody from a round on another one. */
 import { expect, test } from 'vitest';
 import type { Context, ServerContext } from '../../engine/coordinator/context.ts';
+import { GiveWay } from '../../engine/coordinator/give-way.ts';
 import { Janitor } from '../../engine/coordinator/janitor.ts';
 
 /** A mount without LSUs; `opens` counts the rounds that began there. */
@@ -24,7 +25,7 @@ test('one round a mount, and none waits for another mount', async () => {
   const bug = (where: string, error: unknown) => {
     throw new Error(where, { cause: error });
   };
-  const ctx = { mounts: { pick: async () => best.ctx }, bug } as unknown as ServerContext;
+  const ctx = { mounts: { pick: async () => best.ctx }, bug, giveWay: new GiveWay() } as unknown as ServerContext;
   const janitor = new Janitor(ctx, () => false);
   const first = janitor.run();
   const second = janitor.run();

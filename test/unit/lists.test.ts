@@ -2,6 +2,7 @@
 import { setImmediate as immediate } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import type { ServerContext } from '../../engine/coordinator/context.ts';
+import { GiveWay } from '../../engine/coordinator/give-way.ts';
 import { Lists } from '../../engine/coordinator/lists.ts';
 
 test('a list is closed at once while the next page finds nothing in a directory that goes on and on', async () => {
@@ -20,7 +21,7 @@ test('a list is closed at once while the next page finds nothing in a directory 
     },
   };
   const mounts = { run: (_key: string, _when: string, call: (ctx: unknown) => unknown) => call({ storage }) };
-  const lists = new Lists({ mounts } as unknown as ServerContext);
+  const lists = new Lists({ mounts, giveWay: new GiveWay() } as unknown as ServerContext);
   const id = (await lists.open('lsu', 'lsu', 0)).readUInt32LE(0);
   expect((await lists.nextImages(id)).readUInt32LE(0)).toBe(1);
   while (reads < 10) await immediate();

@@ -1,0 +1,69 @@
+/** Who goes first: the janitor between lists, lists between the janitor's steps; neither waits for ever. */
+import { setImmediate as turn } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { GiveWay } from '../../engine/coordinator/give-way.ts';
+
+/** Work that ends when it is told to. */
+function held(log: string[], name: string) {
+  const end = Promise.withResolvers<void>();
+  const work = async (): Promise<string> => {
+    log.push(name);
+    await end.promise;
+    return name;
+  };
+  return { work, end: () => end.resolve(), fail: () => end.reject(new Error(name)) };
+}
+
+const patient = { stepMs: 60_000, starvedMs: 60_000 };
+
+test('a list waits for the step under way, and the next step for all lists', async () => {
+  const log: string[] = [];
+  const way = new GiveWay(patient);
+  const [first, second, one, other] = ['step 1', 'step 2', 'list 1', 'list 2'].map((name) => held(log, name));
+  const begun = way.step(first.work);
+  const lists = [way.list(one.work), way.list(other.work)];
+  await turn();
+  expect(log).toEqual(['step 1']);
+  first.end();
+  expect(await begun).toBe('step 1');
+  const next = way.step(second.work);
+  await turn();
+  one.end();
+  await lists[0];
+  await turn();
+  expect(log).toEqual(['step 1', 'list 1', 'list 2']);
+  other.end();
+  await lists[1];
+  await turn();
+  expect(log).toEqual(['step 1', 'list 1', 'list 2', 'step 2']);
+  second.end();
+  await next;
+});
+
+test('a failure on one side is its own, and frees the other', async () => {
+  const log: string[] = [];
+  const way = new GiveWay(patient);
+  const [first, second, one] = ['step 1', 'step 2', 'list 1'].map((name) => held(log, name));
+  const begun = way.step(first.work);
+  const list = way.list(one.work);
+  const next = way.step(second.work);
+  first.fail();
+  one.fail();
+  second.end();
+  await expect(begun).rejects.toThrow('step 1');
+  await expect(list).rejects.toThrow('list 1');
+  expect(await next).toBe('step 2');
+});
+
+test('what hangs is waited for no longer than it may', async () => {
+  const log: string[] = [];
+  const way = new GiveWay({ stepMs: 1, starvedMs: 1 });
+  const [step, list] = [held(log, 'step'), held(log, 'list')];
+  const begun = way.step(step.work);
+  const listed = way.list(list.work);
+  expect(await way.list(async () => 'another list')).toBe('another list');
+  expect(await way.step(async () => 'another step')).toBe('another step');
+  step.end();
+  list.end();
+  await Promise.all([begun, listed]);
+});
