@@ -36,10 +36,10 @@ constexpr size_t suffixBytesMax = 64;
 struct Listed {
   ListTurn::Name name;
   /** In `out`; 0: nothing to show. */
-  uint32_t offset;
-  uint32_t bytes;
-  /** False: `out` had no room for it. */
-  bool read;
+  uint32_t offset = 0;
+  uint32_t bytes = 0;
+  /** False: `out` had no room for it, or for one before it. */
+  bool read = false;
 };
 
 struct Batch {
@@ -83,7 +83,8 @@ int64_t readBelow(const Batch& batch, const char* name, uint8_t* bytes) {
   char path[NAME_MAX + 1 + suffixBytesMax];
   const int length = snprintf(path, sizeof path, "%s/%s", name, batch.suffix);
   if (length < 0 || static_cast<size_t>(length) >= sizeof path) return -ENAMETOOLONG;
-  constexpr int flags = O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY;
+  // What is no file may not hold the list up: a FIFO would, until somebody writes into it.
+  constexpr int flags = O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
   const int64_t fd = restarted([&] { return openat(batch.dir, path, flags, 0); });
   if (fd < 0) return fd;
   const int64_t got = readUpTo(static_cast<int>(fd), false, bytes, listedFileBytes, listedFileBytes, 0);
@@ -93,7 +94,6 @@ int64_t readBelow(const Batch& batch, const char* name, uint8_t* bytes) {
 
 void readOne(Batch& batch, Listed& one) {
   one.read = true;
-  one.offset = one.bytes = 0;
   if (one.name.text[0] == '.' || isOther(batch, one.name)) return;
   uint8_t bytes[listedFileBytes];
   const auto result = static_cast<int32_t>(readBelow(batch, one.name.text, bytes));
@@ -114,8 +114,9 @@ void readOne(Batch& batch, Listed& one) {
   one.bytes = static_cast<uint32_t>(size);
 }
 
-/** False: all have been taken. */
+/** False: all have been taken, or `out` is full: those that are left would only be read once more by the next call. */
 bool takeOne(Batch& batch, bool& late) {
+  if (batch.used.load(std::memory_order_relaxed) > batch.outBytes) return false;
   const uint32_t i = batch.next.fetch_add(1, std::memory_order_relaxed);
   if (i >= batch.count) return false;
   const int64_t began = nowNs();
@@ -175,6 +176,12 @@ void readAll(Batch* batch, bool wasSlow) {
   pthread_mutex_unlock(&batch->mutex);
 }
 
+/** Helpers count on beyond the last one. */
+uint32_t lookedAt(const Batch& batch) {
+  const uint32_t next = batch.next.load(std::memory_order_relaxed);
+  return next < batch.count ? next : batch.count;
+}
+
 /** The next names, which stay in the list. Their count; 0: the end; −errno. */
 int64_t peek(ListTurn& turn, Batch& batch, uint32_t max) {
   for (;;) {
@@ -219,7 +226,7 @@ int64_t readListed(int32_t list, const char* suffix, uint32_t max, uint8_t* out,
   if (result > 0) {
     batch->used.store(headBytes + offsetBytes * batch->count, std::memory_order_relaxed);
     readAll(batch, turn->slow);
-    turn->slow = 2 * batch->slow.load(std::memory_order_relaxed) > batch->count;
+    turn->slow = 2 * batch->slow.load(std::memory_order_relaxed) > lookedAt(*batch);
     result = writeHead(*batch);
     if (result == 0) {
       // Others were there first: alone it has room.

@@ -1,4 +1,5 @@
 /** What only a store on a directory promises: mounts, markers, modes, the order of syncs, what the janitor finds. */
+import { execFileSync } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -155,6 +156,24 @@ describe('on the directory', () => {
     symlinkSync(join(outside, image, 'image.meta'), join(root, lsu, image, 'image.meta'));
     expect(failureOf(() => store.statImage(path))).toMatchObject({ errno: -errno.ELOOP });
     rmSync(outside, { recursive: true });
+  });
+
+  it('what stands in the place of a meta and is no file is damage: it holds nobody up, and the others are listed', async () => {
+    close(store, create(store));
+    const metaOf: Record<string, (at: string) => void> = {
+      fifo: (at) => void execFileSync('mkfifo', [at]),
+      directory: (at) => void mkdirSync(at),
+      link: (at) => void symlinkSync(join(root, lsu, image, 'image.meta'), at),
+    };
+    for (const [name, make] of Object.entries(metaOf)) {
+      mkdirSync(join(root, lsu, name));
+      make(join(root, lsu, name, 'image.meta'));
+    }
+    const found = new Map((await names(store, lsu, true)).map(({ name, meta }) => [name, meta]));
+    expect([...found.keys()].sort()).toEqual([...Object.keys(metaOf), image].sort());
+    for (const name of Object.keys(metaOf)) expect(found.get(name), name).toBe('');
+    expect(found.get(image)).toBe(readFileSync(join(root, lsu, image, 'image.meta'), 'utf8'));
+    expect(failureOf(() => store.statImage({ lsu, image: 'fifo' }))).toMatchObject({ step: 'read' });
   });
 
   it('names that begin with a dot, and what is no directory, are not listed', async () => {

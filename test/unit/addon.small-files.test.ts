@@ -1,6 +1,6 @@
 /** The names of a directory with a small file of each, in one call of the addon: in turn, and side by side where storage is slow. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -97,6 +97,17 @@ test('what has no room comes with the next call', () => {
   const found = listed(long, 256);
   expect(found.size).toBe(9);
   for (const [name, text] of found) expect(text).toBe(name.slice(-1).repeat(15_000));
+});
+
+test('no file is read behind the one that finds no room', () => {
+  /** Bytes that this thread has read. */
+  const readBytes = (): number => Number(/rchar: (\d+)/.exec(readFileSync('/proc/thread-self/io', 'latin1'))?.[1]);
+  withList(long, (list) => {
+    const out = Buffer.alloc(outBytes);
+    const before = readBytes();
+    expect(addon.readListed(list, 'image.meta', 256, out)).toBe(2);
+    expect(readBytes() - before).toBeLessThan(4 * 15_000);
+  });
 });
 
 test('names stay until they are skipped, whoever takes them', () => {

@@ -5,7 +5,8 @@ import { addon, statFields } from '../../native/addon/index.ts';
 import { fileMode } from '../layout.ts';
 import { StoreError } from '../store.ts';
 
-export const { O_CREAT, O_DIRECT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY } = constants;
+export const { O_CREAT, O_DIRECT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY } =
+  constants;
 export const removeDirFlag = 0x200;
 
 /** Filled by stat calls; one per thread is enough, since nobody keeps it. */
@@ -65,9 +66,19 @@ export function readBytes(
   return bytes.subarray(0, must(addon.readBytes(file, bytes, max, position), 'read', path));
 }
 
+/** A FIFO in the place of a file may not hold a lane up; a file that somebody else has leased is waited for. */
+function openSmall(dir: number, name: string, path: string): number {
+  try {
+    return openIfThere(dir, name, O_RDONLY | O_NONBLOCK, path);
+  } catch (error) {
+    if (!isErrno(error, errno.EAGAIN)) throw error;
+    return openIfThere(dir, name, O_RDONLY, path);
+  }
+}
+
 /** The beginning of a small file, null where there is none. One byte more than `max` tells that it is longer. */
 export function readWhole(dir: number, name: string, max: number, path: string, into?: Buffer): Buffer | null {
-  const file = openIfThere(dir, name, O_RDONLY, path);
+  const file = openSmall(dir, name, path);
   if (file < 0) return null;
   try {
     return readBytes(file, max + 1, 0, path, into);

@@ -33,9 +33,11 @@ let packedBytes: Buffer | null = null;
 const staleTriesMax = 3;
 /** Of what is too long for a meta. */
 const cutBytes = 1024;
+const nothing = Buffer.alloc(0);
 const lsuTextBytesMax = 64 * 1024;
 const fileTypeMask = 0o170000;
 const directoryType = 0o040000;
+const regularType = 0o100000;
 
 export function makeLsu(root: Root, arg: Parameters<Store['makeLsu']>[0]): void {
   const lsu = checkName(arg.lsu);
@@ -144,7 +146,12 @@ function looked(packed: PackedNames, count: number, dir: number, path: string): 
 function lookAt(dir: number, name: string, path: string): Buffer | 'no meta' | null {
   // The name may have become a link since it was read.
   if (!isDirectory(dir, name)) return null;
-  const bytes = readMetaBytes(dir, `${name}/${metaName}`, `${path}/${name}`);
+  const meta = `${name}/${metaName}`;
+  const type = typeOf(dir, meta);
+  if (type === null) return 'no meta';
+  // A directory, a link, a FIFO that would never answer: damaged, and no reason not to list the others.
+  if (type !== regularType) return nothing;
+  const bytes = readMetaBytes(dir, meta, `${path}/${name}`);
   if (bytes === null) return 'no meta';
   return bytes.length > metaBytesMax ? bytes.subarray(0, cutBytes) : bytes;
 }
@@ -165,8 +172,13 @@ function retriedIfStale<T>(look: () => T): T {
 
 /** Something else than a directory is nobody's LSU and nobody's image, a link neither; nor is what vanished meanwhile. */
 function isDirectory(dir: number, name: string): boolean {
+  return typeOf(dir, name) === directoryType;
+}
+
+/** Of the name itself, not of what a link leads to; null: there is none. */
+function typeOf(dir: number, name: string): number | null {
   const result = addon.statLink(dir, name, statOut);
-  if (result === -errno.ENOENT) return false;
+  if (result === -errno.ENOENT || result === -errno.ENOTDIR) return null;
   must(result, 'stat', name);
-  return (statOut[statField.mode] & fileTypeMask) === directoryType;
+  return statOut[statField.mode] & fileTypeMask;
 }
