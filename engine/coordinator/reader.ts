@@ -203,7 +203,8 @@ export class ImageReader {
   #pass(arena: Arena): void {
     this.#slotsMax = Math.max(this.#slotsMax, arena.slots);
     const { id, slots, slotBytes } = arena;
-    this.#link.sendArena(encodeFrame('arena', frame.arena, 0, { arena: id, slots, slot_bytes: slotBytes }), id);
+    const words = { arena: id, slots, slot_bytes: slotBytes, first_bytes: 0 };
+    this.#link.sendArena(encodeFrame('arena', frame.arena, 0, words), id);
   }
 
   #do(actions: ReadAction[]): void {

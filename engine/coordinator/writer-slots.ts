@@ -10,6 +10,12 @@ import { Ledger } from '../transfer/ledger.ts';
 import type { Context } from './context.ts';
 import type { Arena, ArenaShape } from './memory.ts';
 
+/**
+ * Of the first block of an image in files, each next one twice as long: storage has something to do after a millisecond of
+ * copying, and is never done before there is more.
+ */
+const firstBlockBytes = 4 * 1024 * 1024;
+
 /** Slots are made ready in steps, so that a lane that does it is soon free for payload again. */
 const populateBytes = 16 * 1024 * 1024;
 
@@ -76,7 +82,7 @@ export class WriterSlots {
       this.#take(smaller);
     }
     // One write for all: the credits travel behind the arena that they are for.
-    const frames = [this.#arenaFrame(this.#arena)];
+    const frames = [this.#arenaFrame(this.#arena, this.#firstBytes)];
     for (let slot = this.#ledger.nextFree(); slot >= 0; slot = this.#ledger.nextFree()) {
       frames.push(this.#creditFrame(slot, 0));
     }
@@ -190,8 +196,13 @@ export class WriterSlots {
     });
   }
 
-  #arenaFrame({ id, slots, slotBytes }: Arena): Buffer {
-    return encodeFrame('arena', frame.arena, 0, { arena: id, slots, slot_bytes: slotBytes });
+  /** In a bucket blocks are what parts are made of: whole from the first one. */
+  get #firstBytes(): number {
+    return this.#ctx.settings.sequential || this.#arena.slotBytes <= firstBlockBytes ? 0 : firstBlockBytes;
+  }
+
+  #arenaFrame({ id, slots, slotBytes }: Arena, firstBytes = 0): Buffer {
+    return encodeFrame('arena', frame.arena, 0, { arena: id, slots, slot_bytes: slotBytes, first_bytes: firstBytes });
   }
 
   #pass(arena: Arena): void {

@@ -198,7 +198,7 @@ export const layouts = {
   }),
   copied: struct('wire_copied', { size: 'u64', method: 'u32', reserved: 'u32' }),
   reply: struct('wire_reply', { header: h, status: 'u32', sys_errno: 'u32', text_length: 'u32', body_length: 'u32' }),
-  arena: struct('wire_arena', { header: h, arena: 'u32', slots: 'u32', slot_bytes: 'u32', reserved: 'u32' }),
+  arena: struct('wire_arena', { header: h, arena: 'u32', slots: 'u32', slot_bytes: 'u32', first_bytes: 'u32' }),
   slotFree: struct('wire_slot_free', { header: h, arena: 'u32', slot: 'u32', sequence: 'u64' }),
   failed: struct('wire_failed', { header: h, status: 'u32', sys_errno: 'u32', text_length: 'u32', reserved: 'u32' }),
   data: struct('wire_data', {

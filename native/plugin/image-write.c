@@ -47,6 +47,7 @@ bool stsp__writer_end_block(struct stsp__image *image, struct wire_submit *frame
   block->open = false;
   writer->sequence++;
   writer->submitted[block->slot] = writer->sequence;
+  if (writer->block_bytes < image->arena.slot_bytes) writer->block_bytes *= 2;
   *frame = (struct wire_submit){.arena = image->arena.id, .slot = block->slot, .slot_offset = block->start,
                                 .length = block->fill, .offset = block->offset, .sequence = writer->sequence};
   return true;
@@ -75,10 +76,16 @@ static int take_slot(struct stsp__image *image, uint64_t offset) {
 static int populate_once(struct stsp__image *image) {
   struct stsp__writer *writer = &image->writer;
   /* Half a slot: whoever gets this far is no small image, and the engine has the time of the other half. */
-  if (writer->populate_sent || writer->block.fill < image->arena.slot_bytes / 2) return STS_EOK;
+  if (writer->populate_sent || writer->filled < image->arena.slot_bytes / 2) return STS_EOK;
   writer->populate_sent = true;
   struct wire_header frame;
   return stsp__link_send(image->link, WIRE_POPULATE, &frame, sizeof frame);
+}
+
+/* Where in its slot the open block ends. The first ones are short, so that storage has something to do early. */
+static uint64_t block_end(const struct stsp__image *image) {
+  uint64_t slot_bytes = image->arena.slot_bytes, block_bytes = image->writer.block_bytes;
+  return block_bytes < slot_bytes ? block_bytes : slot_bytes;
 }
 
 /* ---- write ------------------------------------------------------------------------------------------------------------ */
@@ -91,18 +98,19 @@ static int write_all(struct stsp__image *image, const unsigned char *buffer, uin
     if (!block->open) status = take_slot(image, offset);
     if (status != STS_EOK) break;
     uint32_t used = block->start + block->fill;
-    uint64_t room = image->arena.slot_bytes - used;
+    uint64_t room = block_end(image) - used;
     size_t piece = (size_t)(length < room ? length : room);
     uint64_t begin = stsp__now();
     if (used + piece > READY_FROM) stsp__arena_ready(&image->arena, block->slot, used + (uint32_t)piece);
     memcpy(stsp__slot(&image->arena, block->slot) + used, buffer, piece);
     image->copy_ns += stsp__now() - begin;
     block->fill += (uint32_t)piece;
+    image->writer.filled += piece;
     buffer += piece;
     offset += piece;
     length -= piece;
     status = populate_once(image);
-    if (status == STS_EOK && used + piece == image->arena.slot_bytes) status = submit(image);
+    if (status == STS_EOK && used + piece == block_end(image)) status = submit(image);
   }
   return status;
 }
@@ -148,13 +156,21 @@ static const char *failed(struct stsp__image *image, const struct wire_failed *f
   return NULL;
 }
 
+static const char *new_arena(struct stsp__image *image, const struct wire_header *frame, int *fd) {
+  const char *wrong = stsp__image_arena(image, frame, fd);
+  if (wrong) return wrong;
+  uint32_t first = ((const struct wire_arena *)frame)->first_bytes;
+  image->writer.block_bytes = first > 0 ? first : image->arena.slot_bytes;
+  return NULL;
+}
+
 const char *stsp__writer_sink(struct stsp__image *image, const struct wire_header *frame, int *fd) {
   switch (frame->type) {
     case WIRE_ARENA:
       if (image->writer.block.open || image->writer.free_slots) return "an arena in place of one whose slots are out";
       /* blocks whose credit did not come back are done: their slots are free, and go with the arena */
       memset(image->writer.submitted, 0, sizeof image->writer.submitted);
-      return stsp__image_arena(image, frame, fd);
+      return new_arena(image, frame, fd);
     case WIRE_SLOT_FREE: return slot_free(image, (const struct wire_slot_free *)frame);
     case WIRE_FAILED: return failed(image, (const struct wire_failed *)frame);
     default: return "a frame for a reader";

@@ -27,6 +27,8 @@ struct stsp__writer {
   uint64_t submitted[WIRE_SLOTS_MAX]; /* sequence under way in a slot, 0: none */
   uint64_t sequence;   /* of the last SUBMIT */
   struct stsp__block block;
+  uint64_t block_bytes; /* how far into its slot the block that is next, or open, goes; the slot may be smaller */
+  uint64_t filled;      /* bytes that were copied into slots, for the image as a whole */
   bool populate_sent;
   int failure; /* status of the first failure; all writes, flushes and complete closes repeat it */
   bool failure_told;

@@ -55,7 +55,8 @@ const char *stsp__arena_map(struct stsp__arena *arena, const struct wire_arena *
                             int *error) {
   *error = 0;
   if (frame->slots == 0 || frame->slots > WIRE_SLOTS_MAX || frame->slot_bytes == 0 ||
-      frame->slot_bytes % WIRE_SLOT_ALIGN != 0)
+      frame->slot_bytes % WIRE_SLOT_ALIGN != 0 || frame->first_bytes % WIRE_SLOT_ALIGN != 0 ||
+      frame->first_bytes > frame->slot_bytes)
     return "an arena with a wrong number or size of slots";
   uint64_t bytes = (uint64_t)frame->slots * frame->slot_bytes;
   int seals = fcntl(fd, F_GET_SEALS);

@@ -370,8 +370,9 @@ struct wire_arena {
   struct wire_header header;
   uint32_t arena;
   uint32_t slots;
-  uint32_t slot_bytes; /* multiple of WIRE_SLOT_ALIGN; slot i lies at i × slot_bytes */
-  uint32_t reserved;
+  uint32_t slot_bytes;  /* multiple of WIRE_SLOT_ALIGN; slot i lies at i × slot_bytes */
+  uint32_t first_bytes; /* a writer's first block fills its slot up to here, each next one twice as far, until one fills
+                           the slot: storage has something to do early. A multiple of WIRE_SLOT_ALIGN; 0: all are whole */
 };
 struct wire_slot_free {
   struct wire_header header;

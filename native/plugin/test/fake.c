@@ -214,11 +214,15 @@ void fake_send_with(int fd, const void *bytes, size_t length, const int *descrip
 }
 
 unsigned char *fake_arena(int fd, uint32_t arena, uint32_t slots, uint32_t slot_bytes) {
+  return fake_arena_from(fd, arena, slots, slot_bytes, 0);
+}
+
+unsigned char *fake_arena_from(int fd, uint32_t arena, uint32_t slots, uint32_t slot_bytes, uint32_t first_bytes) {
   size_t bytes = (size_t)slots * slot_bytes;
   int memory = fake_memory(bytes, true);
   unsigned char *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0);
   CHECK(base != MAP_FAILED);
-  struct wire_arena frame = {{sizeof frame, WIRE_ARENA, 0, 0}, arena, slots, slot_bytes, 0};
+  struct wire_arena frame = {{sizeof frame, WIRE_ARENA, 0, 0}, arena, slots, slot_bytes, first_bytes};
   fake_send_with(fd, &frame, sizeof frame, &memory, 1);
   close(memory);
   return base;

@@ -51,6 +51,8 @@ int fake_memory(size_t bytes, bool sealed);
 void fake_send_with(int fd, const void *bytes, size_t length, const int *descriptors, size_t count);
 /* Makes an arena, sends it, and returns its memory; ends with fake_arena_end. */
 unsigned char *fake_arena(int fd, uint32_t arena, uint32_t slots, uint32_t slot_bytes);
+/* The same for a writer whose first blocks are short. */
+unsigned char *fake_arena_from(int fd, uint32_t arena, uint32_t slots, uint32_t slot_bytes, uint32_t first_bytes);
 void fake_arena_end(unsigned char *memory, uint32_t slots, uint32_t slot_bytes);
 
 /* Takes CREATE or OPEN and answers it; `size` is the image's size and durable size. */

@@ -23,6 +23,7 @@ struct connection {
   pthread_t thread;
   /* arena */
   uint32_t arena, slots, slot_bytes;
+  uint64_t block_bytes;         /* how far into its slot the next block may go */
   unsigned char *memory;
   bool out[SLOTS_MAX];          /* the client has it: a credit, or data */
   uint64_t settled[SLOTS_MAX];  /* sequence to tell with the next credit */
@@ -63,7 +64,9 @@ static void new_arena(struct connection *c) {
   c->dropping = c->memory != NULL;
   c->slots = 1 + (uint32_t)(test_random() % SLOTS_MAX);
   c->slot_bytes = sizes[test_random() % 4];
-  c->memory = fake_arena(c->fd, ++c->arena, c->slots, c->slot_bytes);
+  uint32_t first_bytes = (uint32_t)(test_random() % (c->slot_bytes / 4096 + 1)) * 4096;
+  c->block_bytes = first_bytes > 0 ? first_bytes : c->slot_bytes;
+  c->memory = fake_arena_from(c->fd, ++c->arena, c->slots, c->slot_bytes, first_bytes);
   memset(c->settled, 0, sizeof c->settled);
 }
 
@@ -105,6 +108,8 @@ static void submit(struct connection *c, const struct wire_submit *frame) {
   CHECK(frame->length > 0 && frame->length % 512 == 0 && frame->offset % 512 == 0);
   CHECK_NUM(frame->slot_offset % 4096, frame->offset % 4096);
   CHECK(frame->slot_offset + frame->length <= c->slot_bytes);
+  CHECK(frame->slot_offset + frame->length <= c->block_bytes);
+  if (c->block_bytes < c->slot_bytes) c->block_bytes *= 2;
   CHECK(frame->offset + frame->length <= MODEL_IMAGE_BYTES);
   CHECK_NUM(frame->sequence, ++c->sequence);
   memcpy(c->image->bytes + frame->offset, c->memory + (size_t)frame->slot * c->slot_bytes + frame->slot_offset,

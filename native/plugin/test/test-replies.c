@@ -110,7 +110,8 @@ TEST(a_reply_to_another_call_is_no_success) {
 
 enum wrong {
   ARENA_WITHOUT_DESCRIPTOR, ARENA_WITH_TWO, ARENA_WITH_MANY, ARENA_NOT_SEALED, ARENA_TOO_SMALL, ARENA_NO_MEMFD,
-  ARENA_NO_SLOTS, ARENA_65_SLOTS, ARENA_NO_BYTES, ARENA_ODD_BYTES, ARENA_SAME_NUMBER, ARENA_CUT, ARENA_WHILE_CREDITED,
+  ARENA_NO_SLOTS, ARENA_65_SLOTS, ARENA_NO_BYTES, ARENA_ODD_BYTES, ARENA_ODD_FIRST, ARENA_LONG_FIRST,
+  ARENA_SAME_NUMBER, ARENA_CUT, ARENA_WHILE_CREDITED,
   CREDIT_BEFORE_ARENA, CREDIT_OTHER_ARENA, CREDIT_NO_SUCH_SLOT, CREDIT_TWICE, CREDIT_OTHER_SEQUENCE, CREDIT_CUT,
   CREDIT_WHILE_FILLING,
   FAILED_CUT, FAILED_LONG_TEXT, FAILED_OK, DATA_TO_WRITER, DESCRIPTOR_WITH_CREDIT, WRITER_FRAMES_END,
@@ -146,6 +147,8 @@ static void send_wrong_arena(int fd, enum wrong wrong) {
     case ARENA_65_SLOTS: send_arena(fd, 1, 65, 4096, fake_memory(65 * 4096, true), 1); break;
     case ARENA_NO_BYTES: send_arena(fd, 1, SLOTS, 0, memory, 1); return;
     case ARENA_ODD_BYTES: send_arena(fd, 1, 1, 4096 + 512, memory, 1); return;
+    case ARENA_ODD_FIRST: fake_arena_end(fake_arena_from(fd, 1, SLOTS, SLOT_BYTES, 4096 + 512), SLOTS, SLOT_BYTES); break;
+    case ARENA_LONG_FIRST: fake_arena_end(fake_arena_from(fd, 1, SLOTS, SLOT_BYTES, 2 * SLOT_BYTES), SLOTS, SLOT_BYTES); break;
     case ARENA_CUT: fake_send_with(fd, &cut, 24, &memory, 1); break;
     default: fail_at(__FILE__, __LINE__, "%d", (int)wrong);
   }
@@ -198,7 +201,7 @@ static void play_writer(struct engine *engine) {
   unsigned char *memory = NULL;
   if (wrong == CREDIT_BEFORE_ARENA) {
     fake_credit(fd, 0, 0, 0);
-  } else if (wrong <= ARENA_ODD_BYTES || wrong == ARENA_CUT) {
+  } else if (wrong <= ARENA_LONG_FIRST || wrong == ARENA_CUT) {
     send_wrong_arena(fd, wrong);
   } else {
     memory = fake_arena(fd, 1, SLOTS, SLOT_BYTES);

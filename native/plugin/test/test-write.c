@@ -145,6 +145,43 @@ TEST(slots_are_made_ready_once_the_image_is_no_small_one) {
   engine_join(&engine);
 }
 
+static void play_short_first(struct engine *engine) {
+  int server = fake_hello(engine);
+  int fd = fake_image(engine, WIRE_IMAGE_CREATE, 0);
+  unsigned char *memory = fake_arena_from(fd, 1, SLOTS, SLOT_BYTES, 4096);
+  fake_credit(fd, 1, 0, 0);
+  expect_submit(fd, 1, 0, 512, 4096 - 512, 512, 1);
+  check_memory(memory + 512, 4096 - 512, 512);
+  fake_credit(fd, 1, 1, 0);
+  expect_submit(fd, 1, 1, 0, 8192, 4096, 2);
+  check_memory(memory + SLOT_BYTES, 8192, 4096);
+  fake_credit(fd, 1, 0, 1);
+  expect_submit(fd, 1, 0, 0, SLOT_BYTES, 12288, 3);
+  check_memory(memory, SLOT_BYTES, 12288);
+  fake_credit(fd, 1, 1, 2);
+  /* and no block is longer than a slot */
+  expect_submit(fd, 1, 1, 0, SLOT_BYTES, 12288 + SLOT_BYTES, 4);
+  check_memory(memory + SLOT_BYTES, SLOT_BYTES, 12288 + SLOT_BYTES);
+  CHECK_NUM(fake_populates(), 1);
+  fake_credit(fd, 1, 0, 3);
+  expect_submit(fd, 1, 0, 0, 512, 12288 + 2 * SLOT_BYTES, 5);
+  fake_closed(fd, WIRE_CLOSE_COMPLETE);
+  fake_expect_end(server);
+  fake_arena_end(memory, SLOTS, SLOT_BYTES);
+}
+
+TEST(first_blocks_are_short_where_the_engine_says_so) {
+  struct engine engine;
+  sts_session_t session = new_session();
+  engine_start(&engine, play_short_first, NULL);
+  sts_server_t *server = open_server(&session);
+  sts_image_t *image = create_image(&session, server, "x");
+  CHECK_STATUS(write_at(image, 512, 12288 + 2 * SLOT_BYTES), STS_EOK);
+  CHECK_STATUS(stsp_close_image(image, STS_CLOSEF_IH_COMPLETE), STS_EOK);
+  CHECK_STATUS(stsp_close_server(server), STS_EOK);
+  engine_join(&engine);
+}
+
 /* ---- arenas ------------------------------------------------------------------------------------------------------------ */
 
 static void play_replacement(struct engine *engine) {
