@@ -185,6 +185,7 @@ export class ImageReader {
       slotBytes: this.#arena.slotBytes,
       chunkBytes,
       grainBytes: this.#grain(),
+      spareOne: !this.#ctx.settings.sequential,
     });
     if (this.#giveBackLater) {
       this.#giveBackLater = false;
@@ -332,6 +333,7 @@ export class ImageReader {
     );
     for (const read of results) this.account.device(read);
     if (failure !== null) return { good: 0, failure };
+    if (crcs !== null && !this.#closed && this.#plan !== null) this.#do(this.#plan.came(slot));
     if (crcs === null) return { good: length, failure: null };
     this.#verifying++;
     const verified = await runOrder(

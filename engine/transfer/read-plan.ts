@@ -45,7 +45,17 @@ export interface ReadPlanOptions {
   chunkBytes?: number;
   /** What a random read is rounded to, where no chunk must be whole to be verified: a part of chunkBytes. */
   grainBytes?: number;
+  /**
+   * The client has a slot to copy from while the others are read, and the last bytes come in ever smaller pieces. Where more
+   * requests at once only mix: each takes longer, and all together too. Never fewer than two at once. False: all slots.
+   */
+  spareOne?: boolean;
 }
+
+/** Pieces at an image's end are halved down to this: behind the last one the client copies, and no device works. */
+const tailChunks = 4;
+/** Fewer reads at once would leave the storage idle between two. */
+const readsMin = 2;
 
 /** A slot that is being filled or was, in the order of its bytes. */
 interface Piece {
@@ -65,8 +75,11 @@ export class ReadPlan {
   readonly #size: number;
   readonly #chunkBytes: number;
   readonly #grainBytes: number;
+  readonly #spareOne: boolean;
   #slotBytes: number;
   #phases: SlotPhase[];
+  /** Slots whose bytes have not come yet. What has come may still be being verified; what is stale counts no more. */
+  readonly #reading = new Set<number>();
   #hold: 'off' | 'on' | 'frozen' = 'off';
   #closed = false;
 
@@ -92,6 +105,7 @@ export class ReadPlan {
     this.#chunkBytes = options.chunkBytes ?? 1024 * 1024;
     this.#grainBytes = options.grainBytes ?? this.#chunkBytes;
     this.#unit = this.#chunkBytes;
+    this.#spareOne = options.spareOne ?? false;
     this.#slotBytes = options.slotBytes;
     assert(options.slots > 0, 'a reader has slots');
     assert(this.#chunkBytes % this.#grainBytes === 0, 'chunks hold whole grains');
@@ -149,6 +163,11 @@ export class ReadPlan {
     return this.#advance(actions);
   }
 
+  /** A slot's bytes are here, and are verified next: the storage may be given something else meanwhile. */
+  came(slot: number): ReadAction[] {
+    return this.#reading.delete(slot) ? this.#advance([]) : [];
+  }
+
   /**
    * A lane is done with a slot. `good`: leading bytes that were read and verified; fewer than asked without a failure
    * means that the rest is damaged.
@@ -156,6 +175,7 @@ export class ReadPlan {
   filled(slot: number, good: number, failure?: ReadFailure): ReadAction[] {
     const held = this.#phases[slot];
     assert(held === 'filling' || held === 'stale', `slot ${slot} is ${held}, and was filled`);
+    this.#reading.delete(slot);
     if (held === 'stale' || this.#closed) {
       this.#phases[slot] = 'free';
       return this.#advance([]);
@@ -225,6 +245,7 @@ export class ReadPlan {
 
   #drop(): void {
     this.#pieces = [];
+    this.#reading.clear();
     this.#phases = this.#phases.map((held) => (held === 'filling' || held === 'stale' ? 'stale' : 'free'));
   }
 
@@ -258,6 +279,7 @@ export class ReadPlan {
     this.#stop = { status: failure.status, errno: failure.errno, text: failure.text, offset: this.#unitAt(offset) };
     for (const { slot, good } of this.#pieces) this.#phases[slot] = good >= 0 ? 'free' : 'stale';
     this.#pieces = [];
+    this.#reading.clear();
     this.#nextFill = this.#unitAt(this.#position);
   }
 
@@ -286,14 +308,28 @@ export class ReadPlan {
     while (this.#nextFill < end) {
       if (this.#hold === 'on' && (this.#waiting === null || this.#pieces.length > 0)) return;
       const slot = this.#phases.indexOf('free');
-      if (slot < 0) return;
-      // Up to a chunk's border: what is read ahead lies as it was written.
-      const length = Math.min(this.#slotBytes - (this.#nextFill % this.#chunkBytes), end - this.#nextFill);
+      if (slot < 0 || this.#reading.size >= this.#readsMax) return;
+      const length = this.#pieceLength(end);
       this.#phases[slot] = 'filling';
+      this.#reading.add(slot);
       this.#pieces.push({ slot, offset: this.#nextFill, length, good: -1, failure: null });
       actions.push({ kind: 'fill', slot, offset: this.#nextFill, length });
       this.#nextFill += length;
     }
+  }
+
+  get #readsMax(): number {
+    const slots = this.#phases.length;
+    return this.#spareOne ? Math.max(readsMin, slots - 1) : slots;
+  }
+
+  #pieceLength(end: number): number {
+    // Up to a chunk's border: what is read ahead lies as it was written.
+    const most = this.#slotBytes - (this.#nextFill % this.#chunkBytes);
+    const left = end - this.#nextFill;
+    const isTail = this.#spareOne && end === this.#size && left > tailChunks * this.#chunkBytes && left <= most;
+    if (!isTail) return Math.min(most, left);
+    return Math.ceil((this.#nextFill + left / 2) / this.#chunkBytes) * this.#chunkBytes - this.#nextFill;
   }
 
   #unitAt(offset: number): number {

@@ -76,7 +76,8 @@ class World {
     const slotBytes = chunkBytes * (1 + draw.below(4));
     this.#slotBytes = slotBytes;
     this.#memory = new Array<number>(slots).fill(-1);
-    this.#plan = new code.ReadPlan({ size: this.#size, slots, slotBytes, chunkBytes, grainBytes: this.#unit });
+    const spareOne = draw.oneIn(2);
+    this.#plan = new code.ReadPlan({ size: this.#size, slots, slotBytes, chunkBytes, grainBytes: this.#unit, spareOne });
   }
 
   run(): void {
@@ -102,6 +103,7 @@ class World {
     if (this.#toEngine.length > 0) events.push(() => this.#engineTakes());
     if (this.#toClient.length > 0) events.push(() => this.#clientTakes());
     if (this.#fills.length > 0) events.push(() => this.#finishFill());
+    if (this.#fills.length > 0 && this.#draw.left > 0) events.push(() => this.#came());
     if (this.#call === null && this.#want !== null) events.push(() => this.#clientGoesOn());
     if (this.#draw.left > 0 && this.#want === null) events.push(() => this.#clientWants());
     if (this.#draw.left > 0 && this.#next === null && this.#draw.oneIn(6)) events.push(() => this.#resize());
@@ -142,6 +144,12 @@ class World {
     expectTrue(end % this.#unit === 0 || end === this.#size, 'a fill ends with a chunk, a grain or the image');
     this.#memory[fill.slot] = -1;
     this.#fills.push({ action: fill, arena: this.#arena });
+  }
+
+  /** Told again and again for some. */
+  #came(): void {
+    const fill = this.#draw.pick(this.#fills);
+    this.#do(this.#plan.came(fill.action.slot));
   }
 
   #finishFill(): void {
@@ -325,7 +333,11 @@ function checkJumps(code: TransferCode, runs: number, grain: number): void {
 
 /** A lane that hangs pins its slot, and so the arena; a READ elsewhere still gets the slot that is free. */
 export function checkHungLane(code: TransferCode): void {
-  const plan = new code.ReadPlan({ size: 10_000, slots: 2, slotBytes: 4 * chunkBytes, chunkBytes });
+  for (const spareOne of [false, true]) checkHung(code, spareOne);
+}
+
+function checkHung(code: TransferCode, spareOne: boolean): void {
+  const plan = new code.ReadPlan({ size: 10_000, slots: 2, slotBytes: 4 * chunkBytes, chunkBytes, spareOne });
   const kinds = (actions: readonly Action[]): string[] => actions.map((action) => action.kind);
   const first = plan.read({ callId: 1, offset: 0, length: 8 * chunkBytes, generation: 1 });
   expectEqual(kinds(first), ['fill', 'fill'], 'two fills, of which the second one hangs');

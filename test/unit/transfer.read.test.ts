@@ -30,6 +30,44 @@ describe('read plan', () => {
     expect(plan.sequential).toBe(true);
   });
 
+  const fills = (actions: readonly { kind: string }[]): unknown[] =>
+    actions.flatMap((action) => {
+      const { kind, slot, offset, length } = action as { kind: string; slot: number; offset: number; length: number };
+      return kind === 'fill' ? [[slot, offset / mib, length / mib]] : [];
+    });
+
+  it('reads into all slots but one, which is the client’s to copy from; what is being verified is read already', () => {
+    const plan = new ReadPlan({ size: 100 * mib, slots: 3, slotBytes: 4 * mib, spareOne: true });
+    plan.read({ callId: 1, offset: 0, length: 4 * mib, generation: 1 });
+    plan.filled(0, 4 * mib);
+    plan.slotDone(0, 1);
+    expect(fills(plan.read({ callId: 2, offset: 4 * mib, length: mib, generation: 1 }))).toEqual([
+      [0, 4, 4],
+      [1, 8, 4],
+    ]);
+    expect(fills(plan.came(0))).toEqual([[2, 12, 4]]);
+    expect(plan.came(0)).toEqual([]);
+    expect(fills(plan.filled(0, 4 * mib))).toEqual([]);
+    expect(fills(plan.slotDone(0, 1))).toEqual([]);
+    expect(fills(plan.filled(1, 4 * mib))).toEqual([[0, 16, 4]]);
+    // A jump waits for nothing of what was read before: the slot that is free is for it.
+    expect(fills(plan.read({ callId: 3, offset: 50 * mib, length: mib, generation: 2 }))).toEqual([[1, 50, 1]]);
+  });
+
+  it('reads the last bytes of an image in ever smaller pieces', () => {
+    const plan = new ReadPlan({ size: 28 * mib + 5, slots: 8, slotBytes: 16 * mib, spareOne: true });
+    plan.read({ callId: 1, offset: 0, length: 1, generation: 1 });
+    plan.filled(0, mib);
+    plan.slotDone(0, 1);
+    const ahead = plan.read({ callId: 2, offset: mib, length: 1, generation: 1 });
+    expect(fills(ahead)).toEqual([
+      [0, 1, 16],
+      [1, 17, 6],
+      [2, 23, 3],
+      [3, 26, 2 + 5 / mib],
+    ]);
+  });
+
   it('reads ahead from a chunk border on, wherever its reader began', () => {
     const plan = new ReadPlan({ size: 100 * mib, slots: 2, slotBytes: 4 * mib, grainBytes: 4096 });
     expect(plan.read({ callId: 1, offset: 9000, length: 100, generation: 1 })).toEqual([
