@@ -5,10 +5,11 @@
 #include <string.h>
 
 #include "codes.h"
+#include "copy.h"
 #include "image.h"
 #include "log.h"
 
-#define READY_FROM (1u << 20) /* bytes of a slot; below them faults cost less than what avoids them */
+#define READY_FROM (1u << 20) /* bytes of a slot; below them faults cost less than what avoids them, and caches hold it all */
 
 /* ---- failures: the first one stands ------------------------------------------------------------------------------ */
 
@@ -101,8 +102,11 @@ static int write_all(struct stsp__image *image, const unsigned char *buffer, uin
     uint64_t room = block_end(image) - used;
     size_t piece = (size_t)(length < room ? length : room);
     uint64_t begin = stsp__now();
-    if (used + piece > READY_FROM) stsp__arena_ready(&image->arena, block->slot, used + (uint32_t)piece);
-    memcpy(stsp__slot(&image->arena, block->slot) + used, buffer, piece);
+    unsigned char *to = stsp__slot(&image->arena, block->slot) + used;
+    if (used + piece > READY_FROM) {
+      stsp__arena_ready(&image->arena, block->slot, used + (uint32_t)piece);
+      stsp__copy_through(to, buffer, piece);
+    } else memcpy(to, buffer, piece);
     image->copy_ns += stsp__now() - begin;
     block->fill += (uint32_t)piece;
     image->writer.filled += piece;
