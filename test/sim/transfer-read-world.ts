@@ -77,7 +77,14 @@ class World {
     this.#slotBytes = slotBytes;
     this.#memory = new Array<number>(slots).fill(-1);
     const spareOne = draw.oneIn(2);
-    this.#plan = new code.ReadPlan({ size: this.#size, slots, slotBytes, chunkBytes, grainBytes: this.#unit, spareOne });
+    this.#plan = new code.ReadPlan({
+      size: this.#size,
+      slots,
+      slotBytes,
+      chunkBytes,
+      grainBytes: this.#unit,
+      spareOne,
+    });
   }
 
   run(): void {
