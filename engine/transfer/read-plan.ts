@@ -1,8 +1,8 @@
 /**
  * What one reader's slots are filled with, and what its client is told.
  *
- *   free ──fill──► filling ──filled──► full ──DATA──► sent ──SLOT_DONE──► free
- *                     └─ of an older generation: free when the lane is done with it
+ *   free ──fill──► filling ─[came─► verifying]─filled──► full ──DATA──► sent ──SLOT_DONE──► free
+ *                     └─ of an older generation: stale, free when the lane is done with it
  *
  * A generation is one stream of bytes from the offset of its first READ: DATA goes out in order and without a gap.
  * A random reader gets the chunks that its request touches, of an image without sums the grains; the second sequential
@@ -67,7 +67,7 @@ interface Piece {
   failure: ReadFailure | null;
 }
 
-type SlotPhase = 'free' | 'filling' | 'stale' | 'full' | 'sent';
+type SlotPhase = 'free' | 'filling' | 'verifying' | 'stale' | 'full' | 'sent';
 
 const noFailure: ReadFailure = { status: status.OK, errno: 0, text: '' };
 
@@ -78,8 +78,6 @@ export class ReadPlan {
   readonly #spareOne: boolean;
   #slotBytes: number;
   #phases: SlotPhase[];
-  /** Slots whose bytes have not come yet. What has come may still be being verified; what is stale counts no more. */
-  readonly #reading = new Set<number>();
   #hold: 'off' | 'on' | 'frozen' = 'off';
   #closed = false;
 
@@ -135,7 +133,7 @@ export class ReadPlan {
 
   /** No lane works on a slot. */
   get idle(): boolean {
-    return !this.#phases.some((held) => held === 'filling' || held === 'stale');
+    return !this.#phases.some(isWithLane);
   }
 
   read(call: ReadCall): ReadAction[] {
@@ -165,7 +163,9 @@ export class ReadPlan {
 
   /** A slot's bytes are here, and are verified next: the storage may be given something else meanwhile. */
   came(slot: number): ReadAction[] {
-    return this.#reading.delete(slot) ? this.#advance([]) : [];
+    if (this.#phases[slot] !== 'filling') return [];
+    this.#phases[slot] = 'verifying';
+    return this.#advance([]);
   }
 
   /**
@@ -174,8 +174,7 @@ export class ReadPlan {
    */
   filled(slot: number, good: number, failure?: ReadFailure): ReadAction[] {
     const held = this.#phases[slot];
-    assert(held === 'filling' || held === 'stale', `slot ${slot} is ${held}, and was filled`);
-    this.#reading.delete(slot);
+    assert(held !== undefined && isWithLane(held), `slot ${slot} is ${held}, and was filled`);
     if (held === 'stale' || this.#closed) {
       this.#phases[slot] = 'free';
       return this.#advance([]);
@@ -245,8 +244,7 @@ export class ReadPlan {
 
   #drop(): void {
     this.#pieces = [];
-    this.#reading.clear();
-    this.#phases = this.#phases.map((held) => (held === 'filling' || held === 'stale' ? 'stale' : 'free'));
+    this.#phases = this.#phases.map((held) => (isWithLane(held) ? 'stale' : 'free'));
   }
 
   #advance(actions: ReadAction[]): ReadAction[] {
@@ -279,7 +277,6 @@ export class ReadPlan {
     this.#stop = { status: failure.status, errno: failure.errno, text: failure.text, offset: this.#unitAt(offset) };
     for (const { slot, good } of this.#pieces) this.#phases[slot] = good >= 0 ? 'free' : 'stale';
     this.#pieces = [];
-    this.#reading.clear();
     this.#nextFill = this.#unitAt(this.#position);
   }
 
@@ -308,19 +305,21 @@ export class ReadPlan {
     while (this.#nextFill < end) {
       if (this.#hold === 'on' && (this.#waiting === null || this.#pieces.length > 0)) return;
       const slot = this.#phases.indexOf('free');
-      if (slot < 0 || this.#reading.size >= this.#readsMax) return;
+      if (slot < 0 || !this.#mayRead) return;
       const length = this.#pieceLength(end);
       this.#phases[slot] = 'filling';
-      this.#reading.add(slot);
       this.#pieces.push({ slot, offset: this.#nextFill, length, good: -1, failure: null });
       actions.push({ kind: 'fill', slot, offset: this.#nextFill, length });
       this.#nextFill += length;
     }
   }
 
-  get #readsMax(): number {
-    const slots = this.#phases.length;
-    return this.#spareOne ? Math.max(readsMin, slots - 1) : slots;
+  /** What is being verified has come, and what is stale is nobody's: neither counts. */
+  get #mayRead(): boolean {
+    if (!this.#spareOne) return true;
+    let reads = 0;
+    for (const held of this.#phases) if (held === 'filling') reads++;
+    return reads < Math.max(readsMin, this.#phases.length - 1);
   }
 
   #pieceLength(end: number): number {
@@ -340,6 +339,10 @@ export class ReadPlan {
     const text = `the chunk at offset ${this.#unitAt(offset)} is damaged: its bytes do not match their checksum`;
     return { status: status.EDAMAGED, errno: 0, text };
   }
+}
+
+function isWithLane(held: SlotPhase): boolean {
+  return held === 'filling' || held === 'verifying' || held === 'stale';
 }
 
 function refuse(text: string): ReadAction[] {
