@@ -7,8 +7,10 @@
  *   - when that process is dead, to one with the same user and group, which could have traced it anyway.
  * A pid that was given away again changes nothing: whoever has it now has it because the one before is dead.
  *
- * What is kept counts as memory, goes first when anybody needs some, and after `keepMs` without use.
+ * What is kept counts as memory, goes first when anybody needs some, and after `keepMs` without use. Others on this machine
+ * cannot ask for it: it goes as well when the system has little left.
  */
+import { freemem, totalmem } from 'node:os';
 import type { Peer } from '../intake/link.ts';
 
 /**
@@ -16,6 +18,12 @@ import type { Peer } from '../intake/link.ts';
  * second and more; between the nights memory belongs to others.
  */
 export const keepMs = 15 * 60_000;
+/** How often the system's memory is looked at while something is kept. */
+export const lookMs = 5000;
+/** Memory that is there for programs without anything being swapped out: below this part of all of it nothing is kept. */
+const leftMin = 1 / 16;
+
+export const systemIsShort = (): boolean => freemem() < totalmem() * leftMin;
 
 /** Each holds two descriptors and a watch, which links and files need too. */
 export const keptMax = 256;
@@ -40,13 +48,15 @@ interface Kept {
 export class KeptArenas {
   readonly #calls: ArenaCalls;
   readonly #now: () => number;
+  readonly #isShort: () => boolean;
   /** The longest kept first. */
   #kept: Kept[] = [];
   #timer: NodeJS.Timeout | null = null;
 
-  constructor(calls: ArenaCalls, now: () => number) {
+  constructor(calls: ArenaCalls, now: () => number, isShort = systemIsShort) {
     this.#calls = calls;
     this.#now = now;
+    this.#isShort = isShort;
   }
 
   get arenas(): number {
@@ -74,7 +84,7 @@ export class KeptArenas {
     }
     if (this.#kept.length >= keptMax) this.#drop(this.#kept[0] as Kept);
     this.#kept.push({ id, bytes, from, since: this.#now(), watch });
-    this.#timer ??= this.#wait(keepMs);
+    this.#timer ??= this.#wait();
   }
 
   /** There is one for this client. */
@@ -123,14 +133,14 @@ export class KeptArenas {
     this.#calls.arenaClose(kept.id);
   }
 
-  #wait(ms: number): NodeJS.Timeout {
-    return setTimeout(() => this.#expire(), Math.max(1, ms)).unref();
+  #wait(): NodeJS.Timeout {
+    return setTimeout(() => this.#look(), lookMs).unref();
   }
 
-  #expire(): void {
+  #look(): void {
     const old = this.#now() - keepMs;
     for (const kept of this.#kept.filter(({ since }) => since <= old)) this.#drop(kept);
-    const first = this.#kept[0];
-    this.#timer = first === undefined ? null : this.#wait(first.since - old);
+    if (this.#kept.length > 0 && this.#isShort()) this.trim(0);
+    this.#timer = this.#kept.length === 0 ? null : this.#wait();
   }
 }

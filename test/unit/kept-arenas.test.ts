@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type ArenaCalls, KeptArenas, keepMs, keptMax } from '../../engine/coordinator/kept-arenas.ts';
+import { type ArenaCalls, KeptArenas, keepMs, keptMax, lookMs } from '../../engine/coordinator/kept-arenas.ts';
 
 const mib = 1 << 20;
 
@@ -43,10 +43,16 @@ const peer = (pid: number, uid = 1000, gid = 100) => ({ pid, uid, gid });
 describe('kept arenas', () => {
   let world: World;
   let kept: KeptArenas;
+  let isShort: boolean;
   beforeEach(() => {
     vi.useFakeTimers();
     world = new World();
-    kept = new KeptArenas(world, () => Date.now());
+    isShort = false;
+    kept = new KeptArenas(
+      world,
+      () => Date.now(),
+      () => isShort,
+    );
   });
   afterEach(() => vi.useRealTimers());
 
@@ -113,6 +119,21 @@ describe('kept arenas', () => {
     expect(kept.bytes).toBe(0);
     expect([...world.open]).toEqual([4, 5, 6]);
     expect(world.watches.size).toBe(0);
+  });
+
+  it('are given up when the system is short of memory, and kept again when it is not', () => {
+    kept.keep(1, mib, peer(7));
+    kept.keep(2, mib, peer(8));
+    vi.advanceTimersByTime(lookMs);
+    expect(kept.arenas).toBe(2);
+    isShort = true;
+    vi.advanceTimersByTime(lookMs);
+    expect([kept.arenas, world.watches.size, vi.getTimerCount()]).toEqual([0, 0, 0]);
+    expect([...world.open]).toEqual([3, 4, 5, 6]);
+    isShort = false;
+    kept.keep(3, mib, peer(7));
+    vi.advanceTimersByTime(lookMs);
+    expect(kept.arenas).toBe(1);
   });
 
   it('are given up after a time, each after its own', () => {
