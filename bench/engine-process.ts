@@ -20,6 +20,17 @@ const mib = 1 << 20;
 export const benchSettings = { ioLanes: 16, readAheadMb: 128, writeSlots: 3 } as const;
 /** As shipped, of one image that is written. */
 export const blocksInFlight = Number(configKeys.find(({ key }) => key === 'blocks_in_flight')?.byDefault);
+/** Slots of one image, where memory is not short. */
+export function slotsOf(direction: 'write' | 'restore', blockBytes: number): number {
+  const { writeSlots, readAheadMb } = benchSettings;
+  return direction === 'write' ? writeSlots : Math.ceil((readAheadMb * mib) / blockBytes) + 1;
+}
+
+/** As many as an engine makes by itself: digest_lanes = 0. */
+export function digestLanesOf(cores: number): number {
+  return Math.min(16, Math.max(1, Math.floor(cores / 4)));
+}
+
 const socketPathMax = 100;
 
 export const modeSettings: Readonly<Record<ModeName, Sections>> = {

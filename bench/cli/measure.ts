@@ -192,6 +192,7 @@ export async function measure(
       micro: done.micro,
       soak: done.soak,
       stalls,
+      model: [],
     });
     measured = { result, code: done.code, failure: done.failure };
   } finally {

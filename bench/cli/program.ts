@@ -173,10 +173,10 @@ function addDiscard(
     .command('discard')
     .description('the engine without a device: orders, copies and sums alone; and the model of larger machines')
     .option('--block <mib,…>', 'block_size_mb of the engine, beside 64 (4,16)', '4,16')
-    .option('--streams <n,…>', 'jobs at the same time (1,2,4,16)', '1,2,4,16')
-    .option('--alternations <n>', 'rounds that count (7; with --quick 2)')
+    .option('--streams <n,…>', 'jobs at the same time, beside 1', '1,4,16')
+    .option('--alternations <n>', 'rounds that count', '3')
     .option('--warm-ups <n>', 'rounds before them (1)')
-    .option('--quick', 'fewer orders and rounds')
+    .option('--quick', 'fewer orders')
     .option('--out <dir>', 'where the results are written')
     .action((options: unknown) =>
       does(async () => (await import('./run.ts')).runDiscard(runOptions(options), given, io)),

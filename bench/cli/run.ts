@@ -72,13 +72,26 @@ export async function runDiscard(options: RunOptions, given: readonly string[], 
   const part: Part = {
     workloads: ['orders', 'write', 'restore'],
     store: 'file',
-    points: ({ streams, blocks }) => 1 + streams.length * new Set([64 << 20, ...blocks]).size,
+    points: ({ streams, blocks }) => 1 + 3 * new Set([1, ...streams]).size * new Set([64 << 20, ...blocks]).size,
     rows: async (run) => (await import('../discard/rows.ts')).discardRows(run),
   };
   // No byte is stored: the least that the check of free space takes.
   const own = { ...options, macro: false, micro: false, sizeBytes: 1 << 20 };
   const { discardText } = await import('../discard/text.ts');
-  return carryOut(own, { parts: [part] }, given, io, ({ rows, cut }) => (cut === null ? discardText(rows) : ''));
+  const { modelPoints } = await import('../discard/check.ts');
+  const finish = (result: Result): Result =>
+    result.cut === null && result.rows.length > 0 ? { ...result, model: modelPoints(result.rows) } : result;
+  return carryOut(own, { parts: [part] }, given, io, {
+    finish,
+    more: ({ rows, cut }) => (cut === null ? discardText(rows) : ''),
+  });
+}
+
+interface Extras {
+  /** Before it is written. */
+  readonly finish?: (result: Result) => Result;
+  /** Behind what is printed of every result. */
+  readonly more?: (result: Result) => string;
 }
 
 async function carryOut(
@@ -86,10 +99,11 @@ async function carryOut(
   work: Work,
   given: readonly string[],
   io: BenchIo,
-  more: (result: Result) => string = () => '',
+  { finish = (result) => result, more = () => '' }: Extras = {},
 ): Promise<number> {
   const out = outDirectory(options.out);
-  const { result, code, failure } = await measure(options, work, io.progress, given);
+  const { result: taken, code, failure } = await measure(options, work, io.progress, given);
+  const result = failure === null ? finish(taken) : taken;
   if (result.rows.length > 0 || result.micro.length > 0 || result.soak !== null) {
     io.out(textReport(result));
     if (result.micro.length > 0) io.out((await import('../micro/index.ts')).microText(result.micro));

@@ -12,7 +12,13 @@ const project = join(import.meta.dirname, '../..');
 const submitterProgram = join(project, 'bench/native/build/submitter');
 
 /** Counters of a sample: of the engine's threads over the sample, microseconds and blocks. */
-export const counter = { blocks: 'engine.blocks', coordinator: 'coordinator.cpuUs', lanes: 'lanes.cpuUs' } as const;
+export const counter = {
+  blocks: 'engine.blocks',
+  coordinator: 'coordinator.cpuUs',
+  lanes: 'lanes.cpuUs',
+  /** Processors that everything else on the machine took meanwhile: 1 is one of them. */
+  others: 'machine.othersCores',
+} as const;
 
 /** What a program printed as its last line; throws with its standard error when it failed. */
 export async function runJson(
@@ -45,13 +51,15 @@ interface Submitted {
   date: number;
   /** Bytes of a block of images that are there: they are read. */
   readBlockBytes?: number;
+  /** With each block as many bytes of its own are copied. */
+  cold?: boolean;
   signal?: AbortSignal;
 }
 
 /** Blocks of each image; the first `warm` of them do not count. */
 export async function submit(work: Submitted): Promise<Sample> {
-  const { engine, streams, blocks, warm, date, readBlockBytes } = work;
-  const args = [engine.socket, streams, blocks, warm, date, ...(readBlockBytes === undefined ? [] : [readBlockBytes])];
+  const { engine, streams, blocks, warm, date, readBlockBytes = 0, cold = false } = work;
+  const args = [engine.socket, streams, blocks, warm, date, readBlockBytes, ...(cold ? ['cold'] : [])];
   const account = new Accounting([engine.pid]);
   const told = await runJson(submitterProgram, args, work.signal);
   const { rest } = account.end();
@@ -71,7 +79,7 @@ export async function submit(work: Submitted): Promise<Sample> {
     seconds: number('seconds'),
     bytes: number('bytes'),
     cpu,
-    latency: readBlockBytes === undefined ? [latency] : [],
+    latency: readBlockBytes === 0 ? [latency] : [],
     series: [],
     shares: null,
     counters: {
@@ -97,6 +105,7 @@ interface Hosted {
 export async function host(work: Hosted): Promise<Sample> {
   const { engine, command, streams, bytesPerStream, blockBytes, date } = work;
   const account = new Accounting([engine.pid]);
+  const since = performance.now();
   const before = threadSeconds(engine.pid);
   const payload = command === 'backup' ? ['--create-lsu', '--generate', bytesPerStream] : ['--discard'];
   const told = await runJson(
@@ -109,6 +118,7 @@ export async function host(work: Hosted): Promise<Sample> {
   );
   const after = threadSeconds(engine.pid);
   const { rest } = account.end();
+  const accounted = (performance.now() - since) / 1000;
   const { bytes = 0, seconds = 0, cpu_user_s = 0, cpu_system_s = 0 } = told;
   const coordinator = after.coordinator - before.coordinator;
   const lanes = after.lanes - before.lanes;
@@ -124,6 +134,7 @@ export async function host(work: Hosted): Promise<Sample> {
       [counter.blocks]: bytes / blockBytes,
       [counter.coordinator]: coordinator * 1e6,
       [counter.lanes]: lanes * 1e6,
+      [counter.others]: (rest ?? 0) / accounted,
     },
   };
 }

@@ -3,10 +3,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { processSeconds } from '../conditions/accounting.ts';
 import { Files } from '../conditions/files.ts';
-import { EngineProcess, type EngineSettings } from '../engine-process.ts';
+import { EngineProcess, type EngineSettings, slotsOf } from '../engine-process.ts';
+import type { Mode } from '../model/types.ts';
 
-export const modes = ['io-only', 'sums', 'default'] as const;
-export type Mode = (typeof modes)[number];
+export type { Mode } from '../model/types.ts';
+
+export const modes: readonly Mode[] = ['io-only', 'sums', 'default'];
 
 const ending = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
 
@@ -14,6 +16,12 @@ export interface DiscardSettings extends Pick<EngineSettings, 'directory' | 'mod
   /** Not given: as many as the engine makes by itself. */
   readonly digestLanes?: number;
   readonly logLevel?: 'INFO' | 'DEBUG';
+}
+
+/** So much that each of so many images has all slots that it wants: who asks gets a quarter of what is left of three quarters. */
+function memoryMb({ blockBytes = 0, streams = 1 }: Pick<EngineSettings, 'blockBytes' | 'streams'>): number {
+  const arena = Math.max(slotsOf('write', blockBytes), slotsOf('restore', blockBytes)) * blockBytes;
+  return Math.max(512, Math.ceil(((streams + 3) * arena * 4) / 3 / (1 << 20)));
 }
 
 export function startDiscarding({
@@ -24,7 +32,10 @@ export function startDiscarding({
   return EngineProcess.start({
     ...settings,
     main: join(import.meta.dirname, `engine-main.${ending}`),
-    settings: { engine: { store: 'memory', digest_lanes: digestLanes }, logging: { log_level: logLevel } },
+    settings: {
+      engine: { store: 'memory', digest_lanes: digestLanes, max_memory_mb: memoryMb(settings) },
+      logging: { log_level: logLevel },
+    },
   });
 }
 

@@ -1,85 +1,90 @@
 /**
- * What the discarding engine's rows stand beside: a copy on one core and on all, CRC-64 and CRC-64 + SHA-256 alone on one
- * core, pages of a fresh arena made ready, and the bare hand-over between two processes and two threads.
+ * What the model is made of, each measured alone: copies and digests in the shapes of a load, beside each other as well
+ * (bench/native/flows), CRC-64 and SHA-256, and the bare hand-over between two processes and two threads.
  */
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { addon } from '../../native/addon/index.ts';
-import type { Measure, Subject, Taken } from '../run-context.ts';
+import { benchSettings, slotsOf } from '../engine-process.ts';
+import type { Direction } from '../model/types.ts';
+import type { Load, Measure, Subject, Taken } from '../run-context.ts';
 import { runJson } from './clients.ts';
 
 const native = join(import.meta.dirname, '../native/build');
-const ending = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-const pagesMain = join(import.meta.dirname, `pages-main.${ending}`);
 const mib = 1 << 20;
-const block = 64 * mib;
-const copyBytes = 4e9;
-const pageBytes = 512 * mib;
+const shaBlock = 64 * mib;
+const flowBytes = 2e9;
+/** Of a pair's slots, where more images are there than one: larger than any last level of a cache that is shared by two. */
+const manyBytes = 256 * mib;
+/** No more than these of all copies together: it is many times a cache, and making pages takes longer than the copies. */
+const arenasMost = 1024 * mib;
 const handovers = 2000;
 
-/** In the order of what they cost a byte; names that the model looks for. */
+/** Names that the model looks for. 'B/s' are of one core: bytes ÷ CPU seconds. */
 export const floorNames = {
-  copy: 'floor, memcpy on one core',
-  copyAll: 'floor, memcpy on all cores',
-  copyCached: 'floor, memcpy into 12 MiB on one core',
-  copyOut: 'floor, memcpy out of slots on one core',
-  copyOutAll: 'floor, memcpy out of slots on all cores',
-  crc: 'floor, CRC-64 on one core',
-  sha: 'floor, CRC-64 + SHA-256 on one core',
-  zero: 'floor, fresh pages on one core',
-  zeroAll: 'floor, fresh pages on all cores',
-  touch: 'floor, fresh pages of 4 KiB on one core',
-  touchAll: 'floor, fresh pages of 4 KiB on all cores',
-  free: 'floor, pages given back on one core',
+  copy: { write: 'floor, copy into slots', restore: 'floor, copy out of slots' },
+  pair: { write: 'floor, copy into slots beside CRC-64', restore: 'floor, copy out of slots beside CRC-64' },
+  crc: 'floor, CRC-64',
+  sha: 'floor, CRC-64 + SHA-256',
+  besideSha: 'floor, copy into slots beside SHA-256',
   process: 'floor, socket hand-over, two processes',
   thread: 'floor, futex hand-over, two threads',
 } as const;
 
-/** `how`: of the program floor; slots that stay in the cache, or not; into them, or out of them. */
-async function copies(count: number, signal: AbortSignal, how: readonly (string | number)[]): Promise<Taken> {
-  const run = () => runJson(join(native, 'floor'), how, signal);
-  const begin = performance.now();
-  const told = await Promise.all(Array.from({ length: count }, run));
-  const seconds = (performance.now() - begin) / 1000;
-  const cpu = told.reduce((sum, { cpu_s = 0 }) => sum + cpu_s, 0);
-  const rate = told.reduce((sum, one) => sum + (one.bytes ?? 0) / (one.seconds ?? Number.NaN), 0);
-  return { value: rate, seconds, bytes: count * copyBytes, cpu: { hostProgram: cpu, engine: null, rest: null } };
+/** Of a sample of two at once: CPU of the digest, and of both the bytes. */
+export const pairCounter = { digestUs: 'digest.cpuUs', digestBytes: 'digest.bytes' } as const;
+
+function sample(told: Record<string, number>, more: Partial<Taken> = {}): Taken {
+  const { bytes = Number.NaN, seconds = Number.NaN, cpu_s = Number.NaN } = told;
+  return { value: bytes / cpu_s, seconds, bytes, cpu: { hostProgram: cpu_s, engine: null, rest: null }, ...more };
 }
 
-/** `passes` times over one slot of a populated arena, in this thread. */
-function digested(passes: number, withSha: boolean): Taken {
-  const arena = addon.arenaOpen(block);
-  addon.arenaPopulate(arena, 0, block);
-  const sha = withSha ? addon.shaOpen() : 0;
-  const crcs = new BigUint64Array(block / mib + 1);
-  const cpuBefore = addon.threadCpuNs();
-  const begin = performance.now();
-  for (let i = 0; i < passes; i++) addon.digestSlot(arena, 0, block, i * block, mib, sha, crcs);
-  const taken = inThread(passes * block, begin, cpuBefore);
-  if (withSha) addon.shaClose(sha);
-  addon.arenaClose(arena);
-  return taken;
+async function flows(args: readonly (string | number)[], signal: AbortSignal): Promise<Taken> {
+  const told = await runJson(join(native, 'flows'), args, signal);
+  const { digest_cpu_s = 0, bytes = 0 } = told;
+  const paired = { [pairCounter.digestUs]: digest_cpu_s * 1e6, [pairCounter.digestBytes]: bytes };
+  return sample(told, digest_cpu_s === 0 ? {} : { counters: paired });
 }
 
-/** Making them, or giving them back: the other half of the same program's time. */
-async function fresh(
-  count: number,
-  part: 'seconds' | 'free_seconds',
-  signal: AbortSignal,
-  size: 'huge' | 'small' = 'huge',
-): Promise<Taken> {
-  const told = await Promise.all(
-    Array.from({ length: count }, () => runJson(process.execPath, [pagesMain, pageBytes, size], signal)),
-  );
-  const rate = told.reduce((sum, one) => sum + (one.bytes ?? 0) / (one[part] ?? Number.NaN), 0);
-  const seconds = Math.max(...told.map((one) => one[part] ?? Number.NaN));
-  return { value: rate, seconds, bytes: count * pageBytes, cpu: null };
+/** So many blocks of a pair are there before the second half begins: one of one image; of many as many as there is memory for. */
+function pairShape(direction: Direction, { streams, blockBytes }: Load): [lag: number, slots: number] {
+  const slots = slotsOf(direction, blockBytes);
+  if (streams === 1) return [1, slots];
+  const many = Math.max(slots, Math.min(streams * slots, Math.ceil(manyBytes / blockBytes)));
+  return [direction === 'write' ? many - 1 : 1, many];
 }
 
-function inThread(bytes: number, begin: number, cpuBefore: number): Taken {
-  const seconds = (performance.now() - begin) / 1000;
-  const cpu = { hostProgram: (addon.threadCpuNs() - cpuBefore) / 1e9, engine: null, rest: null };
-  return { value: bytes / seconds, seconds, bytes, cpu };
+/** `passes` times over one slot of a populated arena, in this thread, with a pause in which signals are let in. */
+async function digested(goesOn: (pass: number) => boolean): Promise<Taken> {
+  const arena = addon.arenaOpen(shaBlock);
+  addon.arenaPopulate(arena, 0, shaBlock);
+  const sha = addon.shaOpen();
+  const crcs = new BigUint64Array(shaBlock / mib + 1);
+  try {
+    let [cpu, passes] = [0, 0];
+    const begin = performance.now();
+    for (; goesOn(passes); passes++) {
+      const before = addon.threadCpuNs();
+      addon.digestSlot(arena, 0, shaBlock, passes * shaBlock, mib, sha, crcs);
+      cpu += (addon.threadCpuNs() - before) / 1e9;
+      await new Promise((done) => setImmediate(done));
+    }
+    return sample({ bytes: passes * shaBlock, seconds: (performance.now() - begin) / 1000, cpu_s: cpu });
+  } finally {
+    addon.shaClose(sha);
+    addon.arenaClose(arena);
+  }
+}
+
+async function besideSha(signal: AbortSignal): Promise<Taken> {
+  let copying = true;
+  const shape = [1, benchSettings.writeSlots, shaBlock / mib, 2 * flowBytes];
+  const copied = flows(['copy', ...shape], signal).finally(() => {
+    copying = false;
+  });
+  const [copy, sha] = await Promise.all([copied, digested(() => copying)]);
+  const cpu = sha.cpu?.hostProgram ?? Number.NaN;
+  return { ...copy, counters: { [pairCounter.digestUs]: cpu * 1e6, [pairCounter.digestBytes]: sha.bytes } };
 }
 
 async function handover(name: 'process_us' | 'thread_us', signal: AbortSignal): Promise<Taken> {
@@ -88,35 +93,51 @@ async function handover(name: 'process_us' | 'thread_us', signal: AbortSignal): 
   return { value: told[name] ?? Number.NaN, seconds: (performance.now() - begin) / 1000, bytes: 0, cpu: null };
 }
 
-function floor(name: string, unit: Measure['unit'], take: () => Taken | Promise<Taken>): Subject {
-  const measures: Measure[] = [{ workload: 'orders', unit, take: async () => take() }];
-  return { name, role: 'floor', mode: null, store: 'none', measures };
+function floor(name: string, unit: Measure['unit'], take: (load: Load) => Promise<Taken>): Subject {
+  return { name, role: 'floor', mode: null, store: 'none', measures: [{ workload: 'orders', unit, take }] };
 }
 
-const into = ['memcpy', copyBytes];
-const outOf = ['copy-out', copyBytes];
-
-export function floors(signal: AbortSignal): Subject[] {
-  const cores = availableParallelism();
+/** Of no load: once a run. */
+export function bareFloors(signal: AbortSignal): Subject[] {
+  const sha = floor(floorNames.sha, 'B/s', () => digested((pass) => pass < 6));
+  // Both ends stay on processors 0 and 1: on a machine with one there is nothing to hand over.
+  if (availableParallelism() < 2) return [sha];
   return [
-    floor(floorNames.copy, 'B/s', () => copies(1, signal, into)),
-    floor(floorNames.copyAll, 'B/s', () => copies(cores, signal, into)),
-    floor(floorNames.copyCached, 'B/s', () => copies(1, signal, [...into, 12])),
-    floor(floorNames.copyOut, 'B/s', () => copies(1, signal, outOf)),
-    floor(floorNames.copyOutAll, 'B/s', () => copies(cores, signal, outOf)),
-    floor(floorNames.crc, 'B/s', () => digested(48, false)),
-    floor(floorNames.sha, 'B/s', () => digested(8, true)),
-    floor(floorNames.zero, 'B/s', () => fresh(1, 'seconds', signal)),
-    floor(floorNames.zeroAll, 'B/s', () => fresh(availableParallelism(), 'seconds', signal)),
-    floor(floorNames.touch, 'B/s', () => fresh(1, 'seconds', signal, 'small')),
-    floor(floorNames.touchAll, 'B/s', () => fresh(cores, 'seconds', signal, 'small')),
-    floor(floorNames.free, 'B/s', () => fresh(1, 'free_seconds', signal)),
-    // Both ends stay on processors 0 and 1: on a machine with one there is nothing to hand over.
-    ...(availableParallelism() < 2
-      ? []
-      : [
-          floor(floorNames.process, 'us', () => handover('process_us', signal)),
-          floor(floorNames.thread, 'us', () => handover('thread_us', signal)),
-        ]),
+    sha,
+    floor(floorNames.besideSha, 'B/s', () => besideSha(signal)),
+    floor(floorNames.process, 'us', () => handover('process_us', signal)),
+    floor(floorNames.thread, 'us', () => handover('thread_us', signal)),
+  ];
+}
+
+const directions = ['write', 'restore'] as const;
+
+/** Of one load: copies of as many images at once. */
+export function copyFloors(signal: AbortSignal): Subject[] {
+  return directions.map((direction) =>
+    floor(floorNames.copy[direction], 'B/s', ({ streams, blockBytes }) => {
+      const each = Math.ceil(flowBytes / streams);
+      const how = direction === 'write' ? 'copy' : 'out';
+      const slots = Math.max(
+        1,
+        Math.min(slotsOf(direction, blockBytes), Math.floor(arenasMost / streams / blockBytes)),
+      );
+      return flows([how, streams, slots, blockBytes / mib, each], signal);
+    }),
+  );
+}
+
+/** Of one load: the digest, alone and beside a copy. */
+export function digestFloors(signal: AbortSignal): Subject[] {
+  return [
+    floor(floorNames.crc, 'B/s', ({ blockBytes }) =>
+      flows(['crc', 1, slotsOf('restore', blockBytes), blockBytes / mib, flowBytes], signal),
+    ),
+    ...directions.map((direction) =>
+      floor(floorNames.pair[direction], 'B/s', (load) => {
+        const how = direction === 'write' ? 'pair-copy' : 'pair-out';
+        return flows([how, ...pairShape(direction, load), load.blockBytes / mib, flowBytes], signal);
+      }),
+    ),
   ];
 }

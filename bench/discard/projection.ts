@@ -1,10 +1,12 @@
 /**
- * Media servers that do not stand here, by the model: rates of a core as measured, memory and links between nodes as data
- * sheets have them, the network's cost of CPU as the bench's own bare sender and receiver had it. docs/scaling.md has the
+ * Media servers that do not stand here, by the model: what a core does as measured in the run, memory and links between nodes as
+ * data sheets have them, the network's cost of CPU as the bench's own bare sender and receiver had it. docs/scaling.md has the
  * sources, and what follows.
  */
-import { type Load, type Mode, type Prediction, predict, type Way } from '../model.ts';
-import type { Parameters } from './check.ts';
+import { benchSettings, blocksInFlight, digestLanesOf, slotsOf } from '../engine-process.ts';
+import { predictLong } from '../model/predict.ts';
+import type { Load, Mode, Prediction, Terms, Way } from '../model/types.ts';
+import type { Shape } from './terms.ts';
 
 /** Of one node, sustained: eight channels of DDR4-3200 are 205 GB/s, of which about five sixths can be had. */
 const memoryRate = 170e9;
@@ -17,6 +19,7 @@ const tcp = { write: 0.23e-9, restore: 0.29e-9 };
 /** Over the memory bus: the kernel reads the slot, writes its own buffer with lines read first, the port reads that. */
 const tcpTraffic = 4;
 const laneRate = 2e9;
+const blockBytes = 64 << 20;
 
 export const grid = { cores: [32, 64, 128], nodes: [1, 2, 4], gbits: [100, 200, 400] } as const;
 export const terabyte = 1e12;
@@ -31,8 +34,16 @@ export interface Server {
   readonly ioLanes: number;
 }
 
+export const asShipped: Pick<Server, 'pinned' | 'digestLanes' | 'ioLanes'> = {
+  pinned: true,
+  digestLanes: null,
+  ioLanes: benchSettings.ioLanes,
+};
+
+/** `terms`: as measured here with many images at once, each of which stands for one of as many as the server has cores. */
 export function project(
-  { machine, costs }: Parameters,
+  terms: (shape: Shape) => Terms,
+  measuredStreams: number,
   server: Server,
   mode: Mode,
   direction: Load['direction'],
@@ -44,21 +55,19 @@ export function project(
     laneRate,
     cpuPerByte: tcp[direction],
     traffic: tcpTraffic,
-    touches: true,
   };
   const load: Load = {
     direction,
     mode,
     streams: cores,
-    blockBytes: 64 << 20,
-    bytesPerStream: terabyte / cores,
-    slots: 3,
-    blocksInFlight: 2,
+    blockBytes,
+    blocksPerStream: 1,
+    slots: slotsOf(direction, blockBytes),
+    blocksInFlight,
     ioLanes,
-    digestLanes: server.digestLanes ?? Math.min(16, Math.max(1, Math.floor(cores / 4))),
-    copies: true,
-    freshArenas: true,
+    digestLanes: server.digestLanes ?? digestLanesOf(cores),
     pinned,
   };
-  return predict({ ...machine, cores, nodes, memoryRate, linkRate }, costs, way, load);
+  const own = terms({ direction, mode, streams: measuredStreams, blockBytes });
+  return predictLong({ cores, nodes, memoryRate, linkRate }, own, way, load);
 }

@@ -7,7 +7,9 @@
  * process, "coordinator_cpu_s", "lanes_cpu_s": of the engine's main thread and of all its others,
  * "open_s", "close_s", "p50_us", "p90_us", "p99_us", "p999_us", "max_us": SUBMIT to SLOT_FREE}
  *
- * submitter SOCKET CONNECTIONS BLOCKS WARM DATE BLOCK_BYTES: the same images are read, and nobody copies a byte out.
+ * submitter SOCKET CONNECTIONS BLOCKS WARM DATE BLOCK_BYTES [cold]: the same images are read, and nobody copies a byte out;
+ * with BLOCK_BYTES 0 they are written. `cold`: with each block as many bytes of this process's own memory are copied, so that
+ * the engine finds caches and pace as they are where a host program copies, and its threads cost what they cost then.
  */
 #define _GNU_SOURCE
 #include <inttypes.h>
@@ -47,6 +49,7 @@ static size_t latency_count;
 static uint64_t blocks, warm, counted_bytes, counted_blocks;
 static uint32_t block_bytes, engine_pid;
 static bool counting, reading;
+static unsigned char *own_memory; /* NULL: nothing is copied */
 
 static void fail(const char *what) {
   fprintf(stderr, "submitter: %s\n", what);
@@ -103,7 +106,18 @@ static const struct wire_header *receive(struct connection *c, bool wait) {
 
 /* ---- what comes ------------------------------------------------------------------------------------------------------- */
 
+#define OWN_BYTES ((size_t)64 << 20)
+#define PIECE ((size_t)256 << 10)
+
+static void copy_own(uint32_t bytes) {
+  static size_t at;
+  if (!own_memory) return;
+  for (uint32_t done = 0; done < bytes; done += PIECE, at = (at + PIECE) % OWN_BYTES)
+    memcpy(own_memory + OWN_BYTES + at, own_memory + at, PIECE);
+}
+
 static void submit(struct connection *c, uint32_t slot) {
+  copy_own(c->slot_bytes);
   struct wire_submit frame = {.arena = c->arena, .slot = slot, .length = c->slot_bytes, .offset = c->offset,
                               .sequence = ++c->submitted};
   c->offset += c->slot_bytes;
@@ -144,6 +158,7 @@ static void take_data(struct connection *c, const struct wire_data *frame) {
   struct wire_slot_done done = {.arena = frame->arena, .slot = frame->slot, .generation = frame->generation};
   if (frame->offset != c->offset) fail("data that do not follow");
   c->offset += frame->length;
+  copy_own(frame->length);
   completed(c, 0, frame->length);
   send_frame(c, WIRE_SLOT_DONE, 0, &done, sizeof done);
 }
@@ -258,7 +273,9 @@ static double percentile(double share) {
 /* A reply while images are read ends one READ: the next one goes out at once. */
 static void turn(struct connection *c, uint64_t end) {
   for (const struct wire_header *header = receive(c, false); header; header = receive(c, false)) {
-    if (!take(c, header)) continue;
+    const bool is_reply = take(c, header);
+    if (!is_reply && own_memory) return; /* credits come while it copies: others, and the clock, get their turn */
+    if (!is_reply) continue;
     const struct wire_reply *reply = reply_of(header);
     if (!reading || reply->status != WIRE_OK) fail("a call failed; the engine's log says why");
     if (c->offset < end) read_next(c);
@@ -266,16 +283,21 @@ static void turn(struct connection *c, uint64_t end) {
 }
 
 int main(int argc, char **argv) {
-  const int count = argc == 6 || argc == 7 ? atoi(argv[2]) : 0;
-  reading = argc == 7;
-  if (count < 1 || count > CONNECTIONS_MAX) {
-    fprintf(stderr, "usage: submitter SOCKET CONNECTIONS BLOCKS WARM DATE [BLOCK_BYTES]\n");
+  const int count = argc >= 6 && argc <= 8 ? atoi(argv[2]) : 0;
+  if (count < 1 || count > CONNECTIONS_MAX || (argc == 8 && strcmp(argv[7], "cold") != 0)) {
+    fprintf(stderr, "usage: submitter SOCKET CONNECTIONS BLOCKS WARM DATE [BLOCK_BYTES [cold]]\n");
     return 2;
   }
   blocks = strtoull(argv[3], NULL, 10);
   warm = strtoull(argv[4], NULL, 10);
   if (blocks <= warm) fail("BLOCKS must be more than WARM");
-  if (reading) block_bytes = (uint32_t)strtoul(argv[6], NULL, 10);
+  if (argc >= 7) block_bytes = (uint32_t)strtoul(argv[6], NULL, 10);
+  reading = block_bytes > 0;
+  if (argc == 8) {
+    own_memory = malloc(2 * OWN_BYTES);
+    check(own_memory == NULL, "memory");
+    memset(own_memory, 1, 2 * OWN_BYTES);
+  }
   const uint64_t end = blocks * block_bytes; /* of a reader */
   make_lsu(argv[1]);
   const double opened = now();

@@ -195,6 +195,7 @@ export function merge(given: readonly Result[]): Result {
     rows,
     micro: [],
     stalls: results.flatMap(({ stalls }) => stalls),
+    model: [],
     merged,
   };
 }

@@ -155,6 +155,29 @@ const soakSchema = z.object({
   ),
 });
 
+/** A point of the model (bench/model): what it predicts from terms of the same run, and what was measured. Rates are B/s. */
+const modelPointSchema = z.object({
+  workload: z.enum(['write', 'restore']),
+  mode: z.enum(['io-only', 'sums', 'default']),
+  streams: z.number().int(),
+  blockBytes: z.number(),
+  predicted: z.number(),
+  /** Median, and its interval. */
+  measured: z.number(),
+  low: z.number(),
+  high: z.number(),
+  n: z.number().int(),
+  /** Median of the samples' predicted / measured − 1. */
+  error: z.number(),
+  /** Processors that everything else on the machine took, by the median: the prediction does without them. */
+  others: z.number(),
+  /** Half of what lies between the least and the most that was measured, by the median. */
+  spread: z.number(),
+  /** What was busiest in the prediction, and what came next. */
+  limit: z.string(),
+  next: z.string(),
+});
+
 export const resultSchema = z.object({
   schema: z.literal(schemaName),
   /** 32 hex digits. */
@@ -187,6 +210,8 @@ export const resultSchema = z.object({
     )
     .default([]),
   soak: soakSchema.nullable().default(null),
+  /** Of `discard`. */
+  model: z.array(modelPointSchema).default([]),
   /** After a merge of runs started together: one entry a media server. */
   merged: z
     .array(
@@ -197,6 +222,7 @@ export const resultSchema = z.object({
 
 export type Soak = z.infer<typeof soakSchema>;
 export type SoakRound = Soak['trend'][number];
+export type ModelPoint = z.infer<typeof modelPointSchema>;
 export type Cpu = z.infer<typeof cpuSchema>;
 export type Latency = z.infer<typeof latencySchema>;
 export type Sample = z.infer<typeof sampleSchema>;
