@@ -92,11 +92,8 @@ export function makeLogger(level: LogLevelName, place: { write(line: string): un
 function censored<T extends object>(fields: T, levels: number): T {
   let clean: T | null = null;
   for (const [name, value] of Object.entries(fields)) {
-    const good: unknown = secrets.has(name)
-      ? censor
-      : levels > 1 && isFields(value)
-        ? censored(value, levels - 1)
-        : value;
+    const deeper = levels > 1 && isFields(value) && !hasSerializer(name, value);
+    const good: unknown = secrets.has(name) ? censor : deeper ? censored(value, levels - 1) : value;
     if (good !== value) clean = { ...(clean ?? fields), [name]: good };
   }
   return clean ?? fields;
@@ -107,7 +104,11 @@ function errorFields(error: Error): object {
   return isFields(fields) ? censored(fields, 1) : error;
 }
 
-/** An error is looked at when its serializer has made fields of it. */
+/** That error is looked at when its serializer has made fields of it; of any other its own fields go into the line. */
+function hasSerializer(name: string, value: object): boolean {
+  return name === 'err' && value instanceof Error;
+}
+
 function isFields(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !(value instanceof Error);
+  return typeof value === 'object' && value !== null;
 }

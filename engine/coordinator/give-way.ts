@@ -3,9 +3,11 @@
  * ask for at once would make that list wait for another lane to start, ten times as long as a step of the janitor takes.
  */
 
+import { within } from '../lanes/drain.ts';
+
 /** A step that takes longer than this is no reason to wait: its storage hangs, and another lane may do better. */
 const stepMs = 100;
-/** Lists that never end do not keep the janitor from its work. */
+/** Lists that never end do not keep the janitor from its work, nor does a call of theirs that hangs. */
 const starvedMs = 200;
 
 export class GiveWay {
@@ -23,12 +25,19 @@ export class GiveWay {
   /** A list's call: behind the step under way, and before the next one. */
   async list<T>(work: () => Promise<T>): Promise<T> {
     this.#lists++;
+    let counts = true;
+    const leave = (): void => {
+      if (counts) this.#listLeft();
+      counts = false;
+    };
+    const late = setTimeout(leave, this.#starvedMs);
+    late.unref();
     try {
-      if (this.#step !== null) await atMost(this.#step, this.#stepMs);
+      await this.#behindStep();
       return await work();
     } finally {
-      this.#lists--;
-      if (this.#lists === 0) this.#quiet?.resolve();
+      clearTimeout(late);
+      leave();
     }
   }
 
@@ -36,8 +45,7 @@ export class GiveWay {
   async step<T>(work: () => Promise<T>): Promise<T> {
     if (this.#lists > 0) {
       this.#quiet ??= Promise.withResolvers();
-      await atMost(this.#quiet.promise, this.#starvedMs);
-      this.#quiet = null;
+      await within(this.#quiet.promise, this.#starvedMs);
     }
     const step = work();
     this.#step = step;
@@ -47,13 +55,22 @@ export class GiveWay {
       if (this.#step === step) this.#step = null;
     }
   }
-}
 
-async function atMost(promise: Promise<unknown>, ms: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  await Promise.race([promise.catch(() => undefined), late]);
-  clearTimeout(timer);
+  async #behindStep(): Promise<void> {
+    const step = this.#step;
+    if (step === null) return;
+    const ended = await within(
+      step.catch(() => undefined),
+      this.#stepMs,
+    );
+    // It has been waited for once: the calls behind this one, of a long list thousands, go past it.
+    if (!ended && this.#step === step) this.#step = null;
+  }
+
+  #listLeft(): void {
+    this.#lists--;
+    if (this.#lists > 0) return;
+    this.#quiet?.resolve();
+    this.#quiet = null;
+  }
 }

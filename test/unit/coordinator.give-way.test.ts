@@ -67,3 +67,38 @@ test('what hangs is waited for no longer than it may', async () => {
   list.end();
   await Promise.all([begun, listed]);
 });
+
+test('what hangs is waited for once: whoever comes later goes past it', async () => {
+  const log: string[] = [];
+  const way = new GiveWay({ stepMs: 1, starvedMs: 1 });
+  const [step, list, next, later] = ['step', 'list', 'next step', 'next list'].map((name) => held(log, name));
+  const hung = [way.step(step.work), way.list(list.work)];
+  expect(await way.list(async () => 'one that waits')).toBe('one that waits');
+  expect(await way.step(async () => 'one that waits')).toBe('one that waits');
+  log.length = 0;
+  const others = [way.step(next.work), way.list(later.work)];
+  // The new step is one to wait for again; no timer is needed to begin it.
+  expect(log).toEqual(['next step']);
+  next.end();
+  await others[0];
+  await turn();
+  expect(log).toEqual(['next step', 'next list']);
+  for (const one of [step, list, later]) one.end();
+  await Promise.all([...hung, ...others]);
+});
+
+test('a list goes past a step that another one has waited for', async () => {
+  const log: string[] = [];
+  const way = new GiveWay({ stepMs: 1 });
+  const [step, list] = [held(log, 'step'), held(log, 'list')];
+  const hung = way.step(step.work);
+  await way.list(async () => undefined);
+  const begun = way.list(list.work);
+  // Promises settle before any timer fires.
+  await Promise.resolve();
+  await Promise.resolve();
+  expect(log).toEqual(['step', 'list']);
+  step.end();
+  list.end();
+  await Promise.all([hung, begun]);
+});

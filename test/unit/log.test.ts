@@ -81,6 +81,7 @@ describe('lines', () => {
     const fields = {
       request: { authorization: 'SECRET', host: 'h' },
       err: Object.assign(new Error('e'), { token: 'SECRET' }),
+      problem: Object.assign(new Error('p'), { password: 'SECRET', code: 7 }),
     };
     root.child({ job: 'j', password: 'SECRET' }).info(fields, 'x');
     expect(JSON.stringify(lines)).not.toContain('SECRET');
@@ -88,6 +89,7 @@ describe('lines', () => {
       password: '[redacted]',
       request: { authorization: '[redacted]', host: 'h' },
       err: { message: 'e', token: '[redacted]', stack: expect.stringContaining('log.test') },
+      problem: { password: '[redacted]', code: 7 },
     });
     expect(fields.request.authorization).toBe('SECRET');
   });
