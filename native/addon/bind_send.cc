@@ -55,7 +55,8 @@ Napi::Value send(const Napi::CallbackInfo& info) {
   const auto offset = static_cast<uint64_t>(args.bytesAt(2));
   const auto length = static_cast<uint64_t>(args.bytesAt(3));
   const auto idleMs = static_cast<int>(args.whole(4, 1, INT32_MAX));
-  const Napi::Function told = args.function(5);
+  const auto leastBytes = static_cast<uint64_t>(args.bytesAt(5));
+  const Napi::Function told = args.function(6);
   if (args.failed()) return args.thrown();
   napi_value name = nullptr;
   napi_create_string_utf8(args.env(), "vast-ost send", NAPI_AUTO_LENGTH, &name);
@@ -66,7 +67,7 @@ Napi::Value send(const Napi::CallbackInfo& info) {
     delete id;
     return args.number(-ENOMEM);
   }
-  const int64_t result = sendOpen(socket, arena, offset, length, idleMs, ended, bell);
+  const int64_t result = sendOpen(socket, arena, offset, length, idleMs, leastBytes, ended, bell);
   if (result > 0) *id = static_cast<int32_t>(result);
   else napi_release_threadsafe_function(bell, napi_tsfn_abort);
   return args.number(result);

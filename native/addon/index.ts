@@ -195,7 +195,7 @@ export interface Addon {
   /**
    * Sends slot memory on a socket that is open and not for TLS, by a thread with a descriptor of its own. The connection
    * and the memory stay until `ended` is called, on this thread's loop and always: with `length`, or −errno (−ETIMEDOUT:
-   * no byte moved for `idleMs`), and with the CPU time of that thread. Nobody else may write to the socket
+   * fewer than `leastBytes` were taken in `idleMs`, or none), and with the CPU time of that thread. Nobody else may write to the socket
    * meanwhile. Returns an id; or −errno, then nothing is sent and `ended` is not called.
    */
   sendSlot(
@@ -204,6 +204,7 @@ export interface Addon {
     memoryOffset: number,
     length: number,
     idleMs: number,
+    leastBytes: number,
     ended: (result: number, cpuNs: number) => void,
   ): number;
   /** Shuts the connection down: the send ends soon, and tells. −EBADF when it has ended. */

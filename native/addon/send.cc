@@ -36,6 +36,7 @@ struct Sending : Counted<Sending> {
   /** Every byte belongs to a call that has begun. */
   std::atomic<bool> last{false};
   int idleMs = 0;
+  uint64_t leastBytes = 0;
   int32_t id = 0;
   SendEnded ended = nullptr;
   void* context = nullptr;
@@ -69,7 +70,8 @@ int64_t waitForRoom(const Sending& s) {
     const int64_t ready = restarted([&] { return poll(&wait, 1, s.idleMs); });
     if (ready != 0) return ready < 0 ? ready : 0;  // what is wrong with the connection the next call tells
     const int now = queuedBytes(s.socket);
-    if (now >= queued) return -ETIMEDOUT;
+    // Whoever takes a byte now and then would hold the memory, and the image, for ever.
+    if (now >= queued || static_cast<uint64_t>(queued - now) < s.leastBytes) return -ETIMEDOUT;
     queued = now;
   }
 }
@@ -136,7 +138,8 @@ bool handOver(Sending* sending) {
 
 }  // namespace
 
-int64_t sendOpen(int socket, int32_t arena, uint64_t offset, uint64_t length, int idleMs, SendEnded ended, void* context) {
+int64_t sendOpen(int socket, int32_t arena, uint64_t offset, uint64_t length, int idleMs, uint64_t leastBytes,
+                 SendEnded ended, void* context) {
   Ref<Arena> memory = getArena(arena);
   if (!memory) return -EBADF;
   if (length == 0 || !memory->holds(offset, length)) return -EFAULT;
@@ -148,6 +151,7 @@ int64_t sendOpen(int socket, int32_t arena, uint64_t offset, uint64_t length, in
   sending->length = length;
   sending->socket = own;
   sending->idleMs = idleMs;
+  sending->leastBytes = leastBytes;
   sending->ended = ended;
   sending->context = context;
   const int32_t id = sendings.put(sending);

@@ -24,10 +24,11 @@ using SendEnded = void (*)(void* context, int64_t result, uint64_t cpuNs);
 
 /**
  * Begins to send [offset, offset + length) of the arena, which stays mapped until it has ended, and so does the connection:
- * the thread has a descriptor of its own. −ETIMEDOUT ends it when no byte moves for `idleMs`. Nobody else may
- * write to the socket meanwhile. Returns an id, or −errno: then nothing is sent and `ended` is not called.
+ * the thread has a descriptor of its own. −ETIMEDOUT ends it when the other side has taken fewer than `leastBytes` in
+ * `idleMs`, or none. Nobody else may write to the socket meanwhile. Returns an id, or −errno: then nothing is sent and `ended` is not called.
  */
-int64_t sendOpen(int socket, int32_t arena, uint64_t offset, uint64_t length, int idleMs, SendEnded ended, void* context);
+int64_t sendOpen(int socket, int32_t arena, uint64_t offset, uint64_t length, int idleMs, uint64_t leastBytes,
+                 SendEnded ended, void* context);
 
 /** Shuts the connection down in both directions, so that it ends soon. −EBADF when it has ended. */
 int64_t sendStop(int32_t send);

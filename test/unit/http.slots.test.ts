@@ -234,8 +234,8 @@ test('memory that is gone is told before anything is sent, and where an array wo
   expect(await failureOf(client.request(put([slot(0, 2 * mib)])))).toMatchObject({ code: 'EFAULT' });
   expect(client.stats).toMatchObject({ open: 0, idle: 0 });
   arena = must(addon.arenaOpen(arenaBytes));
-  expect(addon.sendSlot(-1, arena, 0, 1, 1, noArray)).toBe(-errno.EBADF);
-  expect(addon.sendSlot(0, arena, arenaBytes, 1, 1, noArray)).toBe(-errno.EFAULT);
+  expect(addon.sendSlot(-1, arena, 0, 1, 1, 0, noArray)).toBe(-errno.EBADF);
+  expect(addon.sendSlot(0, arena, arenaBytes, 1, 1, 0, noArray)).toBe(-errno.EFAULT);
   expect(addon.stopSend(0)).toBe(-errno.EBADF);
 });
 
@@ -252,7 +252,7 @@ test('a worker that ends takes what it sends with it', async () => {
     const { connect } = require('node:net');
     const addon = require(workerData.path);
     const socket = connect(workerData.port, '127.0.0.1', () => {
-      addon.sendSlot(socket._handle.fd, workerData.arena, 0, workerData.bytes, 60000, () => {});
+      addon.sendSlot(socket._handle.fd, workerData.arena, 0, workerData.bytes, 60000, 0, () => {});
     });`;
   const path = new URL('../../native/addon/build/vast_ost_addon.node', import.meta.url).pathname;
   const { port } = server.address() as AddressInfo;

@@ -11,6 +11,8 @@ import { type Piece, SlotBytes, slicesOf } from './body.ts';
 
 export interface SenderSettings {
   readonly idleMs: number;
+  /** Of a body that native code sends, in `idleMs`. */
+  readonly leastBytes: number;
   readonly sliceBytes: number;
   readonly secure: boolean;
 }
@@ -107,17 +109,19 @@ export class BodySender {
 
   #sendSlot(slot: SlotBytes, rest: readonly Piece[], told: SenderTold): void {
     const { arena, offset, length } = slot;
-    const { idleMs } = this.#settings;
+    const { idleMs, leastBytes } = this.#settings;
     const { promise, resolve } = Promise.withResolvers<void>();
-    const id = addon.sendSlot(descriptorOf(this.#socket), arena, offset, length, idleMs, (result, ns) => {
+    const id = addon.sendSlot(descriptorOf(this.#socket), arena, offset, length, idleMs, leastBytes, (result, ns) => {
       cpuNs += ns;
       this.#native = null;
+      // Where the connection has ended meanwhile as well: the answer that came before waits for nothing but this.
+      if (result === length && rest.length === 0) told.sent();
       resolve();
       if (this.#stopped) return;
       this.#socket.setTimeout(idleMs);
-      if (result === length) this.#step(rest, 0, told);
       // An answer that came before the other side ended the connection is read first.
-      else setImmediate(() => this.#failed(-result, told));
+      if (result !== length) setImmediate(() => this.#failed(-result, told));
+      else if (rest.length > 0) this.#step(rest, 0, told);
     });
     if (id < 0) {
       this.#instead(slot, rest, told);
@@ -143,7 +147,9 @@ export class BodySender {
   #failed(errno: number, told: SenderTold): void {
     if (this.#stopped) return;
     const code = getSystemErrorName(-errno);
-    const text = code === 'ETIMEDOUT' ? `nothing moved for ${this.#settings.idleMs} ms` : 'the request was cut off';
+    const { idleMs, leastBytes } = this.#settings;
+    const text =
+      code === 'ETIMEDOUT' ? `not even ${leastBytes} bytes were taken in ${idleMs} ms` : 'the request was cut off';
     told.failed(code, text);
   }
 }

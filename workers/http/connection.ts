@@ -54,8 +54,15 @@ export interface ConnectionSettings {
   readonly tls: { readonly ca: string | undefined; readonly verify: boolean };
 }
 
-/** The least that an answer under way brings, bytes a second: bytes that trickle keep a socket's own time-out away. */
+/**
+ * The least that an answer under way brings, and that the other side takes of a body, bytes a second: bytes that trickle
+ * would keep a time-out away.
+ */
 const bytesPerSecondMin = 1024;
+
+function bytesIn(ms: number): number {
+  return Math.ceil((bytesPerSecondMin * ms) / 1000);
+}
 
 /** Headers, and what comes with them of the body, land here first. */
 const scratchBytes = 16 * 1024;
@@ -90,7 +97,7 @@ export class Connection {
     this.#secure = secure;
     this.#settings = settings;
     const { idleMs, sliceBytes } = settings;
-    this.#sender = new BodySender(socket, { idleMs, sliceBytes, secure });
+    this.#sender = new BodySender(socket, { idleMs, leastBytes: bytesIn(idleMs), sliceBytes, secure });
   }
 
   /** Throws HttpFailure: 'connect' or 'tls'. */
@@ -205,7 +212,7 @@ export class Connection {
     const { came, owed } = current;
     current.came = 0;
     current.owed = current.parser.owes;
-    if (owed && current.owed && came < (bytesPerSecondMin * idleMs) / 1000)
+    if (owed && current.owed && came < bytesIn(idleMs))
       this.#fail('ETIMEDOUT', `only ${came} bytes in ${idleMs} ms`);
   }
 
@@ -276,7 +283,8 @@ export class Connection {
         if (current.stage === 'send') current.stage = 'headers';
       },
       failed: (code, text) => {
-        if (this.#current === current) this.#fail(code, text);
+        // An answer that has come is about to be judged, and tells more.
+        if (this.#current === current && !current.parser.done) this.#fail(code, text);
       },
     });
   }

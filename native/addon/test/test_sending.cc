@@ -93,7 +93,7 @@ void* sendAndStop(void* argument) {
     const uint64_t offset = random.below(arenaBytes);
     const uint64_t length = 1 + random.below(arenaBytes - offset);
     Heard heard;
-    const int64_t id = sendOpen(ends[0], job.arena, offset, length, patience, hear, &heard);
+    const int64_t id = sendOpen(ends[0], job.arena, offset, length, patience, 0, hear, &heard);
     TRUE(id > 0);
     close(ends[0]);  // its own descriptor is enough
     const uint64_t kind = random.below(3);
@@ -130,7 +130,7 @@ void stalls(int32_t arena) {
   int ends[2];
   connection(ends);
   Heard heard;
-  const int64_t id = sendOpen(ends[0], arena, 0, arenaBytes, 50, hear, &heard);
+  const int64_t id = sendOpen(ends[0], arena, 0, arenaBytes, 50, 0, hear, &heard);
   TRUE(id > 0);
   EQUAL(arenaRenew(arena), -EBUSY);
   EQUAL(sendIsLast(static_cast<int32_t>(id)), 0);
@@ -138,6 +138,35 @@ void stalls(int32_t arena) {
   EQUAL(resultOf(heard), -ETIMEDOUT);
   EQUAL(Arena::live.load(), 0);
   close(ends[0]);
+  close(ends[1]);
+}
+
+struct Trickle {
+  int socket;
+  std::atomic<bool> over{false};
+};
+
+/** Takes some bytes every few milliseconds. */
+void* readSlowly(void* argument) {
+  auto& trickle = *static_cast<Trickle*>(argument);
+  uint8_t bytes[16 * 1024];
+  while (!trickle.over.load() && recv(trickle.socket, bytes, sizeof bytes, 0) > 0) usleep(5000);
+  return nullptr;
+}
+
+/** Bytes move, but fewer than are demanded: more than there are, so that no machine is too fast for this. */
+void trickles(int32_t arena) {
+  int ends[2];
+  connection(ends);
+  Trickle trickle{ends[1]};
+  pthread_t reader;
+  EQUAL(pthread_create(&reader, nullptr, readSlowly, &trickle), 0);
+  Heard heard;
+  TRUE(sendOpen(ends[0], arena, 0, arenaBytes, 50, 2 * arenaBytes, hear, &heard) > 0);
+  EQUAL(resultOf(heard), -ETIMEDOUT);
+  trickle.over.store(true);
+  close(ends[0]);
+  EQUAL(pthread_join(reader, nullptr), 0);
   close(ends[1]);
 }
 
@@ -157,11 +186,12 @@ void testSending(const Setting& setting) {
   for (Job& job : jobs) EQUAL(pthread_join(job.thread, nullptr), 0);
   EQUAL(sendCount(), 0);
   Heard none;
-  EQUAL(sendOpen(-1, arena, 0, 1, 1, hear, &none), -EBADF);
-  EQUAL(sendOpen(0, -1, 0, 1, 1, hear, &none), -EBADF);
-  EQUAL(sendOpen(0, arena, arenaBytes, 1, 1, hear, &none), -EFAULT);
-  EQUAL(sendOpen(0, arena, 0, 0, 1, hear, &none), -EFAULT);
+  EQUAL(sendOpen(-1, arena, 0, 1, 1, 0, hear, &none), -EBADF);
+  EQUAL(sendOpen(0, -1, 0, 1, 1, 0, hear, &none), -EBADF);
+  EQUAL(sendOpen(0, arena, arenaBytes, 1, 1, 0, hear, &none), -EFAULT);
+  EQUAL(sendOpen(0, arena, 0, 0, 1, 0, hear, &none), -EFAULT);
   EQUAL(sendStop(0), -EBADF);
+  trickles(arena);
   stalls(arena);
   EQUAL(none.times.load(), 0);
   EQUAL(sendCount(), 0);
