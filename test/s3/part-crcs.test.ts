@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { addon } from '../../native/addon/index.ts';
+import { SlotBytes } from '../../workers/http/body.ts';
 import { BlockCrcs } from '../../workers/s3/block-crcs.ts';
 import { Bucket } from '../../workers/s3/bucket.ts';
 import { ImageKeys } from '../../workers/s3/keys.ts';
@@ -69,6 +70,19 @@ test.each([
     const crcs = stashed > 0 ? crcsOf(image, stashed, end) : wrong(0, end);
     const sent = upload.write(stashed, image.subarray(stashed), false, undefined, crcs);
     await expect(sent).rejects.toMatchObject({ failure: { step: 'UploadPart' } });
+  });
+});
+
+test('a block whose memory is gone ends the upload, for those that wait behind it too; nothing of it is sent', async () => {
+  await withUpload(async (server, upload) => {
+    const length = 8 * mib + 100;
+    const gone = new SlotBytes(-1, 0, length, () => {
+      throw new Error('it is gone');
+    });
+    const parked = upload.write(length, randomBytes(mib), false);
+    const outcomes = await Promise.allSettled([upload.write(0, gone, false), parked]);
+    expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    expect(server.requests).toEqual([]);
   });
 });
 

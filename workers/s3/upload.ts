@@ -187,7 +187,8 @@ export class Upload {
     return fragment;
   }
 
-  #take(bytes: Piece, sole: boolean, tally: Tally | undefined, crcs: BlockCrcs | null): Promise<void> {
+  /** Everything up to the first await happens at once. */
+  async #take(bytes: Piece, sole: boolean, tally: Tally | undefined, crcs: BlockCrcs | null): Promise<void> {
     const begin = this.end;
     const end = begin + bytes.length;
     if (sole && this.end === 0) {
@@ -198,12 +199,14 @@ export class Upload {
     if (border === this.start) {
       this.#stash.add(bytes, crcs?.between(begin, end) ?? null);
       this.#wake();
-      return Promise.resolve();
+      return;
     }
     const fromBytes = border - begin;
     const crc = joined(this.#stash.crc, crcs?.between(begin, border) ?? null, fromBytes);
-    const sent = this.#send([...this.#stash.take(), bytes.subarray(0, fromBytes)], crc, tally);
+    const before = this.#stash.take();
+    // Before anything is sent: it may fail, and nobody would wait for the request then.
     this.#stash.add(bytes.subarray(fromBytes), crcs?.between(border, end) ?? null);
+    const sent = this.#send([...before, bytes.subarray(0, fromBytes)], crc, tally);
     this.#wake();
     return sent;
   }
