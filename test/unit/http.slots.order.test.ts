@@ -127,7 +127,10 @@ test('a success is none where the end that is waited for is a failure', async ()
 });
 
 test('an answer counts whose connection has ended before the end of the body is told', async () => {
-  for (const text of ['HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok', 'HTTP/1.0 200 OK\r\n\r\nok']) {
+  for (const text of [
+    'HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok',
+    'HTTP/1.0 200 OK\r\n\r\nok',
+  ]) {
     await serve(bytes, (socket) => socket.end(text));
     const end = heldEnd();
     const closed = called('stopSend');
@@ -162,7 +165,9 @@ test('an answer that lies in the socket counts, when native code tells in the sa
 test('where no thread is to be had the body goes as arrays do, in its order', async () => {
   const body = [content.subarray(3, 9), slot(0, 2 * 1024 * 1024), content.subarray(9, 12), slot(1, 1024 * 1024 + 1)];
   const model = Buffer.concat(
-    body.map((piece) => (piece instanceof SlotBytes ? content.subarray(piece.offset).subarray(0, piece.length) : piece)),
+    body.map((piece) =>
+      piece instanceof SlotBytes ? content.subarray(piece.offset).subarray(0, piece.length) : piece,
+    ),
   );
   await serve(model.length, (socket) => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'));
   vi.spyOn(addon, 'sendSlot').mockReturnValue(-errno.EMFILE);

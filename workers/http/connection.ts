@@ -212,8 +212,7 @@ export class Connection {
     const { came, owed } = current;
     current.came = 0;
     current.owed = current.parser.owes;
-    if (owed && current.owed && came < bytesIn(idleMs))
-      this.#fail('ETIMEDOUT', `only ${came} bytes in ${idleMs} ms`);
+    if (owed && current.owed && came < bytesIn(idleMs)) this.#fail('ETIMEDOUT', `only ${came} bytes in ${idleMs} ms`);
   }
 
   #listen(): void {
