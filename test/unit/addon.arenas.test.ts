@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, ftruncateSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
+import { devNull } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -152,12 +153,32 @@ describe('sending an arena', () => {
 });
 
 describe('the parts that know no Node-API', () => {
+  const source = fileURLToPath(new URL('../../native/addon', import.meta.url));
+
   it('pass their harness: faults, descriptor passing, and many threads at once', () => {
-    const source = fileURLToPath(new URL('../../native/addon', import.meta.url));
     const make = spawnSync('make', ['-C', source, 'harness'], { encoding: 'utf8' });
     expect(make.status, make.stderr).toBe(0);
     using dir = new TestDir();
     const run = spawnSync(join(source, 'build/harness/harness'), [dir.path, '20260', '400'], { encoding: 'utf8' });
     expect(run.status, run.stdout + run.stderr).toBe(0);
   });
+
+  for (const [kind, target] of [
+    ['address,undefined', 'asan'],
+    ['thread', 'tsan'],
+  ] as const) {
+    // Fewer rounds: a race or a stale pointer shows in the first ones, or in none.
+    it.skipIf(!sanitizes(kind))(`pass it under -fsanitize=${kind}`, { timeout: 300_000 }, () => {
+      const words = ['-C', source, '-j2', target, 'HARNESS_ROUNDS=40'];
+      const make = spawnSync('make', words, { encoding: 'utf8' });
+      expect(make.status, make.stdout + make.stderr).toBe(0);
+      expect(make.stdout).toContain('threads ok');
+    });
+  }
 });
+
+/** Whether the compiler has this sanitizer's library: some systems package it apart. */
+function sanitizes(kind: string): boolean {
+  const words = [`-fsanitize=${kind}`, '-x', 'c++', '-o', devNull, '-'];
+  return spawnSync('c++', words, { input: 'int main() { return 0; }' }).status === 0;
+}
