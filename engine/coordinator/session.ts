@@ -142,7 +142,9 @@ export class Session {
       engine_pid: process.pid,
       instance: this.#host.instance,
     });
-    this.link.replyLater(request.callId, body);
+    // At once, and not with what the call behind it starts: a host program that has no answer to its HELLO takes it that the
+    // call was not begun, and sends both to the next engine.
+    this.link.reply(request.callId, status.OK, 0, '', body);
   }
 
   get #ctx(): ServerContext {

@@ -105,14 +105,6 @@ export class Link {
     this.send(encodeReply(callId, status, sysErrno, text, body));
   }
 
-  /** The same where nobody waits: with whatever else goes out in this turn of the loop, and behind what the turn starts. */
-  replyLater(callId: number, body: Uint8Array): void {
-    if (this.#ended) return;
-    this.#socket.cork();
-    this.reply(callId, 0, 0, '', body);
-    setImmediate(() => this.#socket.uncork());
-  }
-
   send(bytes: Buffer): void {
     if (this.#ended) return;
     if (this.#queue.length > 0) this.#queue.push({ bytes, arena: 0, since: 0 });
