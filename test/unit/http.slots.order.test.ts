@@ -29,7 +29,7 @@ afterEach(async () => {
 });
 
 /** Answers a request when so many bytes of its body have come. */
-async function serve(wanted: number, answer: (socket: Socket) => void): Promise<void> {
+async function serve(wanted: number, answer: (socket: Socket) => void, idleMs = 60_000): Promise<void> {
   server = createServer((socket) => {
     connections.push(socket);
     socket.on('error', () => undefined);
@@ -49,7 +49,7 @@ async function serve(wanted: number, answer: (socket: Socket) => void): Promise<
     { protocol: 'http', host: '127.0.0.1', port },
     {
       connectMs: 5000,
-      idleMs: 60_000,
+      idleMs,
       keptMs: 5000,
       sliceBytes: 256 * 1024,
       connectionsMax: 1,
@@ -160,6 +160,16 @@ test('an answer that lies in the socket counts, when native code tells in the sa
   const answer = await put([slot()]);
   expect([answer.status, answer.body.toString()]).toEqual([503, 'busy']);
   expect(client.stats).toMatchObject({ open: 0, idle: 0 });
+});
+
+test('while native code sends it alone looks at the time', async () => {
+  const idleMs = 50;
+  await serve(0, (socket) => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'), idleMs);
+  vi.spyOn(addon, 'sendSlot').mockImplementation((...args) => {
+    setTimeout(() => (args.at(-1) as (result: number, ns: number) => void)(bytes, 0), 3 * idleMs);
+    return 1;
+  });
+  expect(await put([slot()])).toMatchObject({ status: 200 });
 });
 
 test('where no thread is to be had the body goes as arrays do, in its order', async () => {

@@ -2,10 +2,12 @@
 #include "faults.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdarg>
 
@@ -24,6 +26,7 @@ struct Script {
   int64_t offsets[outcomesMax];
 };
 thread_local Script scripts[callKinds];
+std::atomic<int (*)()> pollHook{nullptr};
 
 Outcome next(Call call, int64_t offset = 0) {
   Script& script = scripts[static_cast<size_t>(call)];
@@ -59,6 +62,12 @@ void script(Call call, const Outcome* outcomes, size_t count) {
   for (size_t i = 0; i < count; ++i) script.outcomes[i] = outcomes[i];
 }
 
+void hookPoll(int (*hook)()) { pollHook.store(hook); }
+int hookedPoll() {
+  int (*const hook)() = pollHook.load();
+  return hook == nullptr ? pollPasses : hook();
+}
+
 size_t callsMade(Call call) { return scripts[static_cast<size_t>(call)].calls; }
 int64_t callOffset(Call call, size_t index) { return scripts[static_cast<size_t>(call)].offsets[index]; }
 
@@ -79,6 +88,7 @@ int __real_close(int fd);
 ssize_t __real_copy_file_range(int in, off64_t* inAt, int out, off64_t* outAt, size_t length, unsigned flags);
 ssize_t __real_sendmsg(int socket, const struct msghdr* message, int flags);
 ssize_t __real_send(int socket, const void* bytes, size_t length, int flags);
+int __real_poll(struct pollfd* waits, nfds_t count, int timeoutMs);
 int __real_memfd_create(const char* name, unsigned flags);
 int __real_madvise(void* from, size_t length, int advice);
 
@@ -125,6 +135,10 @@ ssize_t __wrap_sendmsg(int socket, const struct msghdr* message, int flags) {
 }
 ssize_t __wrap_send(int socket, const void* bytes, size_t length, int flags) {
   return play(next(Call::send), length, [&](size_t n) { return __real_send(socket, bytes, n, flags); });
+}
+int __wrap_poll(struct pollfd* waits, nfds_t count, int timeoutMs) {
+  const int result = waits->events == POLLOUT ? harness::hookedPoll() : harness::pollPasses;
+  return result == harness::pollPasses ? __real_poll(waits, count, timeoutMs) : result;
 }
 int __wrap_memfd_create(const char* name, unsigned flags) {
   return play(next(Call::memfd), 0, [&](size_t) { return __real_memfd_create(name, flags); });

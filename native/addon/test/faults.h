@@ -33,6 +33,10 @@ size_t callsMade(Call call);
 /** Offsets that these calls had, the first 16 of them. */
 int64_t callOffset(Call call, size_t index);
 
+/** Answers poll for POLLOUT in the place of the kernel, on any thread; `pollPasses`: the kernel does. nullptr: no more. */
+void hookPoll(int (*hook)());
+constexpr int pollPasses = -2;
+
 }  // namespace harness
 
 #endif

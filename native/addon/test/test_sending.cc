@@ -13,6 +13,7 @@
 #include "../arena.h"
 #include "../send.h"
 #include "check.h"
+#include "faults.h"
 
 using namespace vast_ost;
 
@@ -141,36 +142,41 @@ void stalls(int32_t arena) {
   close(ends[1]);
 }
 
-struct Trickle {
-  int socket;
-  std::atomic<bool> over{false};
-};
+/** Of the connection whose sender waits for room. */
+int reader = -1;
+int waits = 0;
 
-/** Takes some bytes every few milliseconds. */
-void* readSlowly(void* argument) {
-  auto& trickle = *static_cast<Trickle*>(argument);
-  uint8_t bytes[8192];
-  while (!trickle.over.load() && recv(trickle.socket, bytes, sizeof bytes, 0) > 0) usleep(5000);
-  return nullptr;
+/** Two time limits pass, in each of which some bytes are taken; then all are, and the socket is looked at. */
+int takesSlowly() {
+  static uint8_t bytes[64 * 1024];
+  const bool isLong = ++waits % 3 != 0;
+  while (recv(reader, bytes, sizeof bytes, MSG_DONTWAIT) > 0 && !isLong) continue;
+  return isLong ? 0 : pollPasses;
 }
 
-/**
- * Bytes move, but fewer than are demanded: more than there are, so that no machine is too fast for this. By a local
- * socket, which tells of each piece that is taken; TCP does when a good part of its window is free again.
- */
-void trickles(int32_t arena) {
+/** By a local socket, which tells at once of what was taken; TCP does when a good part of its window is free again. */
+int64_t sentSlowly(int32_t arena, uint64_t leastBytes) {
   int ends[2];
   EQUAL(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-  Trickle trickle{ends[1]};
-  pthread_t reader;
-  EQUAL(pthread_create(&reader, nullptr, readSlowly, &trickle), 0);
+  reader = ends[1];
+  waits = 0;
+  hookPoll(takesSlowly);
   Heard heard;
-  TRUE(sendOpen(ends[0], arena, 0, mib, 50, 2 * mib, hear, &heard) > 0);
-  EQUAL(resultOf(heard), -ETIMEDOUT);
-  trickle.over.store(true);
+  TRUE(sendOpen(ends[0], arena, 0, mib, patience, leastBytes, hear, &heard) > 0);
+  const int64_t result = resultOf(heard);
+  hookPoll(nullptr);
   close(ends[0]);
-  EQUAL(pthread_join(reader, nullptr), 0);
   close(ends[1]);
+  return result;
+}
+
+/** A socket that takes some goes on, however long it has no room; one that takes less than is demanded does not. */
+void isSlow(int32_t arena) {
+  EQUAL(sentSlowly(arena, 0), mib);
+  TRUE(waits >= 3);
+  EQUAL(sentSlowly(arena, 1024), mib);
+  EQUAL(sentSlowly(arena, mib), -ETIMEDOUT);
+  EQUAL(waits, 1);
 }
 
 }  // namespace
@@ -194,7 +200,7 @@ void testSending(const Setting& setting) {
   EQUAL(sendOpen(0, arena, arenaBytes, 1, 1, 0, hear, &none), -EFAULT);
   EQUAL(sendOpen(0, arena, 0, 0, 1, 0, hear, &none), -EFAULT);
   EQUAL(sendStop(0), -EBADF);
-  trickles(arena);
+  isSlow(arena);
   stalls(arena);
   EQUAL(none.times.load(), 0);
   EQUAL(sendCount(), 0);
