@@ -20,13 +20,14 @@ export type LaneStore = Store & { behind?(): void };
 
 /** `performOrder`: the bench measures lanes that touch no storage. */
 export function serveOrders(
-  task: Pick<ServeTask, 'orders' | 'completions' | 'area'>,
+  task: Pick<ServeTask, 'orders' | 'completions' | 'area' | 'behind'>,
   store: LaneStore | null,
   performOrder: typeof perform = perform,
 ): void {
   const orders = new RingReader(task.orders);
   const completions = new RingWriter(task.completions);
   const area = new LaneArea(task.area);
+  const behind = new Int32Array(task.behind);
   const record = new Int32Array(recordWords);
   const patience = new Patience();
   for (;;) {
@@ -42,8 +43,15 @@ export function serveOrders(
     const result = performOrder(record, area, store);
     answerRecord(record, result, area, addon.threadCpuNs() - cpuStart, (performance.now() - start) * nsPerMs);
     assert(completions.tryWrite(record), 'the ring has room for the completion of the one order');
+    if (store?.behind === undefined) {
+      completions.publish();
+      continue;
+    }
+    // The coordinator has others for the next order when this takes long.
+    Atomics.store(behind, 0, 1);
     completions.publish();
-    store?.behind?.();
+    store.behind();
+    Atomics.store(behind, 0, 0);
   }
 }
 

@@ -115,6 +115,8 @@ export interface ServeTask {
   orders: SharedArrayBuffer;
   completions: SharedArrayBuffer;
   area: SharedArrayBuffer;
+  /** One word: not 0 while the lane has something left to do of an order that it has answered. */
+  behind: SharedArrayBuffer;
   pool: 'io' | 'meta' | 'digest' | 'net';
   /** Nice value of the thread, above the process's own. */
   niceness: number;

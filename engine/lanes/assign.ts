@@ -22,6 +22,8 @@ export interface AssignOptions {
   overdueMs: number;
   /** Milliseconds of a clock that never goes back. */
   now(): number;
+  /** A lane that is free is not done with its last order, and will not be soon. */
+  isHeldUp?(lane: number): boolean;
 }
 
 export interface Ticket<T> {
@@ -132,7 +134,7 @@ export class Assign<T> {
     ticket.probe = mount.lost > 0;
     mount.underWay++;
     if (ticket.probe) mount.probing = true;
-    const free = this.#free.pop();
+    const free = this.#takeFree();
     const lane = free ?? this.#laneNext++;
     if (free === undefined) this.#lanes.set(lane, { state: 'free', ticket: null });
     const entry = this.#lanes.get(lane)!;
@@ -229,6 +231,15 @@ export class Assign<T> {
   #mayStart(): boolean {
     const { lanesMax } = this.#options;
     return this.#lanes.size - this.#lost < lanesMax && this.#lanes.size < 2 * lanesMax;
+  }
+
+  readonly #isReady = (lane: number): boolean => this.#options.isHeldUp?.(lane) !== true;
+
+  /** Undefined: a new one. One that is held up gets an order only where there is no other, and none may be started. */
+  #takeFree(): number | undefined {
+    const place = this.#free.findLastIndex(this.#isReady);
+    if (place === this.#free.length - 1 || (place < 0 && !this.#mayStart())) return this.#free.pop();
+    return place < 0 ? undefined : this.#free.splice(place, 1)[0];
   }
 
   #takes(mount: Mount<T>): boolean {

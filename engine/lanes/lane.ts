@@ -10,6 +10,8 @@ import { Area, decodeResult, encodeOrder, type LaneOrder, type LaneResult } from
 
 /** One order and one stop word: a lane has never more to read. */
 const ringRecords = 2;
+/** What is left to do behind an answer takes less than to start another lane; what takes longer waits for storage. */
+const behindMs = 20;
 
 export interface LaneEvents {
   /** The order is done; the lane may get the next one from within. */
@@ -24,12 +26,15 @@ export class Lane {
   rootGeneration = 0;
   /** The opening that the order under way tells it of. */
   rootGiven = 0;
+  /** By the pool's clock. */
+  answeredAt = 0;
   readonly #events: LaneEvents;
   readonly #orderMemory = createRing(ringRecords);
   readonly #completionMemory = createRing(ringRecords);
   readonly #orders = new RingWriter(this.#orderMemory);
   readonly #completions = new RingReader(this.#completionMemory);
   readonly #area = new Area();
+  readonly #behind = new Int32Array(new SharedArrayBuffer(4));
   readonly #record = new Int32Array(recordWords);
   #orderId = 0;
   #busy = false;
@@ -40,7 +45,7 @@ export class Lane {
 
   constructor(
     number: number,
-    task: Omit<ServeTask, 'orders' | 'completions' | 'area'>,
+    task: Omit<ServeTask, 'orders' | 'completions' | 'area' | 'behind'>,
     start: (task: ServeTask) => Promise<unknown>,
     events: LaneEvents,
   ) {
@@ -51,10 +56,16 @@ export class Lane {
       orders: this.#orderMemory,
       completions: this.#completionMemory,
       area: this.#area.memory,
+      behind: this.#behind.buffer,
     }).then(
       () => this.#end(null),
       (error: unknown) => this.#end(error instanceof Error ? error : new Error(String(error))),
     );
+  }
+
+  /** It has answered, and is not done: what it is given now waits for that. */
+  isHeldUp(now: number): boolean {
+    return Atomics.load(this.#behind, 0) !== 0 && now - this.answeredAt >= behindMs;
   }
 
   give(order: LaneOrder): void {

@@ -87,6 +87,7 @@ export class Pool {
       queueMax: options.queueMax ?? queueMaxDefault,
       overdueMs: options.overdueMs,
       now: options.now,
+      isHeldUp: (lane) => this.#lanes.get(lane)?.isHeldUp(options.now()) ?? false,
     });
     // As many again may replace lanes that are lost.
     this.#threads =
@@ -222,6 +223,7 @@ export class Pool {
   }
 
   #onCompleted(lane: Lane, result: LaneResult): void {
+    lane.answeredAt = this.#options.now();
     const { ticket, retire } = this.#assign.finished(lane.number);
     if (retire) {
       this.#lanes.delete(lane.number);

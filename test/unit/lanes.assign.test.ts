@@ -22,6 +22,28 @@ function pool(options: Partial<ConstructorParameters<typeof Assign>[0]> = {}) {
   return { clock, assign, giveAll, payloads: () => giveAll().map((given) => given.ticket.payload) };
 }
 
+describe('a lane that is held up over its last order', () => {
+  it('is taken only where there is no other', () => {
+    const heldUp = new Set<number>();
+    const { assign } = pool({ isHeldUp: (lane) => heldUp.has(lane) });
+    const run = (): number => {
+      assign.submit('x', 0, 0, true);
+      const { lane } = assign.give() as Given<string>;
+      assign.finished(lane);
+      return lane;
+    };
+    expect([run(), run()]).toEqual([1, 1]);
+    heldUp.add(1);
+    expect(run(), 'a new one').toBe(2);
+    expect(run(), 'the other one').toBe(2);
+    heldUp.add(2);
+    expect(run(), 'the one used last').toBe(2);
+    heldUp.delete(1);
+    expect(run()).toBe(1);
+    expect(assign.status()).toMatchObject({ lanes: 2, busy: 0, queued: 0 });
+  });
+});
+
 describe('fair queue', () => {
   it('takes keys in turn and keeps the order within each', () => {
     const queue = new FairQueue<string>();

@@ -53,6 +53,23 @@ describe('lanes that die', () => {
   });
 });
 
+describe('lanes that have answered, and hang over what nobody waits for', () => {
+  const lanePath = new URL('../support/behind-lane.ts', import.meta.url).pathname;
+
+  it('hold up no order while there are others', async () => {
+    const fifo = join(root.path, 'behind');
+    process.env.VAST_OST_TEST_BEHIND = fifo;
+    execFileSync('mkfifo', [fifo]);
+    let now = 0;
+    const io = makePool({ lanePath, now: () => now });
+    expect(await io.run({ op: op.populate, arena: -1 })).toMatchObject({ result: 0 });
+    now += 20;
+    expect(await io.run({ op: op.populate, arena: 1 })).toMatchObject({ result: 0 });
+    expect(io.status()).toMatchObject({ lanes: 2, busy: 0, lost: 0 });
+    closeSync(openSync(fifo, 'w'));
+  });
+});
+
 describe('lanes that hang in a system call', () => {
   /** Opening a FIFO blocks until its other end is opened: a mount that does not answer. */
   function hangingImage(name: string): { release(): void } {
