@@ -31,12 +31,9 @@ function table(rows: readonly (readonly string[])[], left: readonly number[]): s
   );
 }
 
-function comparedLine({ name, row, a, b, ratio, low, high, margin, verdict, reason }: ComparedRow): string[] {
-  const value = (one: Estimate): string => `${valueText(one.median, row.unit)} (${one.n})`;
+/** How B stands to A: the last cells of a compared line. */
+function verdictCells({ ratio, low, high, margin, verdict, reason }: ComparedRow | ComparedMicro): string[] {
   return [
-    printable(name),
-    value(a),
-    value(b),
     Number.isFinite(ratio) ? ratio.toFixed(3) : '-',
     intervalText({ low, high }),
     `${(margin * 100).toFixed(1)} %`,
@@ -44,18 +41,17 @@ function comparedLine({ name, row, a, b, ratio, low, high, margin, verdict, reas
   ];
 }
 
-function microLine({ name, a, b, ratio, low, high, margin, verdict, reason }: ComparedMicro): string[] {
+function comparedLine(compared: ComparedRow): string[] {
+  const { name, row, a, b } = compared;
+  const value = (one: Estimate): string => `${valueText(one.median, row.unit)} (${one.n})`;
+  return [printable(name), value(a), value(b), ...verdictCells(compared)];
+}
+
+function microLine(compared: ComparedMicro): string[] {
+  const { name, a, b } = compared;
   const value = ({ p50Ns, share }: Micro): string =>
     share === undefined ? `${p50Ns.toPrecision(4)} ns` : `${(share * 100).toFixed(1)} %`;
-  return [
-    printable(name),
-    value(a),
-    value(b),
-    Number.isFinite(ratio) ? ratio.toFixed(3) : '-',
-    intervalText({ low, high }),
-    `${(margin * 100).toFixed(1)} %`,
-    reason === '' ? verdict : `${verdict}: ${printable(reason)}`,
-  ];
+  return [printable(name), value(a), value(b), ...verdictCells(compared)];
 }
 
 export function comparisonText(comparison: Comparison): string {
