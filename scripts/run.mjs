@@ -140,6 +140,16 @@ function start(script, args) {
       if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal);
     });
   }
+  // npm that is killed alone ends its shell, and nobody tells us: what runs on would be found by nobody.
+  if (process.env.npm_lifecycle_event !== undefined) {
+    const parent = process.ppid;
+    const watch = setInterval(() => {
+      if (process.ppid === parent) return;
+      clearInterval(watch);
+      child.kill('SIGTERM');
+    }, 500);
+    watch.unref();
+  }
   child.on('error', (error) => give([`${nodeBinary} did not start: ${error.message}`]));
   child.on('exit', (code, signal) => {
     process.exit(signal === null ? (code ?? 1) : 128 + (constants.signals[signal] ?? 0));

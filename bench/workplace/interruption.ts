@@ -7,17 +7,25 @@ import { CutShort } from '../bench-error.ts';
 import { liveEngines } from '../engine-process.ts';
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+/**
+ * `timeout`, systemd and shells signal every process of a job, and what starts the bench hands on what it heard: one wish
+ * comes twice. Who means it twice takes longer, or sends another signal.
+ */
+const echoMs = 500;
 
 export class Interruption {
   readonly #controller = new AbortController();
   readonly #handlers: (() => void)[] = [];
   readonly #left: () => string[];
   readonly #tell: (line: string) => void;
+  readonly #nowMs: () => number;
+  #first: { readonly name: string; readonly atMs: number } | null = null;
 
   /** `left`: what there is to be removed at this moment, a line each. */
-  constructor(left: () => string[], tell: (line: string) => void) {
+  constructor(left: () => string[], tell: (line: string) => void, nowMs: () => number = () => performance.now()) {
     this.#left = left;
     this.#tell = tell;
+    this.#nowMs = nowMs;
     for (const name of signals) {
       const handler = (): void => this.#signalled(name);
       process.on(name, handler);
@@ -39,6 +47,8 @@ export class Interruption {
 
   #signalled(name: (typeof signals)[number]): void {
     const code = 128 + constants.signals[name];
+    if (this.#first?.name === name && this.#nowMs() - this.#first.atMs < echoMs) return;
+    this.#first ??= { name, atMs: this.#nowMs() };
     if (!this.signal.aborted) {
       this.#tell(`${name}: stopping what was started and removing what was made; once more ends at once`);
       this.cut(new CutShort(`interrupted by ${name}`, code));

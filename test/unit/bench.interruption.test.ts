@@ -1,0 +1,75 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test, vi } from 'vitest';
+import { Interruption } from '../../bench/workplace/interruption.ts';
+
+type Name = 'SIGTERM' | 'SIGHUP';
+
+/** As the signal would, but for the test runner's own listeners. */
+function ours(name: Name, before: readonly unknown[]): () => void {
+  const [listener] = process.listeners(name).filter((one) => !before.includes(one));
+  return () => (listener as NodeJS.SignalsListener)(name);
+}
+
+test('a signal that comes twice at once is one; later, or of another name, it is a second one', () => {
+  const exit = vi.spyOn(process, 'exit').mockImplementation(() => undefined as never);
+  try {
+    for (const [second, afterMs, ends] of [
+      ['SIGTERM', 100, false],
+      ['SIGTERM', 1000, true],
+      ['SIGHUP', 100, true],
+    ] as const) {
+      exit.mockClear();
+      let nowMs = 0;
+      const told: string[] = [];
+      const before = { SIGTERM: process.listeners('SIGTERM'), SIGHUP: process.listeners('SIGHUP') };
+      using interruption = new Interruption(
+        () => ['left'],
+        (line) => void told.push(line),
+        () => nowMs,
+      );
+      ours('SIGTERM', before.SIGTERM)();
+      expect(interruption.signal.reason).toMatchObject({ message: 'interrupted by SIGTERM', code: 143 });
+      nowMs = afterMs;
+      ours(second, before[second])();
+      expect(exit).toHaveBeenCalledTimes(ends ? 1 : 0);
+      expect(told.at(-1) === 'left').toBe(ends);
+    }
+  } finally {
+    exit.mockRestore();
+  }
+});
+
+test('a script of npm ends in order when the shell that started it is killed', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'vast-ost-orphan-'));
+  try {
+    const script = join(directory, 'waits.ts');
+    writeFileSync(
+      script,
+      "process.on('SIGTERM', () => { console.log('ended in order'); process.exit(0); });\nsetInterval(() => undefined, 1000);\nconsole.log('runs');\n",
+    );
+    // As npm does it: a shell between, which does not hand on what kills it.
+    const run = join(import.meta.dirname, '../../scripts/run.mjs');
+    const shell = spawn('sh', ['-c', `'${process.execPath}' '${run}' '${script}'; true`], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, npm_lifecycle_event: 'bench' },
+    });
+    let said = '';
+    const closed = once(shell.stdout, 'close');
+    for await (const chunk of shell.stdout.iterator({ destroyOnReturn: false })) {
+      said += String(chunk);
+      if (said.includes('runs')) break;
+    }
+    shell.kill('SIGKILL');
+    shell.stdout.on('data', (chunk) => {
+      said += String(chunk);
+    });
+    await closed;
+    expect(said).toContain('ended in order');
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
