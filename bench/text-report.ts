@@ -26,16 +26,21 @@ function perGb(row: Row, part: keyof NonNullable<Sample['cpu']>): string {
   return each.length === 0 || row.unit !== 'B/s' ? '-' : median(each).toFixed(3);
 }
 
-const headings = ['', 'median', '95 % interval', 'n', 'x floor', 'x plain/peer', 'host', 'engine', 'rest (CPU s/GB)'];
+/** With what the interval of the row with the fewest samples covers: 95 % from six on, less below. */
+function headings(group: readonly [Row, ...Row[]]): string[] {
+  const least = Math.min(...group.map((row) => estimate(values(row)).coverage));
+  const interval = least > 0 ? `${Math.min(95, Math.floor(least * 100))} % interval` : 'interval';
+  return [groupTitle(group[0]), 'median', interval, 'n', 'x floor', 'x plain/peer', 'CPU s/GB: host', 'engine', 'rest'];
+}
 
 function cells(rows: readonly Row[], row: Row): string[] {
-  const { median: middle, low, high, n } = estimate(values(row));
+  const { median: middle, low, high, coverage, n } = estimate(values(row));
   const scale = row.unit === 'B/s' ? 1e9 : 1;
   const digits = row.unit === 'us' || row.unit === 'per s' ? 1 : 3;
   return [
     `  ${printable(row.subject)}`,
     valueText(middle, row.unit),
-    `${(low / scale).toFixed(digits)} … ${(high / scale).toFixed(digits)}`,
+    coverage > 0 ? `${(low / scale).toFixed(digits)} … ${(high / scale).toFixed(digits)}` : '-',
     String(n),
     ratio(row, floorOf(rows, row)),
     row.role === 'floor' ? '-' : ratio(row, besides(rows, row)),
@@ -46,7 +51,7 @@ function cells(rows: readonly Row[], row: Row): string[] {
 }
 
 function table(lines: readonly (readonly string[])[]): string[] {
-  const widths = headings.map((_, i) => Math.max(...lines.map((line) => (line[i] ?? '').length)));
+  const widths = (lines[0] ?? []).map((_, i) => Math.max(...lines.map((line) => (line[i] ?? '').length)));
   return lines.map((line) =>
     line
       .map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)))
@@ -62,10 +67,10 @@ function groupTitle({ workload, streams, blockBytes, bytesPerStream }: Row): str
   return parts.join(', ');
 }
 
-function groups(rows: readonly Row[]): Row[][] {
-  const found: Row[][] = [];
+function groups(rows: readonly Row[]): [Row, ...Row[]][] {
+  const found: [Row, ...Row[]][] = [];
   for (const row of rows) {
-    const group = found.find(([first]) => first !== undefined && sameLoad(first, row));
+    const group = found.find(([first]) => sameLoad(first, row));
     if (group === undefined) found.push([row]);
     else group.push(row);
   }
@@ -138,8 +143,7 @@ export function textReport(result: Result): string {
   const { rows, noisy } = result;
   const lines = heading(result);
   for (const group of groups(rows)) {
-    const [first] = group as [Row, ...Row[]];
-    lines.push('', ...table([headings.with(0, groupTitle(first)), ...group.map((row) => cells(rows, row))]));
+    lines.push('', ...table([headings(group), ...group.map((row) => cells(rows, row))]));
   }
   lines.push('');
   for (const { row, error } of aaErrors(rows)) {

@@ -184,7 +184,9 @@ export async function measure(
       ...partial,
       noisy: [
         ...noisyReasons(partial),
-        ...(options.quick ? ['--quick: images and rounds are short, for a look and not for a claim'] : []),
+        ...(options.quick
+          ? ['--quick: images and rounds are short, for a look and not for a claim. Leave it out']
+          : []),
       ],
       memcpyRate: done.alone?.memcpyRate ?? null,
       crcRate: done.alone?.crcRate ?? null,

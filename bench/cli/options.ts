@@ -46,6 +46,9 @@ function oneOf<T extends string>(values: readonly T[]): (text: string) => T | nu
 
 const modeNames: readonly ModeName[] = ['default', 'io-only', 'sums'];
 
+/** Orders are what `discard` measures. */
+const ofRuns = workloads.filter((workload) => workload !== 'orders');
+
 /** ISO 8601, or +SECONDS from now. */
 function startTime(text: string): Date {
   const seconds = /^\+(\d{1,6})$/.exec(text)?.[1];
@@ -88,8 +91,12 @@ export const rawOptions = z.object({
   block: list('block', within(1, 1024, true), 'sizes in MiB from 1 to 1024, such as 16,64').optional(),
   streams: list('streams', within(1, 64, true), 'numbers from 1 to 64, such as 1,4,16').optional(),
   size: number('size', 1, 1 << 24, 'MiB of each image').optional(),
-  mode: list('mode', oneOf(modeNames), 'of io-only, sums, default').optional(),
-  workloads: list('workloads', oneOf(workloads), `of ${workloads.join(', ')}`).optional(),
+  mode: list('mode', oneOf(modeNames), 'one or more of io-only, sums, default, with commas between them').optional(),
+  workloads: list(
+    'workloads',
+    oneOf(ofRuns),
+    `one or more of ${ofRuns.join(', ')}, with commas between them`,
+  ).optional(),
   alternations: number('alternations', 1, 1000, 'rounds that count').optional(),
   warmUps: number('warm-ups', 0, 100, 'rounds that do not count').optional(),
   quick: z.boolean().default(false),
@@ -103,7 +110,12 @@ export const rawOptions = z.object({
   startAt: z.string().transform(startTime).optional(),
   soak: number('soak', 0.001, 24 * 60, 'hours', false).optional(),
   /** Commander hands over false for --no-peers. */
-  peers: z.union([z.boolean(), list('peers', oneOf(peerNames), `of ${peerNames.join(', ')}`)]).default(true),
+  peers: z
+    .union([
+      z.boolean(),
+      list('peers', oneOf(peerNames), `one or more of ${peerNames.join(', ')}, with commas between them`),
+    ])
+    .default(true),
   macroOnly: z.boolean().default(false),
   microOnly: z.boolean().default(false),
   set: z.array(z.string()).default([]).transform(settings),

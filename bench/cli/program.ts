@@ -94,6 +94,16 @@ function addFiles(program: Command, does: (work: () => Promise<number>) => Promi
     .argument('<a>', 'result (JSON) of before')
     .argument('<b>', 'result of after')
     .description('what differs between two results, with a verdict that counts noise')
+    .addHelpText(
+      'after',
+      `
+Exit status:
+  0  every row of an engine has a verdict, and none is slower
+  1  an engine's row is slower in B
+  2  a file cannot be used, or no engine's row is in both
+  3  none is slower, but some have no verdict; the reason stands in the row
+docs/bench-result.md has what a verdict counts.`,
+    )
     .action((a: string, b: string) => does(async () => (await import('../result/files.ts')).compareFiles(a, b, io)));
   program
     .command('merge')
@@ -191,7 +201,8 @@ export async function runProgram(args: readonly string[], version: string, io: B
     .version(version)
     .addHelpText('after', `\nThe options of a measurement: ${typed('run --help')}\n${examplesText()}`)
     .exitOverride()
-    .configureOutput({ writeOut: (text) => io.out(text), writeErr: (text) => io.fail(text.trimEnd()) });
+    // What it refuses is told in one line, by `tell`.
+    .configureOutput({ writeOut: (text) => io.out(text), writeErr: () => undefined });
   const does = async (work: () => Promise<number>): Promise<void> => {
     code = await work();
   };
@@ -205,13 +216,26 @@ export async function runProgram(args: readonly string[], version: string, io: B
   try {
     await program.parseAsync([...args], { from: 'user' });
   } catch (error) {
-    return tell(error, io);
+    return tell(error, program, args, io);
   }
   return code;
 }
 
-function tell(error: unknown, io: BenchIo): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : usageCode;
+/** In commander's words, with the command that was meant: `run` is the default, and takes what is no command for its own. */
+function refused({ code, message }: CommanderError, program: Command, args: readonly string[]): string {
+  const names = program.commands.map((command) => command.name());
+  const [first = ''] = args;
+  if (code === 'commander.excessArguments' && !first.startsWith('-') && !names.includes(first))
+    return `unknown command '${first.slice(0, 40)}': there are ${names.join(', ')}; see ${typed('--help')}`;
+  const command = names.includes(first) ? first : 'run';
+  return `${message.replace(/^error: |\.$/g, '').replaceAll(/\s+/g, ' ')}; see ${typed(`${command} --help`)}`;
+}
+
+function tell(error: unknown, program: Command, args: readonly string[], io: BenchIo): number {
+  if (error instanceof CommanderError) {
+    if (error.exitCode !== 0) io.fail(refused(error, program, args));
+    return error.exitCode === 0 ? 0 : usageCode;
+  }
   if (error instanceof BenchError) {
     io.fail(error.message);
     return error.code;

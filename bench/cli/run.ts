@@ -104,7 +104,8 @@ async function carryOut(
   const out = outDirectory(options.out);
   const { result: taken, code, failure } = await measure(options, work, io.progress, given);
   const result = failure === null ? finish(taken) : taken;
-  if (result.rows.length > 0 || result.micro.length > 0 || result.soak !== null) {
+  const empty = result.rows.length === 0 && result.micro.length === 0 && result.soak === null;
+  if (!empty) {
     io.out(textReport(result));
     if (result.micro.length > 0) io.out((await import('../micro/index.ts')).microText(result.micro));
     if (result.soak !== null) io.out(soakText(result.soak));
@@ -112,7 +113,9 @@ async function carryOut(
     for (const path of await writeFiles(result, out)) io.out(`written: ${path}\n`);
     if (failure === null) io.out(more(result));
   }
-  if (result.cut !== null) io.fail(`ended early: ${result.cut}`);
+  const nothing = empty ? '; nothing was measured until then, no result is written' : '';
+  if (result.cut !== null) io.fail(`ended early: ${result.cut}${nothing}`);
   if (failure !== null) throw failure;
+  if (empty) return code || 1;
   return code === 0 && (result.soak?.verdict.length ?? 0) > 0 ? 1 : code;
 }

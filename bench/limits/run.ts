@@ -3,6 +3,7 @@
  * in runs without a plant it may accuse nothing. That a plant is the bottleneck is measured: the same run without it, just
  * before, must be faster by `clearly`.
  */
+import { BenchError } from '../bench-error.ts';
 import { holdDisk, missingThrottle } from '../conditions/held-disk.ts';
 import { writeWhole } from '../result/files.ts';
 import { type BareServer, startBareServer } from '../s3/servers.ts';
@@ -133,6 +134,11 @@ export async function runLimits(options: LimitsOptions, io: LimitsIo): Promise<n
   const wanted = (name: string): boolean => options.only === undefined || name.includes(options.only);
   const { directory } = options;
   const chosen = plants.filter(({ name, strength }) => wanted(`${name}, ${strength}`));
+  const quiet = unplanted.filter(({ name }) => wanted(`unplanted, ${name}`));
+  if (chosen.length + quiet.length === 0) {
+    const names = [...new Set(plants.map(({ name }) => name)), 'unplanted'];
+    throw new BenchError(`--only ${options.only}: no run has that in its name; there are ${names.join(', ')}`, 2);
+  }
   const network = chosen.some(({ throttle }) => throttle?.what === 'network') ? openNetwork() : 'not needed';
   const rows: Row[] = [];
   const note = (made: Row): void => {
@@ -148,7 +154,7 @@ export async function runLimits(options: LimitsOptions, io: LimitsIo): Promise<n
         const reason = missing(plant, directory, network);
         note(reason === null ? await plantedRow(plant, bench) : row.skipped(plant, reason));
       }
-      for (const one of unplanted.filter(({ name }) => wanted(`unplanted, ${name}`))) {
+      for (const one of quiet) {
         io.signal.throwIfAborted();
         note(await unplantedRow(one, bench));
       }

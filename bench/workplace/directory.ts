@@ -38,7 +38,8 @@ export function requireDirectory(path: string): void {
     accessSync(path, constants.W_OK | constants.X_OK);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    throw new BenchError(`--target ${path}: cannot be written to (${code}); run as its owner, or name another one`);
+    const how = code === 'EROFS' ? 'mount it for writing' : 'run as its owner';
+    throw new BenchError(`--target ${path}: cannot be written to (${code}); ${how}, or name another one`);
   }
 }
 
@@ -130,6 +131,8 @@ function markerOf(path: string): Marker | null {
 
 /** `clean DIRECTORY`: what a run left that is over. Throws BenchError for all else. */
 export async function removeLeftOver(path: string, force: boolean): Promise<void> {
+  if (lstatSync(path, { throwIfNoEntry: false }) === undefined)
+    throw new BenchError(`${path} is not there; nothing was removed`);
   const marker = lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true ? markerOf(path) : null;
   if (marker === null || !isPlaceName(path.replace(/\/+$/, '').split('/').at(-1) ?? '')) {
     throw new BenchError(`${path} was made by no bench: it has no ${markerFile}; nothing was removed`);

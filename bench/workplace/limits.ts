@@ -81,7 +81,8 @@ export async function reached(limits: RunLimits, seconds: number): Promise<strin
   if (maxSeconds !== null && seconds >= maxSeconds) return `--max-minutes ${maxSeconds / 60} are over`;
   if (directory === null) return null;
   const { bavail, bsize } = await statfs(directory);
-  if (bavail * bsize < reserveBytes / 2) return `less than ${gb(reserveBytes / 2)} is free below the target`;
+  if (bavail * bsize < reserveBytes / 2)
+    return `${directory} has less than ${gb(reserveBytes / 2)} free: others write there too, make space or lower --size`;
   if (maxBytes === null) return null;
   const used = await usedBytes(directory);
   return used !== null && used > maxBytes ? `${gb(used)} lie on the target, --max-gb allows ${gb(maxBytes)}` : null;
