@@ -36,7 +36,8 @@ function headings(group: readonly [Row, ...Row[]]): string[] {
 function cells(rows: readonly Row[], row: Row): string[] {
   const { median: middle, low, high, coverage, n } = estimate(values(row));
   const scale = row.unit === 'B/s' ? 1e9 : 1;
-  const digits = row.unit === 'us' || row.unit === 'per s' ? 1 : 3;
+  // As many as the median has.
+  const digits = row.unit === 'us' || row.unit === 'per s' ? 1 : row.unit === 'B/s' && middle < 1e8 ? 4 : 3;
   return [
     `  ${printable(row.subject)}`,
     valueText(middle, row.unit),

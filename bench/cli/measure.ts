@@ -136,6 +136,25 @@ async function waitUntil(at: Date | null, signal: AbortSignal, progress: Progres
   await sleep(Math.max(0, at.getTime() - Date.now()), undefined, { signal });
 }
 
+/** What takes each machine its own time, and then the wait for the others: at `startAt` all begin with the same sample. */
+async function beforehand(
+  options: RunOptions,
+  work: Work,
+  signal: AbortSignal,
+  progress: Progress,
+): Promise<Alone | null> {
+  try {
+    if (work.parts.length > 0) progress.step({ what: 'what one core does alone' });
+    const alone = work.parts.length > 0 ? await ratesAlone(signal, options.quick) : null;
+    await waitUntil(options.startAt, signal, progress);
+    return alone;
+  } catch (error) {
+    // Waits and programs end by an error of their own.
+    signal.throwIfAborted();
+    throw error;
+  }
+}
+
 async function conditionsOf(options: RunOptions, text: string): Promise<Conditions> {
   const { data, diskRate, warmUps, alternations } = options;
   const tools = await toolVersions();
@@ -159,7 +178,7 @@ export async function measure(
     const at = await place(options, work.parts, id, (line) => progress.note(line));
     made.push(at);
     const asked = await conditionsOf(options, at.text);
-    await waitUntil(options.startAt, interruption.signal, progress);
+    const alone = await beforehand(options, work, interruption.signal, progress);
     const startedAt = new Date();
     const run = new LiveRun({
       id,
@@ -188,9 +207,9 @@ export async function measure(
           ? ['--quick: images and rounds are short, for a look and not for a claim. Leave it out']
           : []),
       ],
-      memcpyRate: done.alone?.memcpyRate ?? null,
-      crcRate: done.alone?.crcRate ?? null,
-      digestRate: done.alone?.digestRate ?? null,
+      memcpyRate: alone?.memcpyRate ?? null,
+      crcRate: alone?.crcRate ?? null,
+      digestRate: alone?.digestRate ?? null,
       micro: done.micro,
       soak: done.soak,
       stalls,
@@ -231,7 +250,6 @@ async function takeHeld(rate: number | null, directory: string, take: () => Prom
 }
 
 interface Done {
-  readonly alone: Alone | null;
   readonly micro: Micro[];
   readonly soak: Soak | null;
   readonly cut: string | null;
@@ -241,31 +259,28 @@ interface Done {
 
 /** Ends early by a limit, a signal or a failure: rows that were taken until then stay in the run. */
 async function takeAll(run: LiveRun, { parts, micro, soak }: Work, progress: Progress): Promise<Done> {
-  let alone: Alone | null = null;
   let measured: Micro[] = [];
   let soaked: Soak | null = null;
   try {
-    progress.expect(parts.reduce((sum, part) => sum + part.points(run), 0));
-    progress.step({ what: 'what one core does alone' });
-    if (parts.length > 0) alone = await ratesAlone(run.signal, run.quick);
     if (micro !== undefined) {
       progress.step({ what: 'parts alone' });
       measured = await micro(run);
     }
+    progress.expect(parts.reduce((sum, part) => sum + part.points(run), 0));
     for (const part of parts) {
       run.check();
       await part.rows(run);
     }
     if (soak !== undefined) soaked = await soak(run);
     run.check();
-    return { alone, micro: measured, soak: soaked, cut: null, code: 0, failure: null };
+    return { micro: measured, soak: soaked, cut: null, code: 0, failure: null };
   } catch (error) {
     const reason: unknown = run.signal.aborted ? run.signal.reason : error;
     const why = reason instanceof Error ? reason : new Error(String(reason));
     const code = why instanceof CutShort ? why.code : 1;
     const failure = why instanceof CutShort ? null : why;
     const cut = failure === null ? why.message : `failed after ${minutes(run.elapsed())}: ${why.message.slice(0, 500)}`;
-    return { alone, micro: measured, soak: soaked, cut, code, failure };
+    return { micro: measured, soak: soaked, cut, code, failure };
   } finally {
     run.end();
   }

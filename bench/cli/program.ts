@@ -1,6 +1,6 @@
 /** The commands of the bench and their options. What each does is in a file of its own, loaded when it runs. */
 import { Command, CommanderError } from 'commander';
-import { BenchError } from '../bench-error.ts';
+import { BenchError, CutShort } from '../bench-error.ts';
 import { ResultFileError } from '../result/read.ts';
 import { peerNames } from '../subjects/peer-names.ts';
 import { typed } from '../workplace/typed.ts';
@@ -239,6 +239,11 @@ function tell(error: unknown, program: Command, args: readonly string[], io: Ben
   if (error instanceof BenchError) {
     io.fail(error.message);
     return error.code;
+  }
+  // Before there was a run that could have a result.
+  if (error instanceof CutShort) {
+    io.fail(`ended early: ${error.message}; nothing was measured until then, no result is written`);
+    return error.code || 1;
   }
   if (error instanceof ResultFileError) {
     io.fail(error.message);

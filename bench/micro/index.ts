@@ -1,5 +1,6 @@
 /** The micro half of the bench: one file a part. */
 import type { Micro } from '../result/schema.ts';
+import { timeText } from '../result/text.ts';
 import { addonCalls } from './addon.ts';
 import { handover } from './arena.ts';
 import { checksums } from './checksums.ts';
@@ -30,10 +31,4 @@ export function microText(rows: readonly Micro[]): string {
     return `${name.padEnd(52)}${times}${rme.toFixed(1).padStart(7)}${rate.padStart(8)}${String(n).padStart(12)}`;
   });
   return `${[head, ...lines].join('\n')}\n`;
-}
-
-function timeText(ns: number): string {
-  if (ns < 1000) return `${ns.toFixed(1)} ns`;
-  if (ns < 1e6) return `${(ns / 1000).toFixed(2)} µs`;
-  return `${(ns / 1e6).toFixed(2)} ms`;
 }

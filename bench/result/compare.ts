@@ -104,7 +104,9 @@ export function compare(a: Result, b: Result): Comparison {
   const [errorsA, errorsB] = [aaErrors(a.rows), aaErrors(b.rows)];
   const noisy = [...(a.noisy.length > 0 ? ['A'] : []), ...(b.noisy.length > 0 ? ['B'] : [])];
   const disturbed =
-    noisy.length === 0 ? '' : `noisy: ${noisy.join(' and ')} ${noisy.length > 1 ? 'say' : 'says'} so of itself`;
+    noisy.length === 0
+      ? ''
+      : `noisy: ${noisy.length > 1 ? 'A and B say so of themselves' : `${noisy[0]} says so of itself`}`;
   const why = disturbed === '' && !sameData(a, b) ? 'their data differ: --dedup and --compress' : disturbed;
   const rows = [...rowsA].flatMap(([key, rowA]): ComparedRow[] => {
     const rowB = rowsB.get(key);

@@ -54,7 +54,9 @@ function checkRows(results: readonly Result[]): void {
         if (theirs === undefined)
           refuse(`row ${rowName(row)} is of ${one.conditions.host} only, not of ${two.conditions.host}`);
         if (theirs.samples.length !== row.samples.length)
-          refuse(`row ${rowName(row)} has ${row.samples.length} and ${theirs.samples.length} samples on ${where}`);
+          refuse(
+            `row ${rowName(row)} has ${row.samples.length} and ${theirs.samples.length} samples on ${where}: run both to their end`,
+          );
       }
     }
   }
@@ -83,7 +85,7 @@ function mergeRow(results: readonly Result[], rows: readonly Row[], begin: numbe
     const window = commonWindow(placed);
     if (window === null)
       refuse(
-        `sample ${i + 1} of row ${rowName(rows[0])} did not run at the same time everywhere: start the runs together with --start-at`,
+        `sample ${i + 1} of row ${rowName(rows[0])} did not run at the same time everywhere (${apart(placed).toFixed(1)} s apart): start the runs together with --start-at; where they drift apart, longer images (--size) and fewer subjects (--mode io-only, --no-peers) hold them together`,
       );
     const shortest = Math.min(...placed.map(({ from, to }) => to - from));
     if (window.to - window.from < windowMin * shortest)
@@ -92,6 +94,11 @@ function mergeRow(results: readonly Result[], rows: readonly Row[], begin: numbe
     return known ? merged : withoutTime(merged);
   });
   return { ...rows[0], samples };
+}
+
+/** From where the first one was over to where the last one began. */
+function apart(timed: readonly Timed[]): number {
+  return Math.max(...timed.map(({ from }) => from)) - Math.min(...timed.map(({ to }) => to));
 }
 
 function withoutTime({ at: _, ...sample }: Sample): Sample {

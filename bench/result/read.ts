@@ -2,6 +2,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { ZodError } from 'zod';
 import { type Result, resultSchema, schemaName } from './schema.ts';
+import { printable } from './text.ts';
 
 /** Somebody gave a file that cannot be used; the text is for him, as it is. */
 export class ResultFileError extends Error {
@@ -21,12 +22,14 @@ export function parseResult(text: string, name: string): Result {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw new ResultFileError(`${name}: not JSON (${(error as Error).message}): give a result that the bench wrote`);
+    throw new ResultFileError(
+      `${name}: not JSON (${printable((error as Error).message)}): give a result that the bench wrote`,
+    );
   }
   const schema = (value as { schema?: unknown } | null)?.schema;
   if (typeof schema === 'string' && schema !== schemaName && schema.startsWith('vast-ost-bench/'))
     throw new ResultFileError(
-      `${name}: schema: ${schema.slice(0, 40)} is of another version, this one reads ${schemaName}: run the bench again`,
+      `${name}: schema: ${printable(schema.slice(0, 40))} is of another version, this one reads ${schemaName}: run the bench again`,
     );
   try {
     return resultSchema.parse(value);
@@ -41,7 +44,11 @@ export function parseResult(text: string, name: string): Result {
 export function readResult(path: string): Result {
   let text: string;
   try {
-    const { size } = statSync(path);
+    const stat = statSync(path);
+    // What is no file may have no end, or no beginning: a pipe, a device.
+    if (!stat.isFile())
+      throw new ResultFileError(`${path}: that is no file: give a result (JSON) that the bench wrote`);
+    const { size } = stat;
     if (size > bytesMax)
       throw new ResultFileError(`${path}: ${size} bytes are more than a result may have (${bytesMax})`);
     text = readFileSync(path, 'utf8');

@@ -17,8 +17,19 @@ export function valueText(value: number, unit: Row['unit']): string {
   return unit === 's' ? `${value.toFixed(3)} s` : `${value.toFixed(1)} µs`;
 }
 
-const intervalText = ({ low, high }: { low: number; high: number }): string =>
-  Number.isFinite(low) && Number.isFinite(high) ? `[${low.toFixed(3)}, ${high.toFixed(3)}]` : '[-]';
+/** Of parts alone. */
+export function timeText(ns: number): string {
+  if (!Number.isFinite(ns)) return '-';
+  if (ns < 1e3) return `${ns.toFixed(1)} ns`;
+  return ns < 1e6 ? `${(ns / 1e3).toFixed(2)} µs` : `${(ns / 1e6).toFixed(2)} ms`;
+}
+
+/** `coverage`: said where it is less than what stands above the column. */
+function intervalText({ low, high }: { low: number; high: number }, coverage = 1): string {
+  if (!Number.isFinite(low) || !Number.isFinite(high)) return '[-]';
+  const less = coverage < 0.95 ? ` of ${(coverage * 100).toFixed(0)} %` : '';
+  return `[${low.toFixed(3)}, ${high.toFixed(3)}]${less}`;
+}
 
 /** Columns as wide as their widest cell; the first to the left, figures to the right. */
 function table(rows: readonly (readonly string[])[], left: readonly number[]): string[] {
@@ -32,10 +43,11 @@ function table(rows: readonly (readonly string[])[], left: readonly number[]): s
 }
 
 /** How B stands to A: the last cells of a compared line. */
-function verdictCells({ ratio, low, high, margin, verdict, reason }: ComparedRow | ComparedMicro): string[] {
+function verdictCells(compared: ComparedRow | ComparedMicro): string[] {
+  const { ratio, margin, verdict, reason } = compared;
   return [
     Number.isFinite(ratio) ? ratio.toFixed(3) : '-',
-    intervalText({ low, high }),
+    intervalText(compared, 'coverage' in compared ? compared.coverage : 1),
     `${(margin * 100).toFixed(1)} %`,
     reason === '' ? verdict : `${verdict}: ${printable(reason)}`,
   ];
@@ -50,7 +62,7 @@ function comparedLine(compared: ComparedRow): string[] {
 function microLine(compared: ComparedMicro): string[] {
   const { name, a, b } = compared;
   const value = ({ p50Ns, share }: Micro): string =>
-    share === undefined ? `${p50Ns.toPrecision(4)} ns` : `${(share * 100).toFixed(1)} %`;
+    share === undefined ? timeText(p50Ns) : `${(share * 100).toFixed(1)} %`;
   return [printable(name), value(a), value(b), ...verdictCells(compared)];
 }
 

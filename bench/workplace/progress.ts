@@ -15,7 +15,7 @@ export function minutes(seconds: number): string {
 export class Progress {
   readonly #screen: Screen;
   readonly #now: () => number;
-  readonly #began: number;
+  #began: number;
   #points = 0;
   #done = 0;
   #within = 0;
@@ -29,9 +29,10 @@ export class Progress {
     this.#began = now();
   }
 
-  /** Comparisons that the run is to make: what is left is estimated by them. */
+  /** Comparisons that the run now begins to make: what is left is estimated by them, and not by what it did before. */
   expect(points: number): void {
     this.#points = points;
+    this.#began = this.#now();
   }
 
   /** One comparison is complete. */

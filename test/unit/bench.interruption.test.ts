@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
@@ -71,5 +71,24 @@ test('a script of npm ends in order when the shell that started it is killed', a
     expect(said).toContain('ended in order');
   } finally {
     rmSync(directory, { recursive: true });
+  }
+});
+
+test('who is interrupted while it waits for its time says so in one line, and leaves nothing', async () => {
+  const target = mkdtempSync(join(tmpdir(), 'vast-ost-waiting-'));
+  try {
+    const bench = join(import.meta.dirname, '../../bench/run.ts');
+    const args = ['--micro-only', '--start-at', '+600', '--target', target, '--out', target];
+    const child = spawn(process.execPath, [bench, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
+    let said = '';
+    child.stderr.on('data', (chunk) => {
+      said += String(chunk);
+      if (said.includes('waiting until') && !child.killed) child.kill('SIGINT');
+    });
+    expect(await once(child, 'close')).toEqual([130, null]);
+    expect(said).toMatch(/\nvast-ost bench: ended early: interrupted by SIGINT; nothing was measured [^\n]*\n$/);
+    expect(readdirSync(target)).toEqual([]);
+  } finally {
+    rmSync(target, { recursive: true });
   }
 });

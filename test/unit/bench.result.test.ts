@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
@@ -75,7 +76,7 @@ test('parts are compared as well: mean and median beyond what is allowed, shares
   expect([noisy.micro[0]?.verdict, exitCode(noisy)]).toEqual(['no verdict', 3]);
   const both = compare(parts(part(1), part(1, { name: 'old' })), parts(part(2)));
   expect([both.onlyA, exitCode(both)]).toEqual([['old'], 1]);
-  expect(comparisonText(both)).toMatch(/ring +98\.00 ns +196\.0 ns +2\.000 +\[1\.960, 2\.040\].*slower/);
+  expect(comparisonText(both)).toMatch(/ring +98\.0 ns +196\.0 ns +2\.000 +\[1\.960, 2\.040\].*slower/);
 });
 
 test('of times less is faster', () => {
@@ -234,6 +235,7 @@ test('what is wrong with a file is named: file and field', () => {
     'b.json': '{"schema":"vast-ost-bench/1"}',
     'c.json': JSON.stringify({ ...run(1), rows: [{ ...row([1]), streams: 'many' }] }),
     'd.json': 'null',
+    'f.json': '\x1b[2J',
   });
   const fails = (name: string, text: RegExp): void => {
     const path = join(at, name);
@@ -246,7 +248,11 @@ test('what is wrong with a file is named: file and field', () => {
   fails('c.json', /rows\[0\]\.streams: /);
   fails('d.json', /the whole: /);
   fails('e.json', /cannot be read/);
-  fails('.', /cannot be read/);
+  fails('.', /that is no file/);
+  fails('f.json', /not JSON \(Unexpected token '\?'/);
+  // Nobody writes into it: who opened it would wait for ever.
+  spawnSync('mkfifo', [join(at, 'g.json')]);
+  fails('g.json', /that is no file/);
 });
 
 test('files are compared and merged, and a merged one is whole or not there', () => {
@@ -263,6 +269,18 @@ test('files are compared and merged, and a merged one is whole or not there', ()
   writeFileSync(join(at, 'd/x'), '');
   expect(() => mergeFiles([join(at, 'a.json'), join(at, 'b.json')], join(at, 'd'), io)).toThrow(/d: cannot be written/);
   expect(readdirSync(at).sort()).toEqual(['a.json', 'b.json', 'd', 'm.json']);
+});
+
+test('an interval that covers less than 95 % says so; times of parts are in units that people read', () => {
+  const two = (): Result =>
+    run(1, {
+      rows: [row(seven.slice(0, 2))],
+      micro: [{ name: 'part', meanNs: 54_831, p50Ns: 54_831, p99Ns: 60_000, rme: 1, n: 9, bytes: 0 }],
+    });
+  const text = comparisonText(compare(two(), two()));
+  expect(text).toMatch(/\[0\.990, 1\.010\] of 67 %/);
+  expect(text).toMatch(/part +54\.83 µs +54\.83 µs/);
+  expect(comparisonText(compare(run(1), run(1)))).not.toContain('] of');
 });
 
 test('texts for a terminal move no cursor', () => {
