@@ -65,7 +65,7 @@ test('what cannot be added is refused by name', () => {
   fails([one, server(2, [3, 4], 2000)], /media1 had ended .* before media2 started/);
   fails(
     [one, server(2, [3, 4], 7)],
-    /sample 1 of row write · engine, default .* same time everywhere \(2\.0 s apart\): start .* --size/,
+    /sample 1 of row write · engine, default .* same time everywhere \(2\.0 s apart\): start .*--size/,
   );
   fails([one, server(2, [3])], /has 2 and 1 samples .*: run both to their end/);
   fails([one, { ...two, rows: [...two.rows, row([1], { streams: 16 })] }], /16 streams .* is of media2 only/);
