@@ -1,9 +1,10 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createReadStream, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
+import { runProgram } from '../../bench/subjects/programs.ts';
 import { Interruption } from '../../bench/workplace/interruption.ts';
 
 type Name = 'SIGTERM' | 'SIGHUP';
@@ -90,5 +91,25 @@ test('who is interrupted while it waits for its time says so in one line, and le
     expect(readdirSync(target)).toEqual([]);
   } finally {
     rmSync(target, { recursive: true });
+  }
+});
+
+test('a program that is ended takes its children with it, also those with a session of their own', async () => {
+  const controller = new AbortController();
+  const directory = mkdtempSync(join(tmpdir(), 'vast-ost-tree-'));
+  try {
+    // As fio does it; the pipe is closed when the last of them has ended.
+    const pipe = join(directory, 'pipe');
+    expect(spawnSync('mkfifo', [pipe]).status).toBe(0);
+    const script = `setsid sh -c 'echo runs; exec sleep 600' >'${pipe}' & wait`;
+    const ended = runProgram(controller.signal, 'sh', ['-c', script]);
+    const reader = createReadStream(pipe);
+    await once(reader, 'data');
+    const closed = once(reader, 'end');
+    controller.abort(new Error('over'));
+    await expect(ended).rejects.toThrow('over');
+    await closed;
+  } finally {
+    rmSync(directory, { recursive: true });
   }
 });
