@@ -71,6 +71,9 @@ export function together({ write, restore }: Both): Omit<Taken, 'cpu'> {
   };
 }
 
+const floorName = 'floor, 2 in flight';
+const sideName = (subject: string, side: SideName): string => `${subject}: ${side} side`;
+
 /** A row of one side, made of rows of both: its rate over its own time, without CPU, which both sides share. */
 export function sideOf(row: Row, side: SideName): Row {
   const counter = side === 'write' ? 'mixed.writeBytesPerS' : 'mixed.restoreBytesPerS';
@@ -80,13 +83,15 @@ export function sideOf(row: Row, side: SideName): Row {
     const shares = sharesOfSide(sample.counters, side);
     return { ...sample, value, bytes, seconds: bytes / value, cpu: null, latency: [], shares, counters: {} };
   });
-  return { ...row, subject: `${row.subject}: ${side} side`, streams: row.streams / 2, samples };
+  // The best of both sides would be the other one's.
+  const floor = row.role === 'floor' ? {} : { floor: sideName(floorName, side) };
+  return { ...row, ...floor, subject: sideName(row.subject, side), streams: row.streams / 2, samples };
 }
 
 function floorSubject(run: Run, place: (name: string) => string): Subject {
   const [kept, written] = [place('mixed-floor-kept'), place('mixed-floor-written')];
   return {
-    name: 'floor, 2 in flight',
+    name: floorName,
     role: 'floor',
     mode: null,
     integrity: 'nothing; O_DIRECT; fsyncs of a complete image',

@@ -13,8 +13,9 @@ const cpuCell = (value: number | null): string => (value === null ? '–' : fixe
 function ratioCells(row: Row, rows: readonly Row[]): Part {
   const floor = row.role === 'floor' ? null : floorOf(rows, row);
   if (floor === null) return html`<td>–</td><td>–</td>`;
-  const { median: middle, low, high } = estimate(pairedRatios(values(row), values(floor)));
-  return html`<td class="strong">${fixed(middle, 3)}</td><td>${fixed(low, 3)}–${fixed(high, 3)}</td>`;
+  const { median: middle, low, high, n } = estimate(pairedRatios(values(row), values(floor)));
+  const interval = n > 1 ? `${fixed(low, 3)}–${fixed(high, 3)}` : '–';
+  return html`<td class="strong">${fixed(middle, 3)}</td><td>${interval}</td>`;
 }
 
 function rowLine(row: Row, before: Row | undefined, unit: Unit, rows: readonly Row[], columns: Columns): Safe {

@@ -56,13 +56,16 @@ function better(a: Row, b: Row): number {
   return moreIsBetter(a.unit) ? y - x : x - y;
 }
 
-/** The floor that it names, else the best one of the same load; floors of another store guard or carry something else. */
+/**
+ * The floor that it names, and no other one: what was not measured is no ratio. Of rows that name none the best one of the
+ * same load; floors of another store guard or carry something else.
+ */
 export function floorOf(rows: readonly Row[], row: Row): Row | null {
   const floors = rows.filter(
     (other) => other.role === 'floor' && other.samples.length > 0 && other.store === row.store && sameLoad(other, row),
   );
-  const named = floors.find(({ subject }) => subject === row.floor);
-  return named ?? floors.toSorted(better)[0] ?? null;
+  if (row.floor !== undefined) return floors.find(({ subject }) => subject === row.floor) ?? null;
+  return floors.toSorted(better)[0] ?? null;
 }
 
 export interface AaError {

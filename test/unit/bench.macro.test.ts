@@ -73,6 +73,11 @@ test('backups and restores at once: the time of both by the length of their jobs
     { value: 2, seconds: 2, shares: write.shares },
   ]);
   expect(sideOf(row as unknown as Row, 'restore').samples[0]?.shares).toEqual(restore.shares);
+  // Each side stands beside the same side of the floor.
+  const [of, beside] = (['engine', 'floor'] as const).map((role) =>
+    sideOf({ ...row, role, subject: role === 'floor' ? 'floor, 2 in flight' : 's' } as unknown as Row, 'write'),
+  );
+  expect([of?.floor, beside?.floor]).toEqual([beside?.subject, undefined]);
   expect(sharesTogether({ write, restore: null })).toEqual({ shares: null, counters: {} });
 });
 

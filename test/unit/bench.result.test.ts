@@ -189,6 +189,8 @@ test('floors are of the same load and store, the best of them; twins are found b
   ];
   expect(floorOf(floors, row([1]))).toBe(floors[1]);
   expect(floorOf(floors, row([1], { streams: 1 }))).toBe(null);
+  // What it names was not measured: another one did not do the same.
+  expect(floorOf(floors, row([1], { floor: 'with 300 µs a call' }))).toBe(null);
   expect(aaErrors(run(1).rows)[0].error).toBeCloseTo(0.01);
   expect(aaErrors([twin(seven), row(seven, { mode: 'sums' })])).toEqual([]);
 });
