@@ -32,14 +32,19 @@ export async function whyJob(name: string | undefined, options: WhyOptions, io: 
   const found = await gather(name, options, io);
   if (name === undefined) {
     const jobs = found.jobs.slice(0, listedMax);
-    await io.out(options.json ? json(jobs) : listText(jobs));
+    const none = `no job has ended yet that ${found.looked.join(' or ')} knows of\n`;
+    await io.out(options.json ? json(jobs) : jobs.length === 0 ? none : listText(jobs));
     return exitCode.ok;
   }
   const going = found.running.filter((job) => isNamed(job, name));
   const jobs = found.jobs.filter((job) => isNamed(job, name));
-  const [latest, ...older] = [...going, ...jobs];
+  const [latest, ...others] = [...going, ...jobs];
   if (latest === undefined) throw new CliError(missing(name, found));
-  const more = older.length > 0 ? `\n${older.length} more of this name: --json has them all.\n` : '';
+  const older = jobs.filter((job) => job !== latest).slice(0, listedMax);
+  const more =
+    others.length > 0
+      ? `\n${others.length} more of this name, whole with --json:\n${older.length > 0 ? listText(older) : ''}`
+      : '';
   await io.out(options.json ? json([...going, ...jobs]) : `${jobText(latest)}${more}`);
   return exitCode.ok;
 }
@@ -77,7 +82,9 @@ async function gather(name: string | undefined, options: WhyOptions, io: CliIo):
     problem = error;
   }
   const enough =
-    name === undefined ? found.jobs.length > 0 : [...found.running, ...found.jobs].some((job) => isNamed(job, name));
+    name === undefined
+      ? found.jobs.length >= listedMax
+      : [...found.running, ...found.jobs].some((job) => isNamed(job, name));
   if (enough) return found;
   const file = config?.logging.file ?? '-';
   if (file === '-') {
@@ -181,7 +188,6 @@ function percent(part: number): string {
 const does = { write: 'written', read: 'read', copy: 'copied' } as const;
 
 function listText(jobs: readonly FinishedJob[]): string {
-  if (jobs.length === 0) return 'no job has ended yet\n';
   const rows = jobs.map((job) => {
     const most = mostOf(job.shares);
     const share = partsOf(job.shares).find(([name]) => name === most)?.[1] ?? 0;

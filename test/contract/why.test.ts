@@ -77,6 +77,14 @@ test('vast-ost why tells of one job, from the engine and, when that is gone, fro
   expect(list.code, list.errors).toBe(0);
   expect(list.text).toMatch(/lsu\/second~7 +copied/);
   expect(list.text).toMatch(/lsu\/first~7 +written/);
+  // The log has what another engine did before this one, and the same jobs once more.
+  await until(() => engine.log().some((line) => line.msg === 'image copied'));
+  const before = engine.log().find(({ msg }) => msg === 'image written');
+  const earlier = { ...before, lsu: 'lsu', image: 'lsu/night~1', time: '2026-01-01T00:00:00.000Z' };
+  appendFileSync(join(engine.directory, 'engine.log'), `${JSON.stringify(earlier)}\n`);
+  const all = await why();
+  expect(all.text).toMatch(/lsu\/night~1 +written/);
+  expect(all.text.match(/lsu\/first~7 +written/g)).toHaveLength(1);
   const one = await why('first');
   expect(one.text).toMatch(/image +lsu\/first~7\n/);
   expect(one.text).toMatch(/device +\d+\.\d %/);
@@ -102,7 +110,12 @@ test('vast-ost why tells of one job, from the engine and, when that is gone, fro
   appendFileSync(log, `${summary}{"msg":"image read","shares":{}}\n{"msg":"half`);
   const both = JSON.parse((await why('first', '--log', log, '--json')).text) as FinishedJob[];
   expect(both).toHaveLength(2);
+  expect((await why('first', '--log', log)).text).toMatch(
+    /\n1 more of this name, whole with --json:\nENDED .*\n2026-01-01 00:00:00 .* lsu\/first~7 +written/,
+  );
   expect((await why('first', '--log', log)).text).toContain('nb\\x1b[2J');
+  writeFileSync(log, 'nothing of ours\n');
+  expect((await why('--log', log)).text).toMatch(/^no job has ended yet that .*other\.log knows of\n$/);
   // Every text in a log may be anybody's.
   const limit = { finding: 'slots', setting: 's\u001b[2J', change: 'c\u001b[2J', because: 'b\u001b[2J' };
   writeFileSync(log, `${JSON.stringify({ ...line, time: 't\u001b[2J', limit })}\n`);
