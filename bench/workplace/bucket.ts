@@ -1,4 +1,6 @@
 /** The place of a run in a bucket: keys below one prefix of its own; only these are listed, and removed, at its end. */
+import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { AbortMultipartUploadCommand } from '@aws-sdk/client-s3';
 import { abilitiesOf } from '../../engine/core/passport.ts';
 import type { S3Settings } from '../../engine/core/s3-settings.ts';
@@ -44,17 +46,48 @@ function settingsOf({ endpoint, bucket, region, caFile }: S3Target, prefix: stri
   };
 }
 
+/** The engine's advice names settings of its configuration; here they stand in --target and the environment. */
+const settingsHere = [
+  ['set credentials_file, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY of the engine', 'set them'],
+  ['set ca_file, or check the name in endpoints', 'add &ca=FILE, or check the name in endpoint='],
+  ['check endpoints, region and addressing', 'check endpoint= and region='],
+  ['check endpoints', 'check endpoint='],
+] as const;
+
+function advice(text: string): string {
+  return settingsHere.reduce((told, [theirs, ours]) => told.replace(theirs, ours), text);
+}
+
 /** Failures of the bucket in the user's words. */
 async function told<T>(target: S3Target, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
-    const why = error.failure.text ?? error.message;
+    const why = advice(error.failure.text ?? error.message);
+    const keys =
+      error.failure.errno === -constants.errno.EACCES
+        ? '; credentials are taken from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY'
+        : '';
+    throw new BenchError(`--target s3://${target.bucket} at ${target.endpoint}: ${why}${keys}`);
+  }
+}
+
+/** Of what is no certificate TLS says nothing: it trusts nobody by it. */
+function checkCa(file: string | null): void {
+  if (file === null) return;
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
     throw new BenchError(
-      `--target s3://${target.bucket} at ${target.endpoint}: ${why}; credentials are taken from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY`,
+      `--target: ca=${file} cannot be read (${code}); name the authority's certificate, a PEM file`,
+      2,
     );
   }
+  if (!text.includes('-----BEGIN CERTIFICATE-----'))
+    throw new BenchError(`--target: ca=${file} has no certificate in it; name a PEM file`, 2);
 }
 
 export class BucketPlace {
@@ -73,6 +106,7 @@ export class BucketPlace {
   }
 
   static async #open(target: S3Target, prefix: string): Promise<BucketPlace> {
+    checkCa(target.caFile);
     const bucket = new Bucket(settingsOf(target, prefix));
     try {
       return new BucketPlace(target, prefix, bucket, new Objects(bucket, abilitiesOf(await bucket.probe())));
