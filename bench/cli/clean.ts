@@ -1,11 +1,28 @@
 /** `bench clean`: what a run left that could not remove it. */
+import { readdirSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { BucketPlace } from '../workplace/bucket.ts';
 import { removeLeftOver } from '../workplace/directory.ts';
+import { endEnginesOf } from '../workplace/orphans.ts';
 import { parseTarget } from './target.ts';
+
+/** Of a run in a bucket the engines' own files lie on this machine, under the name that its prefix has. */
+function temporaryOf(prefix: string): string[] {
+  const name = prefix.split('/').at(-2) ?? '';
+  const entries = readdirSync(tmpdir(), { withFileTypes: true });
+  const own = entries.filter((entry) => entry.isDirectory() && entry.name.startsWith(`${name}-`));
+  return own.map((entry) => join(tmpdir(), entry.name));
+}
 
 /** Throws BenchError. */
 export async function clean(place: string, force: boolean): Promise<void> {
   const target = parseTarget(place);
-  if (target.kind === 's3') await BucketPlace.removeLeftOver(target, force);
-  else await removeLeftOver(target.path, force);
+  if (target.kind === 'directory') {
+    await removeLeftOver(target.path, force);
+    return;
+  }
+  await BucketPlace.removeLeftOver(target, force, () => endEnginesOf(temporaryOf(target.prefix)));
+  for (const path of temporaryOf(target.prefix)) await rm(path, { recursive: true, force: true });
 }

@@ -166,8 +166,11 @@ export class BucketPlace {
     });
   }
 
-  /** `clean s3://…/vast-ost-bench-…`: throws BenchError for what is no bench's, or of a run that may live. */
-  static removeLeftOver(target: S3Target, force: boolean): Promise<void> {
+  /**
+   * `clean s3://…/vast-ost-bench-…`: throws BenchError for what is no bench's, or of a run that may live. `before`: what
+   * still writes there is ended then.
+   */
+  static removeLeftOver(target: S3Target, force: boolean, before: () => Promise<void>): Promise<void> {
     const { prefix } = target;
     return told(target, async () => {
       if (!isPlaceName(nameOf(prefix)))
@@ -184,6 +187,7 @@ export class BucketPlace {
             `${prefix} is of a run on ${marker.host}, which may live; when it does not: add --force`,
           );
         }
+        await before();
         await removeBelow(place.#objects, prefix);
       } finally {
         await place.#bucket.close();

@@ -23,6 +23,7 @@ import {
   parseMarker,
   placeName,
 } from './marker.ts';
+import { endEnginesOf } from './orphans.ts';
 import { quoted, typed } from './typed.ts';
 
 const leftOverMax = 20;
@@ -142,5 +143,6 @@ export async function removeLeftOver(path: string, force: boolean): Promise<void
   if (state === 'elsewhere' && !force) {
     throw new BenchError(`${path} is of a run on ${marker.host}, which may live; when it does not: add --force`);
   }
+  await endEnginesOf([path.replace(/\/+$/, '')]);
   await removeTree(path);
 }

@@ -114,6 +114,18 @@ describe('a place in a directory', () => {
     await living.remove();
     expect(readdirSync(target).sort()).toEqual(['foreign', 'vast-ost-bench-0123456789ab']);
   });
+
+  test('clean ends the engines that a killed run left, and no other', async () => {
+    const dead = deadPlace();
+    const engine = (at: string) => spawn('sh', ['-c', 'read line', 'sh', '--config', `${at}/engine/vast-ost.conf`]);
+    const [left, other] = [engine(dead), engine(`${dead}0`)];
+    await Promise.all([once(left, 'spawn'), once(other, 'spawn')]);
+    const ended = [once(left, 'exit'), once(other, 'exit')];
+    await removeLeftOver(`${dead}/`, false);
+    expect([await ended[0], existsSync(dead)]).toEqual([[null, 'SIGKILL'], false]);
+    other.stdin.end('\n');
+    expect(await ended[1]).toEqual([0, null]);
+  });
 });
 
 describe('a place in a bucket', () => {
@@ -121,6 +133,7 @@ describe('a place in a bucket', () => {
     await using server = await S3Server.start({ mode: 'vast-like' });
     const { accessKeyId, secretAccessKey } = server.credentials;
     Object.assign(process.env, { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey });
+    const nothing = async (): Promise<void> => {};
     const address = (prefix: string): string => `s3://${server.bucket}/${prefix}?endpoint=${server.url}`;
     const at = parseTarget(address('mine')) as S3Target;
     server.plant('mine/other', Buffer.from('x'));
@@ -136,9 +149,9 @@ describe('a place in a bucket', () => {
     const second = await BucketPlace.create(at, newRunId());
     // Ours, and it lives.
     expect(await second.leftOvers()).toEqual([]);
-    await expect(BucketPlace.removeLeftOver(parseTarget(address(first.prefix)) as S3Target, true)).rejects.toThrow(
-      /lives/,
-    );
+    await expect(
+      BucketPlace.removeLeftOver(parseTarget(address(first.prefix)) as S3Target, true, nothing),
+    ).rejects.toThrow(/lives/);
     await first.remove();
     expect(first.left()).toBeNull();
     await second.remove();
@@ -150,8 +163,8 @@ describe('a place in a bucket', () => {
     const third = await BucketPlace.create(at, newRunId());
     expect((await third.leftOvers()).join()).toContain(left);
     await third.remove();
-    await BucketPlace.removeLeftOver(parseTarget(address(left)) as S3Target, false);
-    await expect(BucketPlace.removeLeftOver(at, true)).rejects.toThrow(/no name of a bench's prefix/);
+    await BucketPlace.removeLeftOver(parseTarget(address(left)) as S3Target, false, nothing);
+    await expect(BucketPlace.removeLeftOver(at, true, nothing)).rejects.toThrow(/no name of a bench's prefix/);
 
     expect(server.keys().sort()).toEqual(['mine/other', 'mine2/vast-ost-bench']);
     expect(server.uploads().map(({ key }) => key)).toEqual(['mine/foreign-upload']);
