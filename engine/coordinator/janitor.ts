@@ -8,8 +8,9 @@ import type { Context, ServerContext } from './context.ts';
 import type { Storage } from './storage.ts';
 import type { Alive } from './write-target.ts';
 
-/** Few: a list that comes meanwhile waits for the step. */
-const entriesPerStep = 8;
+const entriesPerStep = 64;
+/** A list that comes meanwhile waits for the step. */
+const stepMs = 3;
 const removalsPerStep = 64;
 const hourMs = 3_600_000;
 
@@ -90,7 +91,7 @@ export class Janitor {
     const { log, giveWay } = this.#ctx;
     const token = ownedToken(this.#ctx.newToken(), this.#ctx.self);
     do {
-      const from = { lsu, list: at.list, max: entriesPerStep };
+      const from = { lsu, list: at.list, max: entriesPerStep, ms: stepMs };
       const step = await giveWay.step(() => storage.call(`LSU ${lsu}`, 'sweepList', from));
       at.list = step.list;
       let items = step.items

@@ -229,10 +229,11 @@ export interface Store {
   removeImage(arg: { lsu: string; image: string; token: string }): void;
   /**
    * One bounded step of looking for what dead owners left below an LSU. `list` −1 begins; the answer's `list` goes into
-   * the next call, −1: the end (closeNames gives it up before). Looks at about `max` entries. Nothing is removed here:
-   * the coordinator decides who is dead and hands what may go to sweepRemove.
+   * the next call, −1: the end (closeNames gives it up before). Looks at about `max` entries, and where each costs calls at
+   * no other one after `ms`. Nothing is removed here: the coordinator decides who is dead and hands what may go to
+   * sweepRemove.
    */
-  sweepList(arg: { lsu: string; list: number; max: number }): { list: number; items: SweepItem[] };
+  sweepList(arg: { lsu: string; list: number; max: number; ms?: number }): { list: number; items: SweepItem[] };
   /**
    * Removes what sweepList found and the coordinator condemned, at most `max` entries; what changed since is left.
    * `removed`: paths that are gone, for '.trash' also each of its entries, so that a step that got on shows it; `left`:

@@ -199,6 +199,22 @@ describe('what a killed engine leaves', () => {
     for (const item of await sweepAll(store)) expect(Math.abs(item.modifiedAt - Date.now() / 1000)).toBeLessThan(3600);
   });
 
+  it('is found by steps that have no time, one entry of the directory each', () => {
+    const entries = readdirSync(at()).length;
+    const paths: string[] = [];
+    let steps = 0;
+    let list = -1;
+    do {
+      const step = store.sweepList({ lsu, list, max: 64, ms: 0 });
+      paths.push(...step.items.map((item) => item.path));
+      list = step.list;
+      steps++;
+    } while (list >= 0);
+    // The last one finds the end.
+    expect(steps).toBe(entries + 1);
+    expect(paths).toHaveLength(6);
+  });
+
   it('is removed when it is condemned, and only that', async () => {
     const items = (await sweepAll(store))
       .filter(({ kind }) => kind !== 'claim')

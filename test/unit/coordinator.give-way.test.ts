@@ -14,7 +14,7 @@ function held(log: string[], name: string) {
   return { work, end: () => end.resolve(), fail: () => end.reject(new Error(name)) };
 }
 
-const patient = { stepMs: 60_000, starvedMs: 60_000 };
+const patient = { stepMs: 60_000, starvedMs: 60_000, pauseMs: 0 };
 
 test('a list waits for the step under way, and the next step for all lists', async () => {
   const log: string[] = [];
@@ -38,6 +38,31 @@ test('a list waits for the step under way, and the next step for all lists', asy
   expect(log).toEqual(['step 1', 'list 1', 'list 2', 'step 2']);
   second.end();
   await next;
+});
+
+test('the janitor does not step in between two calls of a list', async () => {
+  const log: string[] = [];
+  const way = new GiveWay({ ...patient, pauseMs: 60_000 });
+  const [step, one, other] = ['step', 'list 1', 'list 2'].map((name) => held(log, name));
+  const first = way.list(one.work);
+  one.end();
+  await first;
+  const next = way.step(step.work);
+  await turn();
+  expect(log).toEqual(['list 1']);
+  const second = way.list(other.work);
+  await turn();
+  expect(log).toEqual(['list 1', 'list 2']);
+  // Nobody has to wait for what is still under way.
+  for (const end of [other.end, step.end]) end();
+  await second;
+  void next;
+});
+
+test('the janitor steps in once a list has paused', async () => {
+  const way = new GiveWay({ ...patient, pauseMs: 1 });
+  await way.list(async () => 'list');
+  expect(await way.step(async () => 'step')).toBe('step');
 });
 
 test('a failure on one side is its own, and frees the other', async () => {
@@ -70,7 +95,7 @@ test('what hangs is waited for no longer than it may', async () => {
 
 test('what hangs is waited for once: whoever comes later goes past it', async () => {
   const log: string[] = [];
-  const way = new GiveWay({ stepMs: 1, starvedMs: 1 });
+  const way = new GiveWay({ stepMs: 1, starvedMs: 1, pauseMs: 0 });
   const [step, list, next, later] = ['step', 'list', 'next step', 'next list'].map((name) => held(log, name));
   const hung = [way.step(step.work), way.list(list.work)];
   expect(await way.list(async () => 'one that waits')).toBe('one that waits');

@@ -22,7 +22,9 @@ export function sweepList(root: Root, arg: Parameters<Store['sweepList']>[0]): R
     const list = arg.list >= 0 ? arg.list : must(addon.openList(lsu, '.'), 'open', arg.lsu);
     const items: SweepItem[] = [];
     let bytes = 0;
-    for (let looked = 0; looked < arg.max && bytes < answerBytesGood; looked++) {
+    const until = performance.now() + (arg.ms ?? Infinity);
+    const goesOn = (looked: number): boolean => looked === 0 || (looked < arg.max && performance.now() < until);
+    for (let looked = 0; goesOn(looked) && bytes < answerBytesGood; looked++) {
       const taken = addon.nextNames(list, 1);
       if (typeof taken === 'number') {
         addon.closeList(list);
