@@ -1,18 +1,35 @@
 /** The lists of a server handle: names of LSUs, and images with what their metas tell. Pages are read one ahead. */
 import { setImmediate as immediate } from 'node:timers/promises';
 import { Failed, status } from '../core/errors.ts';
-import { writeStruct } from '../core/layout.ts';
+import { type ImagePage, type ListedDef, PackedPage, WholePage } from '../core/image-page.ts';
 import { entriesOf, type NameEntry, packedNamesMax } from '../core/packed-names.ts';
-import { encodeBody, type ImageDef, imageDef, listState, wire } from '../core/wire.ts';
-import { listedMeta } from '../image/listed-meta.ts';
+import { encodeBody, wire } from '../core/wire.ts';
 import { decodeLsu } from '../image/lsu.ts';
-import { decodeMeta, type ImageMeta } from '../image/meta.ts';
-import { escapeName, imageDirName, parseImageDirName, parseLsuDirName } from '../image/names.ts';
+import { parseLsuDirName } from '../image/names.ts';
+import { AnswerBuffers } from './answer-buffers.ts';
 import type { Context, ServerContext } from './context.ts';
-import { crcOf, defOf, lsuWhat } from './image-info.ts';
+import { lsuWhat } from './image-info.ts';
+import { listedImage } from './listed-image.ts';
 
-/** As many images as a lane's answer has room for are read ahead: each call wakes a lane and, on files, reads side by side. */
-const imagesAhead = packedNamesMax;
+/**
+ * Images in the first answer of a lane, so that it comes soon. Each one behind it has so many times more, up to what an answer has
+ * room for: each call wakes a lane and, on files, reads side by side.
+ */
+const imagesFirst = 16;
+const imagesGrowth = 4;
+
+/** All lists fill them, one after the other: between the first image of a page and its end nothing is waited for. */
+const pages = { packed: new PackedPage(), whole: new WholePage() };
+const buffers = new AnswerBuffers();
+
+/** Of a lane. */
+interface Answer {
+  readonly entries: Iterator<NameEntry>;
+  /** Nothing was left to be read. */
+  readonly none: boolean;
+  /** What the entries look at; null: there is none, or it was given back. */
+  buffer: BigUint64Array | null;
+}
 
 interface List {
   /** Where it was opened, and stays. */
@@ -22,14 +39,19 @@ interface List {
   /** Of the store. */
   readonly store: number;
   readonly states: number;
+  readonly form: ImagePage;
   /** Behind the last one that was read. */
   ended: boolean;
   /** Nobody takes from it any more. */
   closed: boolean;
-  /** Read, and not yet told. */
-  readonly waiting: NameEntry[];
+  /** Read, and not yet told to the end. */
+  answer: Answer | null;
+  /** Of it, behind what was told: it had no room in the page before. */
+  held: ListedDef | null;
   /** The next images: they are read while the client takes those before. */
-  ahead: Promise<NameEntry[]> | null;
+  ahead: Promise<Answer> | null;
+  /** How many of them at most. */
+  imagesNext: number;
   /** The next page as it will be sent: it is made while the client looks at the one before. */
   page: Promise<Page> | null;
   /** A page that failed: names may be lost with it, so nothing that comes behind would be the whole list. */
@@ -42,14 +64,6 @@ interface Page {
   readonly body: Buffer;
 }
 
-/** The meta of the image in this directory; null: none, damaged, or another image's. */
-export function metaOf(lsu: string, dir: string, text: string | null): ImageMeta | null {
-  const decoded = text === null ? null : decodeMeta(text, crcOf);
-  if (!decoded?.ok) return null;
-  const { meta } = decoded;
-  return meta.lsu === lsu && imageDirName(meta.basename, meta.date) === dir ? meta : null;
-}
-
 export class Lists {
   readonly #ctx: ServerContext;
   readonly #open = new Map<number, List>();
@@ -59,8 +73,8 @@ export class Lists {
     this.#ctx = ctx;
   }
 
-  /** `lsuDir`: null for the list of LSUs. */
-  async open(lsuDir: string | null, lsu: string, states: number): Promise<Buffer> {
+  /** `lsuDir`: null for the list of LSUs. `packed`: the plug-in takes pages of short definitions. */
+  async open(lsuDir: string | null, lsu: string, states: number, packed: boolean): Promise<Buffer> {
     if (this.#open.size >= wire.listsMax) {
       throw new Failed(status.EBUSY, `${wire.listsMax} lists are open on this server handle: close one first`);
     }
@@ -76,14 +90,17 @@ export class Lists {
       lsu,
       store: list,
       states,
+      form: packed ? pages.packed : pages.whole,
       ended: false,
       closed: false,
-      waiting: [],
+      answer: null,
+      held: null,
       ahead: null,
+      imagesNext: imagesFirst,
       page: null,
       failure: null,
     });
-    return encodeBody('listOpened', { list: id });
+    return encodeBody('listOpened', { list: id, packed: packed ? 1 : 0 });
   }
 
   async close(id: number): Promise<null> {
@@ -102,7 +119,8 @@ export class Lists {
     // A page that finds nothing would go through the whole directory.
     list.closed = true;
     await list.page?.catch(() => undefined);
-    await list.ahead?.catch(() => undefined);
+    giveBack(await list.ahead?.catch(() => null));
+    giveBack(list.answer);
     await list.ctx.storage.letGo('a list', 'closeNames', { list: list.store });
   }
 
@@ -112,31 +130,46 @@ export class Lists {
     return list;
   }
 
-  async #read(list: List, what: string, max: number): Promise<NameEntry[]> {
+  async #read(list: List, what: string, max: number): Promise<Answer> {
     const { lsuDir: lsu, store } = list;
     const next = { list: store, lsu, max, meta: lsu !== null };
-    return [...entriesOf(await this.#ctx.giveWay.list(() => list.ctx.storage.call(what, 'nextNames', next)))];
+    const buffer = lsu === null ? null : buffers.take();
+    try {
+      const { giveWay } = this.#ctx;
+      const page = await giveWay.list(() => list.ctx.storage.call(what, 'nextNames', next, buffer));
+      return { entries: entriesOf(page), none: page.names.length === 0 && page.packed === undefined, buffer };
+    } catch (error) {
+      if (buffer !== null) buffers.giveBack(buffer);
+      throw error;
+    }
+  }
+
+  #readImages(list: List, what: string): Promise<Answer> {
+    const max = list.imagesNext;
+    list.imagesNext = Math.min(packedNamesMax, max * imagesGrowth);
+    return this.#read(list, what, max);
   }
 
   /**
-   * The next names, at most `max`; none at the end. A step that failed may have taken names that nobody saw: the list goes on
-   * failing then. The first page is as small as it may be, so that it comes soon.
+   * Sees to it that there is an answer, or that the list has ended. A step that failed may have taken names that nobody saw:
+   * the list goes on failing then.
    */
-  async #names(list: List, what: string, max: number): Promise<NameEntry[]> {
+  async #want(list: List, what: string): Promise<void> {
     if (list.failure !== null) throw list.failure;
+    if (list.answer !== null || list.ended) return;
+    const images = list.lsuDir !== null;
     try {
-      if (list.waiting.length === 0 && !list.ended) {
-        const read = await (list.ahead ?? this.#read(list, what, max));
-        list.ahead = null;
-        list.waiting.push(...read);
-        list.ended = read.length === 0;
-        if (list.lsuDir !== null && !list.ended) {
-          list.ahead = this.#read(list, what, imagesAhead);
-          // Told when its turn comes.
-          list.ahead.catch(() => undefined);
-        }
+      const answer = await (list.ahead ??
+        (images ? this.#readImages(list, what) : this.#read(list, what, wire.lsuPageMax)));
+      list.ahead = null;
+      list.ended = answer.none;
+      if (answer.none || list.closed) giveBack(answer);
+      else list.answer = answer;
+      if (images && list.answer !== null) {
+        list.ahead = this.#readImages(list, what);
+        // Told when its turn comes.
+        list.ahead.catch(() => undefined);
       }
-      return list.waiting.splice(0, max);
     } catch (error) {
       list.failure = error;
       throw error;
@@ -148,9 +181,10 @@ export class Lists {
     if (list.lsuDir !== null) throw new Failed(status.EINVAL, `list ${id} is a list of images`);
     const names: string[] = [];
     while (names.length === 0 && !list.ended) {
-      for (const { name } of await this.#names(list, 'the LSU list', wire.lsuPageMax)) {
-        const parsed = parseLsuDirName(name);
-        if (parsed === 'hashed') names.push(await this.#hashedLsu(list.ctx, name));
+      await this.#want(list, 'the LSU list');
+      for (let entry = nextOf(list); entry !== null; entry = nextOf(list)) {
+        const parsed = parseLsuDirName(entry.name);
+        if (parsed === 'hashed') names.push(await this.#hashedLsu(list.ctx, entry.name));
         else if (parsed !== null) names.push(parsed.lsu);
       }
     }
@@ -182,40 +216,44 @@ export class Lists {
   }
 
   async #page(list: List): Promise<Page> {
-    const found: Partial<ImageDef>[] = [];
-    while (found.length === 0 && !list.ended && !list.closed) {
-      for (const entry of await this.#names(list, lsuWhat(list.lsu), wire.listPageMax)) {
-        const def = listed(list, entry.name, entry.meta);
-        if (def !== null) found.push(def);
-      }
+    for (;;) {
+      const count = fill(list);
+      if (count > 0 || list.ended || list.closed) return { count, body: list.form.take() };
+      await this.#want(list, lsuWhat(list.lsu));
     }
-    const head = encodeBody('imagePage', { count: found.length });
-    const body = Buffer.alloc(head.length + found.length * imageDef.size);
-    body.set(head);
-    found.forEach((def, i) => {
-      writeStruct(imageDef, def, body, head.length + i * imageDef.size);
-    });
-    return { count: found.length, body };
   }
 }
 
-/** What a directory stands for in a list: null for nothing, or for a state that was not asked for. */
-function listed({ lsu, states }: List, dir: string, stored: string | Buffer | null): Partial<ImageDef> | null {
-  const parsed = parseImageDirName(dir);
-  if (parsed === null) return null;
-  const shown = (state: 'pending' | 'complete'): boolean => states === 0 || (states & listState[state]) !== 0;
-  if (parsed !== 'hashed' && stored !== null) {
-    const bytes = typeof stored === 'string' ? Buffer.from(stored) : stored;
-    const quick = listedMeta({ lsu: escapeName(lsu), dir, ...parsed }, bytes, crcOf);
-    if (quick !== null) {
-      if (!shown(quick.state)) return null;
-      const { policy, schedule, client, opaque } = quick;
-      return { ...parsed, policy, schedule, client, opaque, opaque_length: opaque.length };
-    }
+/** Takes the next one that was read; null: it has to be read. */
+function nextOf(list: List): NameEntry | null {
+  const next = list.answer?.entries.next();
+  if (next === undefined) return null;
+  if (next.done !== true) return next.value;
+  giveBack(list.answer);
+  list.answer = null;
+  return null;
+}
+
+/** Once, whoever comes first: the list that was told all of it, or its end. */
+function giveBack(answer: Answer | null | undefined): void {
+  if (!answer?.buffer) return;
+  buffers.giveBack(answer.buffer);
+  answer.buffer = null;
+}
+
+/** As many images of the answer as the page has room for. Returns how many it has. */
+function fill(list: List): number {
+  const { form: page } = list;
+  page.clear();
+  // Its answer is given back, and may be another list's by now.
+  if (list.closed) return 0;
+  if (list.held !== null) page.add(list.held);
+  list.held = null;
+  for (let entry = nextOf(list); entry !== null; entry = nextOf(list)) {
+    const def = listedImage(list.lsu, list.states, entry.name, entry.meta);
+    if (def === null || page.add(def)) continue;
+    list.held = def;
+    break;
   }
-  const meta = metaOf(lsu, dir, stored?.toString() ?? null);
-  if (!shown(meta?.state ?? 'pending')) return null;
-  if (meta !== null) return defOf(meta);
-  // Damaged: listed as pending so that it can be deleted. A hashed name without a meta has lost its key.
-  return parsed === 'hashed' ? { basename: dir, date: 0 } : parsed;
+  return page.count;
 }

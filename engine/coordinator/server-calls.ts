@@ -20,7 +20,8 @@ import {
   restingState,
   stateOf,
 } from './image-info.ts';
-import { Lists, metaOf } from './lists.ts';
+import { metaOf } from './listed-image.ts';
+import { Lists } from './lists.ts';
 import { type Alive, judgeClaims } from './write-target.ts';
 
 export class ServerCalls {
@@ -41,7 +42,7 @@ export class ServerCalls {
       case frame.serverProp:
         return this.#serverProp(server);
       case frame.lsuListOpen:
-        return this.#lists.open(null, '', 0);
+        return this.#lists.open(null, '', 0, false);
       case frame.lsuListNext:
         return this.#lists.nextLsus((body as FrameOf<'list'>).list);
       case frame.lsuProp:
@@ -51,8 +52,8 @@ export class ServerCalls {
       case frame.lsuLabel:
         return this.#labelLsu(body as FrameOf<'lsuLabel'>);
       case frame.imageListOpen: {
-        const { lsu, states } = body as FrameOf<'imageListOpen'>;
-        return this.#lists.open(checkLsuName(lsu), lsu, states);
+        const { lsu, states, packed } = body as FrameOf<'imageListOpen'>;
+        return this.#lists.open(checkLsuName(lsu), lsu, states, packed !== 0);
       }
       case frame.imageListNext:
         return this.#lists.nextImages((body as FrameOf<'list'>).list);

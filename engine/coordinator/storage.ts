@@ -32,9 +32,13 @@ export interface StorageOptions {
   among?: { store: OneStore; place: number };
 }
 
-/** The lanes that take the steps of a store. `call` throws StoreError. */
+/** The lanes that take the steps of a store. `call` throws StoreError. `into`: for what travels packed. */
 export interface StoreLanes {
-  call<M extends StoreMethod>(method: M, arg: Parameters<Store[M]>[0]): Promise<ReturnType<Store[M]>>;
+  call<M extends StoreMethod>(
+    method: M,
+    arg: Parameters<Store[M]>[0],
+    into?: BigUint64Array | null,
+  ): Promise<ReturnType<Store[M]>>;
 }
 
 const remedies: Readonly<Record<string, string>> = {
@@ -134,12 +138,13 @@ export class Storage {
 
   /**
    * One step of the store. `what` begins the text of a failure: 'image x' or 'LSU y'.
-   * Throws Failed; `poisoned` on it tells that a sync failed.
+   * Throws Failed; `poisoned` on it tells that a sync failed. `into`: see Pool.call.
    */
   async call<M extends StoreMethod>(
     what: string,
     method: M,
     arg: Parameters<Store[M]>[0],
+    into: BigUint64Array | null = null,
   ): Promise<ReturnType<Store[M]>> {
     const backoff = newBackoff();
     let reopened = false;
@@ -147,7 +152,7 @@ export class Storage {
     for (;;) {
       await this.#readyFor(touched);
       try {
-        const value = await this.#meta.call(method, arg);
+        const value = await this.#meta.call(method, arg, into);
         this.#answeredAt = performance.now();
         return value;
       } catch (error) {

@@ -18,10 +18,10 @@ export interface StructField<S extends Fields> {
   readonly kind: 'struct';
   readonly layout: Layout<S>;
 }
-export type Field = 'u16' | 'u32' | 'u64' | CharField | BytesField | StructField<Fields>;
+export type Field = 'u8' | 'u16' | 'u32' | 'u64' | CharField | BytesField | StructField<Fields>;
 export type Fields = { readonly [name: string]: Field };
 
-export type Value<F> = F extends 'u16' | 'u32' | 'u64'
+export type Value<F> = F extends 'u8' | 'u16' | 'u32' | 'u64'
   ? number
   : F extends CharField
     ? string
@@ -52,6 +52,7 @@ export function nested<S extends Fields>(layout: Layout<S>): StructField<S> {
 }
 
 function fieldSize(field: Field): number {
+  if (field === 'u8') return 1;
   if (field === 'u16') return 2;
   if (field === 'u32') return 4;
   if (field === 'u64') return 8;
@@ -79,6 +80,7 @@ export function struct<S extends Fields>(name: string, fields: S): Layout<S> {
 }
 
 function readField(layoutName: string, key: string, field: Field, from: Buffer, at: number): unknown {
+  if (field === 'u8') return from.readUInt8(at);
   if (field === 'u16') return from.readUInt16LE(at);
   if (field === 'u32') return from.readUInt32LE(at);
   if (field === 'u64') {
@@ -105,7 +107,8 @@ export function readStruct<S extends Fields>(layout: Layout<S>, from: Buffer, at
 }
 
 function writeField(field: Field, value: unknown, to: Buffer, at: number): void {
-  if (field === 'u16') to.writeUInt16LE(value as number, at);
+  if (field === 'u8') to.writeUInt8(value as number, at);
+  else if (field === 'u16') to.writeUInt16LE(value as number, at);
   else if (field === 'u32') to.writeUInt32LE(value as number, at);
   else if (field === 'u64') {
     const number = value as number;

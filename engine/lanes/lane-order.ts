@@ -44,7 +44,8 @@ export interface LaneOrder {
   /** For `store` only. */
   text?: string;
   crcs?: BigUint64Array | null;
-  /** Stays with the coordinator. */
+  /** Where the completion's CRCs go, if they fit; else they are in new memory. Stays with the coordinator, as does `watch`. */
+  into?: BigUint64Array | null;
   watch?: OrderWatch | null;
 }
 
@@ -89,8 +90,10 @@ export class Area {
     return this.#bytes.toString('utf8', 0, bytes);
   }
 
-  readCrcs(count: number): BigUint64Array {
-    return this.#crcs.slice(0, count);
+  readCrcs(count: number, into: BigUint64Array | null): BigUint64Array {
+    if (into === null || count > into.length) return this.#crcs.slice(0, count);
+    into.set(this.#crcs.subarray(0, count));
+    return into.subarray(0, count);
   }
 }
 
@@ -120,7 +123,7 @@ export function encodeOrder(record: Int32Array, area: Area, id: number, order: L
   record[orderWord.startHigh] = highWord(start);
 }
 
-export function decodeResult(record: Int32Array, area: Area): LaneResult {
+export function decodeResult(record: Int32Array, area: Area, into: BigUint64Array | null = null): LaneResult {
   const text = record[completionWord.text];
   const crcs = record[completionWord.crcs];
   return {
@@ -131,7 +134,7 @@ export function decodeResult(record: Int32Array, area: Area): LaneResult {
     ringNs: 0,
     retries: record[completionWord.retries],
     text: text === 0 ? null : area.readText(text),
-    crcs: crcs === 0 ? null : area.readCrcs(crcs),
+    crcs: crcs === 0 ? null : area.readCrcs(crcs, into),
   };
 }
 

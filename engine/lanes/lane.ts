@@ -37,6 +37,8 @@ export class Lane {
   readonly #behind = new Int32Array(new SharedArrayBuffer(4));
   readonly #record = new Int32Array(recordWords);
   #orderId = 0;
+  /** Of the order under way. */
+  #into: BigUint64Array | null = null;
   #busy = false;
   #stopping = false;
   #ended = false;
@@ -74,6 +76,7 @@ export class Lane {
     this.#orderId = (this.#orderId + 1) | 0;
     encodeOrder(this.#record, this.#area, this.#orderId, order);
     assert(this.#orders.tryWrite(this.#record), 'the ring of a free lane has room');
+    this.#into = order.into ?? null;
     this.#busy = true;
     this.#orders.publish();
     if (order.op === op.store && this.#patience.worthALook) this.#look(performance.now() + lookMs);
@@ -123,7 +126,7 @@ export class Lane {
       this.#completions.release();
       assert(this.#busy, 'a completion answers an order');
       assert(this.#record[completionWord.id] === this.#orderId, 'a completion names the order under way');
-      const result = decodeResult(this.#record, this.#area);
+      const result = decodeResult(this.#record, this.#area, this.#into);
       this.#busy = false;
       this.#events.completed(this, result);
     }

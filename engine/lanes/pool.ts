@@ -116,10 +116,17 @@ export class Pool {
     return this.#submit(order, null, mount, key);
   }
 
-  /** One step of the store, in a meta lane. Throws StoreError. */
-  async call<M extends StoreMethod>(method: M, arg: Parameters<Store[M]>[0]): Promise<ReturnType<Store[M]>> {
+  /**
+   * One step of the store, in a meta lane. Throws StoreError. `into`: packed names are left there, if they fit, and not in new
+   * memory; it is the call's until this resolves.
+   */
+  async call<M extends StoreMethod>(
+    method: M,
+    arg: Parameters<Store[M]>[0],
+    into: BigUint64Array | null = null,
+  ): Promise<ReturnType<Store[M]>> {
     const text = JSON.stringify({ method, arg });
-    const result = await this.#submit({ op: op.store, text }, method, 0, 0);
+    const result = await this.#submit({ op: op.store, text, into }, method, 0, 0);
     if (result.result < 0) {
       // A sync that was under way when its lane died may have failed: what it should have made durable is not believed.
       const syncFailed = result.result === -errno.EIO;
@@ -128,7 +135,9 @@ export class Pool {
     const answer = JSON.parse(result.text ?? '') as StoreAnswer<M>;
     if (!answer.ok) throw new StoreError(answer.failure);
     // Only packed names travel beside the text.
-    return result.crcs === null ? answer.value : { ...answer.value, packed: new Uint8Array(result.crcs.buffer) };
+    if (result.crcs === null) return answer.value;
+    const { buffer, byteOffset, byteLength } = result.crcs;
+    return { ...answer.value, packed: new Uint8Array(buffer, byteOffset, byteLength) };
   }
 
   /** Seconds that the longest order under way, of one mount or of all, has taken so far, above one: then something does not answer. */

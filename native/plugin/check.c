@@ -82,6 +82,32 @@ bool stsp__def_from_wire(const struct wire_image_def *from, sts_image_def_t *out
   return true;
 }
 
+static const unsigned char *take(char *out, const unsigned char *from, size_t length) {
+  memcpy(out, from, length);
+  return from + length;
+}
+
+size_t stsp__def_from_list(const unsigned char *from, size_t have, sts_image_def_t *out) {
+  struct wire_listed entry;
+  if (have < sizeof entry) return 0;
+  memcpy(&entry, from, sizeof entry);
+  size_t used = sizeof entry + entry.basename_length + entry.policy_length + entry.schedule_length +
+                entry.client_length + entry.opaque_length;
+  size_t bytes = (used + 7) & ~(size_t)7;
+  if (bytes > have || entry.basename_length == 0 || entry.basename_length >= WIRE_BASENAME_MAX ||
+      entry.opaque_length > WIRE_OPAQUE_MAX)
+    return 0;
+  memset(out, 0, sizeof *out);
+  from = take(out->img_basename, from + sizeof entry, entry.basename_length);
+  out->img_date = entry.date;
+  from = take(out->img_policy, from, entry.policy_length);
+  from = take(out->img_schedule, from, entry.schedule_length);
+  from = take(out->img_client, from, entry.client_length);
+  out->img_opaque_length = entry.opaque_length;
+  memcpy(out->img_opaque, from, entry.opaque_length);
+  return bytes;
+}
+
 void stsp__describe(char *out, size_t size, const struct wire_image_def *def, const char *lsu) {
   char name[256];
   char where[128];

@@ -19,6 +19,9 @@ int stsp__check_session(sts_session_t *session);
 /* A definition that came from the engine; false when a string has no end or a length is wrong. */
 bool stsp__def_from_wire(const struct wire_image_def *from, sts_image_def_t *out);
 
+/* The same of one in a page of a list, of which `have` bytes are left. The bytes that it takes; 0: it cannot be right. */
+size_t stsp__def_from_list(const unsigned char *from, size_t have, sts_image_def_t *out);
+
 /* "image NAME~DATE in LSU NAME" for texts. */
 void stsp__describe(char *out, size_t size, const struct wire_image_def *def, const char *lsu);
 

@@ -18,7 +18,10 @@ struct stsp__list {
   uint32_t count; /* entries of the page here */
   uint32_t next;  /* of them, the one to give out */
   bool ended;
-  unsigned char page[]; /* WIRE_LSU_PAGE_MAX names, or WIRE_LIST_PAGE_MAX definitions */
+  bool packed;    /* definitions come as short as they are */
+  size_t at;      /* bytes of the page before that entry */
+  size_t bytes;   /* of the page here */
+  unsigned char page[]; /* WIRE_LSU_PAGE_MAX names, or WIRE_LIST_PAGE_BYTES of definitions */
 };
 
 bool stsp__random(void *bytes, size_t length); /* image.c */

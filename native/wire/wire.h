@@ -48,8 +48,10 @@
 #define WIRE_DATE_MAX ((UINT64_C(1) << 53) - 1) /* seconds since 1970: what a double holds exactly */
 #define WIRE_SLOTS_MAX 64u        /* slots of one arena */
 #define WIRE_LISTS_MAX 16u        /* lists open on one server connection */
-#define WIRE_LIST_PAGE_MAX 20u    /* image definitions in one page; a page of LSU names holds at most 128 */
-#define WIRE_LSU_PAGE_MAX 128u
+#define WIRE_LIST_PAGE_MAX 256u   /* image definitions in one page of short ones */
+#define WIRE_LIST_PAGE_BYTES 65536u /* of them together: longer ones are fewer */
+#define WIRE_LIST_WHOLE_MAX 20u   /* image definitions in one page of whole ones */
+#define WIRE_LSU_PAGE_MAX 128u    /* names in one page */
 #define WIRE_SUBMITS_MAX WIRE_SLOTS_MAX /* submitted blocks that a connection may have under way: never more than slots */
 #define WIRE_STILL_WORKING_S 5u   /* the engine speaks at least this often during a call, and while it owes an arena or a
                                      credit: a writer waits for those without a call */
@@ -175,7 +177,7 @@ struct wire_list {
 };
 struct wire_list_opened { /* body */
   uint32_t list;
-  uint32_t reserved;
+  uint32_t packed; /* 1: pages of images are of struct wire_listed; 0: of struct wire_image_def, as older engines make them */
 };
 struct wire_lsu_page { /* body; followed by count × char[WIRE_LSU_MAX] */
   uint32_t count; /* 0 = end */
@@ -185,13 +187,24 @@ struct wire_image_list_open {
   struct wire_header header;
   char lsu[WIRE_LSU_MAX];
   uint32_t states; /* bits WIRE_LIST_*; 0 = all */
-  uint32_t reserved;
+  uint32_t packed; /* 1: pages of struct wire_listed may come; 0 from older plug-ins */
 };
 #define WIRE_LIST_COMPLETE 1u
 #define WIRE_LIST_PENDING 2u
-struct wire_image_page { /* body; followed by count × struct wire_image_def */
+struct wire_image_page { /* body; followed by count × struct wire_listed, or struct wire_image_def */
   uint32_t count; /* 0 = end */
   uint32_t reserved;
+};
+/* A definition as short as it is: most have a hundred bytes of their 2,832. Behind it, without NULs: basename, policy,
+   schedule, client, opaque; the next one begins at a multiple of 8, and the last one ends the frame at such a multiple. */
+struct wire_listed {
+  uint64_t date;
+  uint16_t basename_length; /* 1 … WIRE_BASENAME_MAX − 1 */
+  uint16_t opaque_length;   /* 0 … WIRE_OPAQUE_MAX */
+  uint8_t policy_length;
+  uint8_t schedule_length;
+  uint8_t client_length;
+  uint8_t reserved;
 };
 
 struct wire_server_info { /* body of SERVER_PROP */
@@ -404,9 +417,11 @@ _Static_assert(sizeof(struct wire_hello) == 16 + 16 + 64 + 256, "hello");
 _Static_assert(sizeof(struct wire_submit) == 48, "submit");
 _Static_assert(sizeof(struct wire_data) == 48, "data");
 _Static_assert(sizeof(struct wire_reply) == 32, "reply");
+_Static_assert(sizeof(struct wire_listed) == 16, "listed");
 _Static_assert(sizeof(struct wire_image_copy) == 16 + 16 + 512 + 2 * sizeof(struct wire_image_def), "copy");
 _Static_assert(sizeof(struct wire_reply) + WIRE_TEXT_MAX + sizeof(struct wire_image_page) +
-                       WIRE_LIST_PAGE_MAX * sizeof(struct wire_image_def) <= WIRE_FRAME_MAX, "a page fits a frame");
+                       WIRE_LIST_PAGE_BYTES <= WIRE_FRAME_MAX, "a page fits a frame");
+_Static_assert(WIRE_LIST_WHOLE_MAX * sizeof(struct wire_image_def) <= WIRE_LIST_PAGE_BYTES, "a page of whole definitions too");
 _Static_assert(sizeof(struct wire_metadata) + WIRE_METADATA_MAX <= WIRE_FRAME_MAX, "metadata fits a frame");
 
 #endif

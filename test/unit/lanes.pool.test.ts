@@ -175,6 +175,28 @@ describe('the store in meta lanes', () => {
     await meta.call('closeNames', { list });
   });
 
+  it('packed names are left in the memory that the call brings, if they fit there', async () => {
+    const meta = await makeMeta(root.path);
+    const { data, dir } = await meta.call('createImage', createArg('image~1', 't1'));
+    await meta.call('closeFiles', { files: [data, dir] });
+    const texts = (page: Parameters<typeof entriesOf>[0]) =>
+      [...entriesOf(page)].map(({ name, meta }) => `${name} ${meta}`);
+    for (const [words, fits] of [
+      [1024, true],
+      [1, false],
+    ] as const) {
+      const into = new BigUint64Array(words);
+      const { list } = await meta.call('openNames', { lsu });
+      const page = await meta.call('nextNames', { list, lsu, max: 25, meta: true }, into);
+      expect(texts(page)).toEqual(['image~1 {}']);
+      expect(page.packed?.buffer === into.buffer).toBe(fits);
+      // The next order has new memory again.
+      const end = await meta.call('nextNames', { list, lsu, max: 25, meta: true });
+      expect(texts(end)).toEqual([]);
+      await meta.call('closeNames', { list });
+    }
+  });
+
   it('failures arrive as StoreError, whole', async () => {
     const meta = await makeMeta(root.path);
     await meta

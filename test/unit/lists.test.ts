@@ -1,30 +1,161 @@
 /** Lists of images, over a store that answers at once. */
 import { setImmediate as immediate } from 'node:timers/promises';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { ServerContext } from '../../engine/coordinator/context.ts';
 import { GiveWay } from '../../engine/coordinator/give-way.ts';
+import { crcOf } from '../../engine/coordinator/image-info.ts';
 import { Lists } from '../../engine/coordinator/lists.ts';
+import { imageDef, wire } from '../../engine/core/wire.ts';
+import { encodeMeta } from '../../engine/image/meta.ts';
+import { exampleMeta } from '../support/metas.ts';
+
+type Next = (arg: { max: number }, into: BigUint64Array | null) => Promise<{ names: unknown[]; packed?: Uint8Array }>;
+
+function listsOver(next: Next, letGo: () => void = () => undefined): Lists {
+  const storage = {
+    call: (_what: string, method: string, arg: { max: number }, into: BigUint64Array | null) =>
+      method === 'nextNames' ? next(arg, into) : Promise.resolve({ list: 1 }),
+    letGo: async () => letGo(),
+  };
+  const mounts = { run: (_key: string, _when: string, call: (ctx: unknown) => unknown) => call({ storage }) };
+  return new Lists({ mounts, giveWay: new GiveWay() } as unknown as ServerContext);
+}
+
+const opened = async (lists: Lists): Promise<number> => (await lists.open('lsu', 'lsu', 0, true)).readUInt32LE(0);
+
+/** One name without a meta, as a lane leaves it. */
+function packedInto(into: BigUint64Array | null, name: string): Uint8Array {
+  if (into === null) throw new Error('a list of images brings its memory');
+  const bytes = Buffer.from(into.buffer, into.byteOffset, into.byteLength);
+  const used = 12 + 8 + name.length;
+  for (const [at, word] of [used, 1, 12, -1, name.length].entries()) bytes.writeInt32LE(word, 4 * at);
+  bytes.write(name, 20, 'latin1');
+  return bytes.subarray(0, used);
+}
+
+const firstName = (page: Buffer): string => page.latin1Slice(24, 24 + page.readUInt16LE(16));
 
 test('a list is closed at once while the next page finds nothing in a directory that goes on and on', async () => {
   let reads = 0;
   let closed = false;
-  const names = async () => {
-    await immediate();
-    // One image whose meta is damaged, and then nothing that is an image's.
-    return { names: [{ name: reads++ === 0 ? 'image~1' : 'no image', meta: null }] };
-  };
-  const storage = {
-    call: (_what: string, method: string) => (method === 'nextNames' ? names() : Promise.resolve({ list: 1 })),
-    letGo: () => {
-      closed = true;
-      return Promise.resolve();
+  const lists = listsOver(
+    async () => {
+      await immediate();
+      // One image whose meta is damaged, and then nothing that is an image's.
+      return { names: [{ name: reads++ === 0 ? 'image~1' : 'no image', meta: null }] };
     },
-  };
-  const mounts = { run: (_key: string, _when: string, call: (ctx: unknown) => unknown) => call({ storage }) };
-  const lists = new Lists({ mounts, giveWay: new GiveWay() } as unknown as ServerContext);
-  const id = (await lists.open('lsu', 'lsu', 0)).readUInt32LE(0);
+    () => {
+      closed = true;
+    },
+  );
+  const id = await opened(lists);
   expect((await lists.nextImages(id)).readUInt32LE(0)).toBe(1);
   while (reads < 10) await immediate();
   await lists.close(id);
   expect(closed).toBe(true);
+});
+
+test('answers grow from a small first one, and what has no room in a page comes with the next', async () => {
+  const asked: number[] = [];
+  const total = 400;
+  let next = 0;
+  const lists = listsOver(async ({ max }) => {
+    asked.push(max);
+    const names = [];
+    for (; names.length < max && next < total; next++) {
+      const key = { lsu: 'lsu', basename: `image-${next}`, date: next };
+      const long = { policy: 'p'.repeat(255), definitionOpaque: new Uint8Array(1024).fill(next) };
+      names.push({ name: `image-${next}~${next}`, meta: encodeMeta(exampleMeta({ ...key, ...long }), crcOf) });
+    }
+    return { names };
+  });
+  const id = await opened(lists);
+  const dates: number[] = [];
+  for (;;) {
+    const page = await lists.nextImages(id);
+    expect(page.length).toBeLessThanOrEqual(8 + wire.listPageBytes);
+    const count = page.readUInt32LE(0);
+    if (count === 0) break;
+    for (let at = 8, i = 0; i < count; i++) {
+      dates.push(page.readUInt32LE(at));
+      const [name, opaque, policy] = [page.readUInt16LE(at + 8), page.readUInt16LE(at + 10), page.readUInt8(at + 12)];
+      expect([name > 0, opaque, policy]).toEqual([true, 1024, 255]);
+      const used = 16 + name + opaque + policy + page.readUInt8(at + 13) + page.readUInt8(at + 14);
+      at += Math.ceil(used / 8) * 8;
+    }
+  }
+  expect(dates).toEqual(Array.from({ length: total }, (_, i) => i));
+  expect(asked.slice(0, 4)).toEqual([16, 64, 256, 256]);
+  await lists.close(id);
+});
+
+test('a plug-in that knows no short definitions gets whole ones', async () => {
+  let next = 0;
+  const lists = listsOver(async ({ max }) => {
+    const names = Array.from({ length: next < 40 ? max : 0 }, () => ({ name: `image-${next++}~1`, meta: null }));
+    return { names };
+  });
+  const whole = await lists.open('lsu', 'lsu', 0, false);
+  expect([...new Uint32Array(whole.buffer, whole.byteOffset, 2)]).toEqual([1, 0]);
+  let images = 0;
+  for (;;) {
+    const page = await lists.nextImages(1);
+    const count = page.readUInt32LE(0);
+    if (count === 0) break;
+    expect(count).toBeLessThanOrEqual(wire.listWholeMax);
+    expect(page.length).toBe(8 + count * imageDef.size);
+    images += count;
+  }
+  expect(images).toBe(next);
+  await lists.close(1);
+});
+
+describe('the memory of answers', () => {
+  test('is used again: two of a list, however long it is', async () => {
+    const used = new Set<BigUint64Array | null>();
+    let next = 0;
+    const lists = listsOver(async (_, into) => {
+      used.add(into);
+      return next++ < 50 ? { names: [], packed: packedInto(into, `image-${next}~1`) } : { names: [] };
+    });
+    const id = await opened(lists);
+    const names: string[] = [];
+    for (let page = await lists.nextImages(id); page.readUInt32LE(0) > 0; page = await lists.nextImages(id)) {
+      names.push(firstName(page));
+    }
+    expect(names).toEqual(Array.from({ length: 50 }, (_, i) => `image-${i + 1}`));
+    expect(used.size).toBe(2);
+    await lists.close(id);
+  });
+
+  test('belongs to one list at a time, also when another ends in the middle of a call', async () => {
+    const held: (() => void)[] = [];
+    const inUse = new Set<BigUint64Array | null>();
+    const answerAll = async (count: number): Promise<void> => {
+      while (held.length < count) await immediate();
+      for (const done of held.splice(0)) done();
+    };
+    const lists = listsOver(async (_, into) => {
+      expect(inUse.has(into)).toBe(false);
+      inUse.add(into);
+      await new Promise<void>((done) => held.push(done));
+      inUse.delete(into);
+      return { names: [], packed: packedInto(into, 'image~1') };
+    });
+    const first = await opened(lists);
+    const call = lists.nextImages(first);
+    while (held.length < 1) await immediate();
+    const ended = lists.close(first);
+    await answerAll(1);
+    expect((await call).readUInt32LE(0)).toBe(0);
+    await ended;
+    // It reads no more, and what it had is free, once: three reads at a time have three memories.
+    const others = await Promise.all([opened(lists), opened(lists), opened(lists)]);
+    const calls = others.map((id) => lists.nextImages(id));
+    await answerAll(3);
+    expect((await Promise.all(calls)).map(firstName)).toEqual(['image', 'image', 'image']);
+    const closed = others.map((id) => lists.close(id));
+    await answerAll(3);
+    await Promise.all(closed);
+  });
 });

@@ -63,22 +63,68 @@ static void fill_def(struct wire_image_def *def, unsigned number) {
   memset(def->opaque, (int)number, sizeof def->opaque);
 }
 
+/* A page of definitions as it travels. */
+static struct {
+  struct wire_image_page head;
+  unsigned char bytes[WIRE_LIST_PAGE_BYTES + 8];
+} image_page;
+static size_t image_page_used;
+
+static void add_string(const char *text, size_t length) {
+  memcpy(image_page.bytes + image_page_used, text, length);
+  image_page_used += length;
+}
+
+static struct wire_listed listed_head(const struct wire_image_def *def) {
+  return (struct wire_listed){.date = def->date,
+                              .basename_length = (uint16_t)strlen(def->basename),
+                              .opaque_length = (uint16_t)def->opaque_length,
+                              .policy_length = (uint8_t)strlen(def->policy),
+                              .schedule_length = (uint8_t)strlen(def->schedule),
+                              .client_length = (uint8_t)strlen(def->client)};
+}
+
+/* `head` may lie about what follows. */
+static void add_listed(const struct wire_image_def *def, struct wire_listed head) {
+  add_string((const char *)&head, sizeof head);
+  add_string(def->basename, strlen(def->basename));
+  add_string(def->policy, strlen(def->policy));
+  add_string(def->schedule, strlen(def->schedule));
+  add_string(def->client, strlen(def->client));
+  add_string((const char *)def->opaque, def->opaque_length);
+  image_page_used = (image_page_used + 7) & ~(size_t)7;
+  image_page.head.count++;
+}
+
+static void clear_page(void) {
+  memset(&image_page, 0, sizeof image_page);
+  image_page_used = 0;
+}
+
+static void reply_page(int server) {
+  fake_reply(server, WIRE_OK, "", &image_page, sizeof image_page.head + image_page_used);
+}
+
+#define LISTED 20u
+
 static void play_images(struct engine *engine) {
-  static struct {
-    struct wire_image_page head;
-    struct wire_image_def defs[WIRE_LIST_PAGE_MAX];
-  } page;
   int server = fake_hello(engine);
-  struct wire_list_opened opened = {3, 0};
+  struct wire_list_opened opened = {3, 1};
   const struct wire_image_list_open *open = fake_expect(server, WIRE_IMAGE_LIST_OPEN);
   CHECK_NUM(open->states, WIRE_LIST_PENDING);
+  CHECK_NUM(open->packed, 1);
   CHECK(strcmp(open->lsu, "lsu") == 0);
   fake_reply(server, WIRE_OK, "", &opened, sizeof opened);
   (void)fake_expect(server, WIRE_IMAGE_LIST_NEXT);
-  page.head.count = WIRE_LIST_PAGE_MAX;
-  for (unsigned i = 0; i < WIRE_LIST_PAGE_MAX; i++) fill_def(&page.defs[i], i);
-  page.defs[WIRE_LIST_PAGE_MAX - 1].opaque_length = WIRE_OPAQUE_MAX + 1;
-  fake_reply(server, WIRE_OK, "", &page, sizeof page);
+  clear_page();
+  for (unsigned i = 0; i < LISTED; i++) {
+    struct wire_image_def def;
+    fill_def(&def, i);
+    struct wire_listed head = listed_head(&def);
+    if (i + 1 == LISTED) head.opaque_length = WIRE_OPAQUE_MAX + 1;
+    add_listed(&def, head);
+  }
+  reply_page(server);
   fake_expect_end(server); /* the last definition cannot be right */
 }
 
@@ -91,7 +137,7 @@ TEST(image_definitions_come_back_whole_and_are_checked) {
   engine_start(&engine, play_images, NULL);
   sts_server_t *server = open_server(&session);
   CHECK_STATUS(stsp_open_image_list(server, "lsu", STS_LIST_PENDING, &list), STS_EOK);
-  for (unsigned i = 0; i + 1 < WIRE_LIST_PAGE_MAX; i++) {
+  for (unsigned i = 0; i + 1 < LISTED; i++) {
     fill_def(&expected, i);
     CHECK_STATUS(stsp_list_image(list, &def), STS_EOK);
     CHECK(strcmp(def.img_basename, expected.basename) == 0 && strcmp(def.img_policy, expected.policy) == 0);
@@ -107,30 +153,104 @@ TEST(image_definitions_come_back_whole_and_are_checked) {
   engine_join(&engine);
 }
 
-static void play_wrong_page(struct engine *engine) {
+static void play_whole_images(struct engine *engine) {
   static struct {
     struct wire_image_page head;
-    struct wire_image_def defs[WIRE_LIST_PAGE_MAX + 1];
+    struct wire_image_def defs[WIRE_LIST_WHOLE_MAX];
   } page;
-  bool whole = *(const bool *)engine->argument;
   int server = fake_hello(engine);
   struct wire_list_opened opened = {3, 0};
   (void)fake_expect(server, WIRE_IMAGE_LIST_OPEN);
   fake_reply(server, WIRE_OK, "", &opened, sizeof opened);
+  page.head.count = WIRE_LIST_WHOLE_MAX;
+  for (unsigned i = 0; i < WIRE_LIST_WHOLE_MAX; i++) fill_def(&page.defs[i], i);
   (void)fake_expect(server, WIRE_IMAGE_LIST_NEXT);
-  page.head.count = WIRE_LIST_PAGE_MAX + whole;
-  fake_reply(server, WIRE_OK, "", &page, whole ? sizeof page : sizeof page.head);
+  fake_reply(server, WIRE_OK, "", &page, sizeof page);
+  page.defs[WIRE_LIST_WHOLE_MAX - 1].opaque_length = WIRE_OPAQUE_MAX + 1;
+  (void)fake_expect(server, WIRE_IMAGE_LIST_NEXT);
+  fake_reply(server, WIRE_OK, "", &page, sizeof page);
+  fake_expect_end(server);
+}
+
+TEST(an_older_engine_sends_whole_definitions) {
+  struct engine engine;
+  sts_session_t session = new_session();
+  sts_image_list_t *list;
+  sts_image_def_t def;
+  engine_start(&engine, play_whole_images, NULL);
+  sts_server_t *server = open_server(&session);
+  CHECK_STATUS(stsp_open_image_list(server, "lsu", 0, &list), STS_EOK);
+  for (unsigned i = 0; i < 2 * WIRE_LIST_WHOLE_MAX - 1; i++) {
+    CHECK_STATUS(stsp_list_image(list, &def), STS_EOK);
+    CHECK_NUM(def.img_date, 1000 + i % WIRE_LIST_WHOLE_MAX);
+  }
+  CHECK_STATUS(stsp_list_image(list, &def), STS_EINTERNAL);
+  CHECK_STATUS(stsp_close_image_list(list), STS_EINTERNAL);
+  CHECK_STATUS(stsp_close_server(server), STS_EOK);
+  engine_join(&engine);
+}
+
+static void short_def(struct wire_image_def *def) {
+  memset(def, 0, sizeof *def);
+  memcpy(def->basename, "image", sizeof "image");
+  memcpy(def->policy, "policy", sizeof "policy");
+  def->opaque_length = 3;
+}
+
+/* Each makes a page of one definition into something that it cannot be. */
+static void wrong_count(struct wire_listed *head) {
+  (void)head;
+  image_page.head.count = WIRE_LIST_PAGE_MAX + 1;
+}
+static void wrong_end(struct wire_listed *head) {
+  (void)head;
+  image_page.head.count = 0;
+}
+static void no_name(struct wire_listed *head) { head->basename_length = 0; }
+static void long_name(struct wire_listed *head) { head->basename_length = WIRE_BASENAME_MAX; }
+static void long_opaque(struct wire_listed *head) { head->opaque_length = WIRE_OPAQUE_MAX + 1; }
+static void cut_short(struct wire_listed *head) { head->client_length = 255; }
+static void goes_on(struct wire_listed *head) {
+  (void)head;
+  image_page_used += 8;
+}
+static void cut_head(struct wire_listed *head) {
+  (void)head;
+  image_page_used = sizeof *head - 1;
+}
+static void too_long(struct wire_listed *head) {
+  (void)head;
+  image_page_used = sizeof image_page.bytes;
+}
+
+static void play_wrong_page(struct engine *engine) {
+  void (*wrong)(struct wire_listed *head) = *(void (**)(struct wire_listed *))engine->argument;
+  int server = fake_hello(engine);
+  struct wire_list_opened opened = {3, 1};
+  (void)fake_expect(server, WIRE_IMAGE_LIST_OPEN);
+  fake_reply(server, WIRE_OK, "", &opened, sizeof opened);
+  (void)fake_expect(server, WIRE_IMAGE_LIST_NEXT);
+  struct wire_image_def def;
+  short_def(&def);
+  clear_page();
+  struct wire_listed head = listed_head(&def);
+  add_listed(&def, head);
+  wrong(&head);
+  memcpy(image_page.bytes, &head, sizeof head);
+  reply_page(server);
   fake_expect_end(server);
 }
 
 TEST(a_page_that_is_too_big_or_not_what_it_says_is_refused) {
-  for (int i = 0; i < 2; i++) {
+  static void (*const wrongs[])(struct wire_listed *) = {wrong_count, wrong_end, no_name,  long_name, long_opaque,
+                                                         cut_short,   goes_on,   cut_head, too_long};
+  for (size_t i = 0; i < sizeof wrongs / sizeof *wrongs; i++) {
+    void (*wrong)(struct wire_listed *) = wrongs[i];
     struct engine engine;
     sts_session_t session = new_session();
     sts_image_list_t *list;
     sts_image_def_t def;
-    bool whole = i == 0;
-    engine_start(&engine, play_wrong_page, &whole);
+    engine_start(&engine, play_wrong_page, &wrong);
     sts_server_t *server = open_server(&session);
     CHECK_STATUS(stsp_open_image_list(server, "lsu", 0, &list), STS_EOK);
     CHECK_STATUS(stsp_list_image(list, &def), STS_EINTERNAL);
