@@ -1,5 +1,5 @@
 /** An engine that the bench measures: a process of its own with a store of its own, as shipped but for what is measured. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { askEngine } from '../cli/engine-call.ts';
@@ -115,7 +115,9 @@ export class EngineProcess {
     const one = new EngineProcess(settings);
     mkdirSync(settings.directory, { recursive: true });
     mkdirSync(one.store, { recursive: true });
-    writeFileSync(join(one.store, markerName), encodeMarker(newMarker(new Date())));
+    // Another engine may work there already.
+    const marker = join(one.store, markerName);
+    if (!existsSync(marker)) writeFileSync(marker, encodeMarker(newMarker(new Date())));
     writeFileSync(one.config, iniText(one.#sections()));
     try {
       one.#engine = await Engine.start({

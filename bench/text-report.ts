@@ -1,4 +1,5 @@
 /** The result on a terminal: each figure with its interval and n, beside its floor. */
+import { listings } from './result/listing.ts';
 import { aaErrors, eachText, floorOf, moreIsBetter, sameLoad, sizeText, values } from './result/rows.ts';
 import type { Result, Row, Sample } from './result/schema.ts';
 import { estimate, median, pairedRatios } from './result/stats.ts';
@@ -158,7 +159,7 @@ export function textReport(result: Result): string {
       `event loop of ${subject}: longest stall ${maxMs.toFixed(0)} ms, seconds with one over 30 ms ${over30Ms}${without}`,
     );
   }
-  lines.push(...timeShares(rows), '');
+  lines.push(...listings(rows), ...timeShares(rows), '');
   const guards = new Map(rows.map(({ subject, integrity }) => [subject, integrity]));
   for (const [subject, integrity] of guards) {
     if (integrity !== undefined) lines.push(`guarded by: ${printable(subject)}: ${printable(integrity)}`);

@@ -1,12 +1,14 @@
 /**
- * All images of an LSU listed through the plug-in, names alone and with the properties of each, beside bare calls that read the
- * same files one after the other: getdents64; and open, read, close of each meta; and stat of the data. The same once
- * more on storage whose every call takes 300 µs longer. Directories and metas are in the kernel's caches for all of them.
+ * All images of an LSU listed through the plug-in, names alone and with the properties of each, by an engine that has listed them
+ * before and by one that has just started; beside bare calls that read the same files one after the other: getdents64; and open,
+ * read, close of each meta; and stat of the data. The same once more on storage whose every call takes 300 µs longer.
+ * Directories and metas are in the kernel's caches for all of them.
  */
 import { readFileSync } from 'node:fs';
 import { alternate } from '../alternation.ts';
 import { EngineProcess } from '../engine-process.ts';
 import { hostRun } from '../host-program.ts';
+import { firstEntry, rssAnon } from '../result/listing.ts';
 import type { Latency, Row } from '../result/schema.ts';
 import type { Load, Run, Subject, Taken } from '../run-context.ts';
 import { accounted, bare, nativePath } from '../subjects/programs.ts';
@@ -33,7 +35,7 @@ function once(call: string, seconds: number): Latency {
 }
 
 function takenOf({ seconds, first_s }: Listed): Omit<Taken, 'cpu'> {
-  return { value: seconds, seconds, bytes: 0, latency: [once('first entry', first_s)] };
+  return { value: seconds, seconds, bytes: 0, latency: [once(firstEntry, first_s)] };
 }
 
 /** Memory of the process that is its own: RssAnon, which arenas (shared) are not in. */
@@ -56,7 +58,7 @@ async function watched<T>(
   try {
     const result = await work();
     look();
-    return { result, counters: { 'engine.rssAnonBeforeBytes': before, 'engine.rssAnonMaxBytes': most } };
+    return { result, counters: { [rssAnon.before]: before, [rssAnon.most]: most } };
   } finally {
     clearInterval(timer);
   }
@@ -100,6 +102,39 @@ function floorSubject(run: Run, what: keyof typeof calls, { directory, count, sl
   };
 }
 
+async function listOnce(run: Run, engine: EngineProcess, details: boolean, count: number): Promise<Omit<Taken, 'cpu'>> {
+  const args = ['list', '--lsu', lsu, '--count', '--json', ...(details ? ['--details'] : [])];
+  const { result, counters } = await watched(engine.pid, () => hostRun(engine, args, run.signal));
+  const told = result as unknown as Listed;
+  check(told, count);
+  return { ...takenOf(told), counters };
+}
+
+/** The first list of an engine's life, as soon as it answers. */
+function newEngineSubject(run: Run, start: () => Promise<EngineProcess>, { count, slow }: Place): Subject {
+  return {
+    name: `new engine, names${suffix(slow)}`,
+    role: 'engine',
+    mode: 'default',
+    integrity: 'CRC-64 of each meta',
+    floor: floorName('metas', slow),
+    measures: [
+      {
+        workload: 'list',
+        unit: 's',
+        take: async () => {
+          const engine = await start();
+          try {
+            return await accounted([engine.pid], () => listOnce(run, engine, false, count));
+          } finally {
+            await engine.stop();
+          }
+        },
+      },
+    ],
+  };
+}
+
 function engineSubject(run: Run, engine: EngineProcess, details: boolean, { count, slow }: Place): Subject {
   return {
     name: `engine, ${details ? 'names and properties' : 'names'}${suffix(slow)}`,
@@ -112,14 +147,7 @@ function engineSubject(run: Run, engine: EngineProcess, details: boolean, { coun
       {
         workload: 'list',
         unit: 's',
-        take: () =>
-          accounted([engine.pid], async () => {
-            const args = ['list', '--lsu', lsu, '--count', '--json', ...(details ? ['--details'] : [])];
-            const { result, counters } = await watched(engine.pid, () => hostRun(engine, args, run.signal));
-            const told = result as unknown as Listed;
-            check(told, count);
-            return { ...takenOf(told), counters };
-          }),
+        take: () => accounted([engine.pid], () => listOnce(run, engine, details, count)),
       },
     ],
   };
@@ -134,7 +162,7 @@ export async function lists(run: Run): Promise<Row[]> {
   const rows: Row[] = [];
   try {
     const start = async (slow: boolean): Promise<EngineProcess> => {
-      const directory = run.place(slow ? 'list-slow' : 'list');
+      const directory = run.place(`list-${engines.length}`);
       const engine = await EngineProcess.start({
         directory,
         store,
@@ -145,6 +173,8 @@ export async function lists(run: Run): Promise<Row[]> {
       engines.push(engine);
       return engine;
     };
+    // In a checkout the first engine compiles TypeScript, with a compiler in each of its threads; what is installed does not.
+    await (await start(false)).stop();
     const quick = await start(false);
     const directory = await makeListed(run, store, lsu, count);
     const place: Place = { directory, count, slow: false };
@@ -152,10 +182,15 @@ export async function lists(run: Run): Promise<Row[]> {
       ...(['names', 'metas', 'details'] as const).map((what) => floorSubject(few, what, place)),
       engineSubject(few, quick, false, place),
       engineSubject(few, quick, true, place),
+      newEngineSubject(few, () => start(false), place),
     ];
     rows.push(...(await alternate(few, subjects, load)));
     const slow: Place = { ...place, slow: true };
-    const behind = [floorSubject(few, 'names', slow), engineSubject(few, await start(true), false, slow)];
+    const behind = [
+      floorSubject(few, 'names', slow),
+      engineSubject(few, await start(true), false, slow),
+      newEngineSubject(few, () => start(true), slow),
+    ];
     rows.push(...(await alternate(fewer(few, 1), behind, load)));
   } finally {
     for (const engine of engines) await engine.stop();

@@ -9,6 +9,7 @@ import { rates } from '../../bench/report/series.ts';
 import { unitFor } from '../../bench/report/units.ts';
 import { writeReport } from '../../bench/report/write.ts';
 import { compare } from '../../bench/result/compare.ts';
+import { firstEntry, listings, rssAnon } from '../../bench/result/listing.ts';
 import type { Result, Row } from '../../bench/result/schema.ts';
 import { treeRoot } from '../support/files-tree.ts';
 import { hostileText, result, row } from '../support/results.ts';
@@ -53,6 +54,29 @@ function elements(text: string): string[] {
   }
   return found;
 }
+
+test('of lists the first image and the memory are told, of engines alone', () => {
+  const told = (ms: readonly number[], over: Partial<Row>): Row => {
+    const one = row(
+      ms.map(() => 2),
+      { workload: 'list', unit: 's', ...over },
+    );
+    const samples = one.samples.map((sample, i) => {
+      const us = (ms[i] ?? 0) * 1000;
+      const first = { call: firstEntry, n: 1, p50Us: us, p90Us: us, p99Us: us, p999Us: us, maxUs: us };
+      return { ...sample, latency: [first], counters: { [rssAnon.most]: (80 + i) * 1e6 } };
+    });
+    return { ...one, samples };
+  };
+  const rows = [
+    told([1, 1, 1], { role: 'floor', subject: 'floor, getdents64' }),
+    told([4, 30, 5], { subject: 'new engine, names' }),
+  ];
+  expect(listings(rows).join('\n')).toBe(
+    '\nfirst image of a list:\n  new engine, names: 5.0 ms (at most 30.0), memory of the engine at most 82 MB',
+  );
+  expect(listings(full.rows)).toEqual([]);
+});
 
 test('a report names its figures, floors, intervals and conditions', () => {
   const text = page(full, compare(full, full));
