@@ -1,5 +1,6 @@
 /** Paired and alternating: in every round each subject runs once, so that a machine that changes its speed changes it for all. */
 import { difference } from './conditions/counters.ts';
+import { sizeText } from './result/rows.ts';
 import type { Row, Sample } from './result/schema.ts';
 import { valueText } from './result/text.ts';
 import type { Load, Run, Subject, Taken } from './run-context.ts';
@@ -57,7 +58,8 @@ async function takeAll(run: Run, subject: Subject, load: Load, round: number): P
   try {
     for (const { workload, unit, take } of subject.measures) {
       run.check();
-      const what = `${workload}, ${load.streams} ${load.streams === 1 ? 'stream' : 'streams'}`;
+      const blocks = load.blockBytes > 0 ? `, ${sizeText(load.blockBytes)} blocks` : '';
+      const what = `${workload}, ${load.streams} ${load.streams === 1 ? 'stream' : 'streams'}${blocks}`;
       run.progress({ ...step, what });
       const at = run.elapsed();
       const before = run.counters();

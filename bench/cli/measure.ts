@@ -191,7 +191,7 @@ export async function measure(
       progress,
       limits: { maxSeconds: options.maxSeconds, maxBytes: options.maxBytes, directory: at.limited },
     });
-    const done = await takeHeld(options.diskRate, at.directory, () => takeAll(run, work, progress));
+    const done = await takeHeld(options.diskRate, at.directory, () => takeAll(run, work, progress, options.maxSeconds));
     const { rows, stalls } = run;
     const partial = { rows, conditions: asked, cut: done.cut };
     const result = resultSchema.parse({
@@ -258,7 +258,12 @@ interface Done {
 }
 
 /** Ends early by a limit, a signal or a failure: rows that were taken until then stay in the run. */
-async function takeAll(run: LiveRun, { parts, micro, soak }: Work, progress: Progress): Promise<Done> {
+async function takeAll(
+  run: LiveRun,
+  { parts, micro, soak }: Work,
+  progress: Progress,
+  maxSeconds: number | null,
+): Promise<Done> {
   let measured: Micro[] = [];
   let soaked: Soak | null = null;
   try {
@@ -266,7 +271,8 @@ async function takeAll(run: LiveRun, { parts, micro, soak }: Work, progress: Pro
       progress.step({ what: 'parts alone' });
       measured = await micro(run);
     }
-    progress.expect(parts.reduce((sum, part) => sum + part.points(run), 0));
+    const points = parts.reduce((sum, part) => sum + part.points(run), 0);
+    progress.expect(points, maxSeconds === null ? null : maxSeconds - run.elapsed());
     for (const part of parts) {
       run.check();
       await part.rows(run);

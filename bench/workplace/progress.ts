@@ -17,6 +17,7 @@ export class Progress {
   readonly #now: () => number;
   #began: number;
   #points = 0;
+  #endsAt = Number.POSITIVE_INFINITY;
   #done = 0;
   #within = 0;
   #rate = '';
@@ -29,20 +30,32 @@ export class Progress {
     this.#began = now();
   }
 
-  /** Comparisons that the run now begins to make: what is left is estimated by them, and not by what it did before. */
-  expect(points: number): void {
+  /**
+   * Comparisons that the run now begins to make: what is left is estimated by them, and not by what it did before.
+   * `secondsMax`: it is ended then.
+   */
+  expect(points: number, secondsMax: number | null = null): void {
     this.#points = points;
     this.#began = this.#now();
+    if (secondsMax !== null) this.#endsAt = this.#began + secondsMax;
   }
 
   /** One comparison is complete. */
   pointDone(): void {
     this.#done++;
     this.#within = 0;
+    this.#plain = '';
   }
 
   /** Null before there is anything to estimate from. */
   remaining(): number | null {
+    const most = Math.max(0, this.#endsAt - this.#now());
+    const left = this.#estimated();
+    if (left === null) return Number.isFinite(most) ? most : null;
+    return Math.min(left, most);
+  }
+
+  #estimated(): number | null {
     const part = this.#points === 0 ? 0 : (Math.min(this.#done, this.#points) + this.#within) / this.#points;
     if (part < 0.01) return null;
     return ((this.#now() - this.#began) * (1 - Math.min(1, part))) / part;

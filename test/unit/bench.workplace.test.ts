@@ -22,7 +22,6 @@ import { BucketPlace } from '../../bench/workplace/bucket.ts';
 import { DirectoryPlace, leftOvers, removeLeftOver, requireDirectory } from '../../bench/workplace/directory.ts';
 import { checkAgainst, checkMemory, checkSpace, reached, usedBytes } from '../../bench/workplace/limits.ts';
 import { encodeMarker, markerFile, newMarker, newRunId, placeName } from '../../bench/workplace/marker.ts';
-import { Progress } from '../../bench/workplace/progress.ts';
 import { S3Server } from '../s3/server/server.ts';
 
 const top = mkdtempSync(join(tmpdir(), 'vast-ost-workplace-'));
@@ -220,38 +219,6 @@ describe('limits', () => {
     expect(await usedBytes(target)).toBeGreaterThanOrEqual(2e6);
     expect(await reached(limits, 0)).toMatch(/2\.0 GB|0\.00 GB lie on the target, --max-gb allows/);
     expect(await reached({ ...limits, maxBytes: null }, 0)).toBeNull();
-  });
-});
-
-describe('progress', () => {
-  test('one line on a terminal, cut to its width, with what is left by the part that is done', () => {
-    let seconds = 0;
-    const written: string[] = [];
-    const progress = new Progress({ write: (text) => void written.push(text), columns: 60 }, () => seconds);
-    // An hour before it begins, for others perhaps, does not count.
-    seconds = 3600;
-    progress.expect(2);
-    progress.step({ what: 'write, 1 stream', subject: 'floor', alternation: 0, of: 3 });
-    expect(progress.remaining()).toBeNull();
-    seconds = 3700;
-    progress.pointDone();
-    expect(progress.remaining()).toBe(100);
-    progress.step({ what: 'write, 4 streams', subject: 'engine', alternation: 2, of: 3, rate: '1.8 GB/s' });
-    expect(progress.remaining()).toBeCloseTo(100 / 3);
-    for (const text of written) expect(text.replaceAll('\r', '').replaceAll('\x1b[K', '').length).toBeLessThan(60);
-    expect(written.at(-1)).toContain('alternation 2 of 3 | engine');
-  });
-
-  test('plain lines elsewhere: one for each round of a comparison', () => {
-    const written: string[] = [];
-    const progress = new Progress({ write: (text) => void written.push(text), columns: null });
-    for (const alternation of [1, 2]) {
-      for (const subject of ['floor', 'engine']) {
-        for (const workload of ['write', 'restore'])
-          progress.step({ what: `${workload}, 1 stream`, subject, alternation, of: 2, rate: '1 GB/s' });
-      }
-    }
-    expect(written).toHaveLength(2);
   });
 });
 
