@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { top } from '../../scripts/steps.ts';
-import { threadTimes } from '../conditions/accounting.ts';
+import { processSeconds } from '../conditions/accounting.ts';
 import { Files, numberOf } from '../conditions/files.ts';
 
 export type Sums = Readonly<Record<string, number>>;
@@ -65,10 +65,9 @@ export function kernelSums(pid: number): Sums {
     .flatMap((task) => files.lines(`proc/${pid}/task/${task}/status`))
     .filter((line) => line.startsWith('voluntary_ctxt_switches:'))
     .map((line) => numberOf(line.split(':')[1]?.trim()) ?? 0);
-  const cpu = [...threadTimes(files, pid).values()].reduce((sum, { seconds }) => sum + seconds, 0);
   return {
     ...Object.fromEntries(told),
     switches: switches.reduce((sum, count) => sum + count, 0),
-    cpuSeconds: cpu,
+    cpuSeconds: processSeconds(pid) ?? Number.NaN,
   };
 }

@@ -2,8 +2,8 @@
  * CPU seconds of a sample by the kernel's own accounting.
  *
  *   host program   its own rusage where it tells it; else what ended children of this process used (/proc/self/stat)
- *   engine         its threads, ns each, by /proc/PID/task/<tid>/schedstat. A thread that ended meanwhile took its figure
- *                  with it: then /proc/PID/stat counts, which keeps ended threads but in steps of 10 ms
+ *   engine         the CPU clock of its process, in ns. It keeps what threads used that ended, also one that nobody saw: a
+ *                  sum over /proc/PID/task has none of a thread that began and ended between two looks
  *   rest           busy time of all processors (/proc/stat: user, nice, system, irq, softirq; steps of 10 ms) less the two
  *                  above: interrupts and softirqs that no process was charged for, kernel threads (writeback, rpciod,
  *                  kworkers of NFS and block layer), this bench program itself, and whatever else ran on the machine. What an
@@ -12,27 +12,15 @@
  *
  * The kernel brings a running thread's figure up to date at its next tick or switch: each is late by up to 4 ms.
  */
+import { addon } from '../../native/addon/index.ts';
 import { userHz } from '../../scripts/programs/user-hz.ts';
 import type { Cpu } from '../result/schema.ts';
 import { Files, numberOf } from './files.ts';
 
-const threadsMax = 4096;
-
-export interface ThreadTime {
-  readonly name: string;
-  readonly seconds: number;
-}
-
 interface Snapshot {
   readonly busy: number | null;
   readonly children: number | null;
-  readonly engines: readonly EngineTimes[];
-}
-
-interface EngineTimes {
-  /** By ticks, ended threads included. */
-  readonly whole: number | null;
-  readonly threads: ReadonlyMap<string, ThreadTime>;
+  readonly engines: readonly (number | null)[];
 }
 
 /** Fields behind the name in brackets, which may hold blanks and brackets itself; [0] is the state, field 3 of proc(5). */
@@ -46,24 +34,15 @@ function ticks(fields: readonly string[], first: number): number | null {
   return user === null || system === null ? null : (user + system) / userHz;
 }
 
-/** User and system seconds of a process and of its ended threads. */
-export function processSeconds(files: Files, pid: number): number | null {
-  return ticks(statFields(files, `proc/${pid}/stat`), 11);
+/** Of a process and of its threads, ended ones included; null: it is not there. */
+export function processSeconds(pid: number): number | null {
+  const ns = addon.processCpuNs(pid);
+  return ns < 0 ? null : ns / 1e9;
 }
 
 /** Of children of this process that were waited for, and theirs. */
 export function childrenSeconds(files: Files): number | null {
   return ticks(statFields(files, 'proc/self/stat'), 13);
-}
-
-export function threadTimes(files: Files, pid: number): Map<string, ThreadTime> {
-  const times = new Map<string, ThreadTime>();
-  for (const tid of files.names(`proc/${pid}/task`).slice(0, threadsMax)) {
-    const ns = numberOf(files.line(`proc/${pid}/task/${tid}/schedstat`)?.split(' ')[0]);
-    if (ns === null) continue;
-    times.set(tid, { name: files.line(`proc/${pid}/task/${tid}/comm`) ?? tid, seconds: ns / 1e9 });
-  }
-  return times;
 }
 
 function cpuLine(files: Files): (number | null)[] {
@@ -88,32 +67,22 @@ export function cpuCounters(files: Files): Record<string, number> {
   return Object.fromEntries(known.map(([name, value]) => [`cpu.${name}`, value / userHz]));
 }
 
-function threadDifferences(before: EngineTimes, after: EngineTimes): ThreadTime[] {
-  return [...after.threads].map(([tid, { name, seconds }]) => ({
-    name,
-    // The number of a thread that ended may be another one's now: what is less than before began anew.
-    seconds:
-      seconds - (seconds < (before.threads.get(tid)?.seconds ?? 0) ? 0 : (before.threads.get(tid)?.seconds ?? 0)),
-  }));
-}
-
-function engineDifference(before: EngineTimes, after: EngineTimes): number | null {
-  const ended = [...before.threads.keys()].some((tid) => !after.threads.has(tid));
-  if (!ended && after.threads.size > 0)
-    return threadDifferences(before, after).reduce((sum, { seconds }) => sum + seconds, 0);
-  if (before.whole === null || after.whole === null || after.whole < before.whole) return null;
-  return after.whole - before.whole;
+/** Null where one of the two is not known, or the later one is less: another process has that number now. */
+function difference(from: number | null, to: number | null): number | null {
+  return from === null || to === null || to < from ? null : to - from;
 }
 
 /** Begin before the sample, `end` right after it. The engines are those that run through it. */
 export class Accounting {
   readonly #files: Files;
   readonly #engines: readonly number[];
+  readonly #secondsOf: (pid: number) => number | null;
   readonly #before: Snapshot;
 
-  constructor(engines: readonly number[], files: Files = new Files()) {
+  constructor(engines: readonly number[], files: Files = new Files(), secondsOf = processSeconds) {
     this.#files = files;
     this.#engines = engines;
+    this.#secondsOf = secondsOf;
     this.#before = this.#snapshot();
   }
 
@@ -121,35 +90,23 @@ export class Accounting {
    * `hostProgram`: seconds by the host program's own rusage; not given: those of children that ended meanwhile, among which
    * no engine may be.
    */
-  end(hostProgram?: number): Cpu & { threads: ThreadTime[] } {
+  end(hostProgram?: number): Cpu {
     const [before, after] = [this.#before, this.#snapshot()];
-    const difference = (from: number | null, to: number | null): number | null =>
-      from === null || to === null || to < from ? null : to - from;
     const children = hostProgram ?? difference(before.children, after.children);
-    const engines = after.engines.map((engine, i) => engineDifference(before.engines[i], engine));
+    const engines = after.engines.map((seconds, i) => difference(before.engines[i], seconds));
     const engine = engines.some((seconds) => seconds === null)
       ? null
       : engines.reduce<number>((sum, seconds) => sum + (seconds as number), 0);
     const busy = difference(before.busy, after.busy);
     const rest = busy === null || children === null || engine === null ? null : Math.max(0, busy - children - engine);
-    return {
-      hostProgram: children,
-      engine: engines.length === 0 ? null : engine,
-      rest,
-      threads: after.engines
-        .flatMap((times, i) => threadDifferences(before.engines[i], times))
-        .sort((a, b) => b.seconds - a.seconds),
-    };
+    return { hostProgram: children, engine: engines.length === 0 ? null : engine, rest };
   }
 
   #snapshot(): Snapshot {
     return {
       busy: busySeconds(this.#files),
       children: childrenSeconds(this.#files),
-      engines: this.#engines.map((pid) => ({
-        whole: processSeconds(this.#files, pid),
-        threads: threadTimes(this.#files, pid),
-      })),
+      engines: this.#engines.map((pid) => this.#secondsOf(pid)),
     };
   }
 }

@@ -2,7 +2,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { processSeconds } from '../conditions/accounting.ts';
-import { Files } from '../conditions/files.ts';
 import { EngineProcess, type EngineSettings, slotsOf } from '../engine-process.ts';
 import type { Mode } from '../model/types.ts';
 
@@ -46,10 +45,8 @@ export interface ThreadSeconds {
   readonly lanes: number;
 }
 
-const files = new Files();
-
-/** Seconds on a processor: the main thread's in the scheduler's nanoseconds, all together in steps of 10 ms. */
+/** Seconds on a processor, by the scheduler's nanoseconds. */
 export function threadSeconds(pid: number): ThreadSeconds {
   const coordinator = Number(readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'latin1').split(' ', 1)[0]) / 1e9;
-  return { coordinator, lanes: (processSeconds(files, pid) ?? Number.NaN) - coordinator };
+  return { coordinator, lanes: (processSeconds(pid) ?? Number.NaN) - coordinator };
 }

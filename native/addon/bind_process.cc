@@ -159,10 +159,24 @@ Napi::Value pretend(const Napi::CallbackInfo& info) {
   return args.env().Undefined();
 }
 
+int64_t nanoseconds(const struct timespec& time) { return int64_t{time.tv_sec} * 1000000000 + time.tv_nsec; }
+
 Napi::Value cpuNs(const Napi::CallbackInfo& info) {
   struct timespec used = {};
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
-  return Args(info).number(int64_t{used.tv_sec} * 1000000000 + used.tv_nsec);
+  return Args(info).number(nanoseconds(used));
+}
+
+Napi::Value processCpuNs(const Napi::CallbackInfo& info) {
+  Args args(info);
+  const auto pid = static_cast<pid_t>(args.whole(0, 1, INT32_MAX));
+  if (args.failed()) return args.thrown();
+  clockid_t clock;
+  const int error = clock_getcpuclockid(pid, &clock);
+  if (error != 0) return args.number(-error);
+  struct timespec used = {};
+  // It may have ended in between, which a clock that is none any more says in its own way.
+  return args.number(clock_gettime(clock, &used) == 0 ? nanoseconds(used) : -ESRCH);
 }
 
 Napi::Value nice(const Napi::CallbackInfo& info) {
@@ -239,6 +253,7 @@ void exportProcess(Napi::Env env, Napi::Object exports) {
   add<unwatch>(env, exports, "unwatchProcess");
   add<pretend>(env, exports, "pretendKernel");
   add<cpuNs>(env, exports, "threadCpuNs");
+  add<processCpuNs>(env, exports, "processCpuNs");
   add<nice>(env, exports, "threadNice");
   add<affinity>(env, exports, "setAffinity");
   add<killSelf>(env, exports, "killSelf");

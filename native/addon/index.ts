@@ -222,6 +222,8 @@ export interface Addon {
   pretendKernel(pidfd: boolean, populate: boolean, collapse: boolean): void;
   /** CPU time of the calling thread, nanoseconds. */
   threadCpuNs(): number;
+  /** CPU time of a process and of its threads, ended ones included, nanoseconds. −ESRCH: it is not there. */
+  processCpuNs(pid: number): number;
   /** Nice value of the calling thread. */
   threadNice(nice: number): number;
   /** sched_setaffinity of every thread of this process, and so of those that they start. */

@@ -205,6 +205,19 @@ describe('processes and threads', () => {
     expect(spin).toBeGreaterThan(0);
   });
 
+  it('count the CPU time of a process, and say when it is gone', async () => {
+    const child = await living();
+    expect(addon.processCpuNs(child.pid)).toBeGreaterThan(1e6);
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    expect(addon.processCpuNs(child.pid)).toBe(-errno.ESRCH);
+    expect(() => addon.processCpuNs(0)).toThrow(RangeError);
+    const start = addon.threadCpuNs();
+    const whole = addon.processCpuNs(process.pid);
+    while (addon.threadCpuNs() - start < 5e6);
+    expect(addon.processCpuNs(process.pid) - whole).toBeGreaterThanOrEqual(5e6);
+  });
+
   it("change the calling thread's nice value alone", async () => {
     const own = getPriority();
     const worker = new Worker(

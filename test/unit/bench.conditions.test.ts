@@ -1,5 +1,7 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Accounting, cpuCounters } from '../../bench/conditions/accounting.ts';
@@ -182,59 +184,52 @@ test('differences leave out what is new or ran backwards', () => {
 const stat = (name: string, user: number, system: number, children: number): string =>
   `9 (${name}) S 1 9 9 0 -1 0 0 0 0 0 ${user} ${system} ${children} 0 20 0 1 0 1`;
 
-const thread = (tid: number, ns: number): Tree => ({
-  [`proc/9/task/${tid}/schedstat`]: `${ns} 0 1\n`,
-  [`proc/9/task/${tid}/comm`]: `lane ${tid}\n`,
-});
-
 test('the rest is what the processors did less host program and engine', () => {
   const root = treeRoot({
     'proc/stat': 'cpu  100 0 100 900 50 10 20 5 0 0\n',
-    'proc/self/stat': stat('node', 0, 0, 10),
-    'proc/9/stat': stat('a) R (b', 50, 50, 0),
-    ...thread(9, 1e9),
-    ...thread(10, 2e9),
+    'proc/self/stat': stat('a) R (b', 0, 0, 10),
   });
   const files = new Files(root);
-  const accounting = new Accounting([9], files);
+  const engines = new Map([
+    [9, 3],
+    [10, 1],
+  ]);
+  const accounting = new Accounting([9, 10], files, (pid) => engines.get(pid) ?? null);
   writeTree(root, {
     'proc/stat': 'cpu  400 0 200 900 90 10 120 95 0 0\n',
-    'proc/self/stat': stat('node', 0, 0, 60),
-    ...thread(9, 1.25e9),
-    ...thread(10, 2.5e9),
-    ...thread(11, 0.125e9),
+    'proc/self/stat': stat('a) R (b', 0, 0, 60),
   });
+  engines.set(9, 3.75).set(10, 1.125);
   // 5 s busy: 3 user, 1 system, 1 softirq.
-  expect(accounting.end(1.5)).toEqual({
-    hostProgram: 1.5,
-    engine: 0.875,
-    rest: 5 - 1.5 - 0.875,
-    threads: [
-      { name: 'lane 10', seconds: 0.5 },
-      { name: 'lane 9', seconds: 0.25 },
-      { name: 'lane 11', seconds: 0.125 },
-    ],
-  });
+  expect(accounting.end(1.5)).toEqual({ hostProgram: 1.5, engine: 0.875, rest: 5 - 1.5 - 0.875 });
   expect(accounting.end().hostProgram).toBe(0.5);
-});
-
-test('an engine whose threads ended is counted by its process, one that went is not known', () => {
-  const root = treeRoot({ 'proc/9/stat': stat('engine', 100, 0, 0), ...thread(9, 1e9) });
-  const files = new Files(root);
-  const accounting = new Accounting([9], files);
-  const other = treeRoot({ 'proc/9/stat': stat('engine', 100, 70, 0), ...thread(12, 5e9) });
-  Object.assign(files, { root: other });
-  expect(accounting.end(0).engine).toBeCloseTo(0.7);
-  Object.assign(files, { root: treeRoot({}) });
+  // Another process has the number of one that went.
+  engines.set(10, 0.5);
   expect(accounting.end(0)).toMatchObject({ engine: null, rest: null });
 });
 
-test('a process that works is seen to', () => {
+test('an engine that went is not known', async () => {
+  const child = spawn(process.execPath, ['-e', 'process.stdin.resume()']);
+  const accounting = new Accounting([child.pid as number]);
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  expect(accounting.end(0)).toMatchObject({ engine: null, rest: null });
+});
+
+test('a process that works is seen to, with threads that begin and end meanwhile', async () => {
   const accounting = new Accounting([process.pid]);
-  for (const end = performance.now() + 50; performance.now() < end; );
-  const { engine, threads } = accounting.end(0);
-  expect(engine).toBeGreaterThan(0);
-  expect(threads.length).toBeGreaterThan(0);
+  const burn = `
+    const { parentPort } = require('node:worker_threads');
+    for (const end = performance.now() + 50; performance.now() < end; );
+    parentPort.postMessage(process.threadCpuUsage());`;
+  const worker = new Worker(burn, { eval: true });
+  const [[{ user, system }]] = (await Promise.all([once(worker, 'message'), once(worker, 'exit')])) as [
+    [NodeJS.CpuUsage],
+    unknown,
+  ];
+  const { engine } = accounting.end(0);
+  expect(user + system).toBeGreaterThan(0);
+  expect(engine).toBeGreaterThan((user + system) / 1e6);
 });
 
 test('bytes of each second add up to all of them', () => {
