@@ -1,10 +1,11 @@
 /** Two results: each row's ratio with its interval beside the line of 1, its verdict, and what was different around it. */
 import { scaleLog } from 'd3-scale';
 import type { ComparedRow, Comparison } from '../result/compare.ts';
+import type { ComparedMicro } from '../result/compare-micro.ts';
 import { rowName } from '../result/rows.ts';
 import { axisX, bar, figure, fitted, section, widths } from './frame.ts';
-import { html, type Safe } from './html.ts';
-import { fixed, percentText, plural, unitFor } from './units.ts';
+import { html, type Part, type Safe } from './html.ts';
+import { fixed, percentText, plural, short, type Unit, unitFor } from './units.ts';
 
 const rowHeight = 22;
 const plottedMax = 60;
@@ -63,22 +64,65 @@ ${low > 0 ? bar(colour, y, x(low), x(high), false) : null}${ratio > 0 ? html`<ci
   });
 }
 
-function rowsTable(rows: readonly ComparedRow[]): Safe {
-  // Why all of them have no verdict stands above the table, once.
-  const everywhere = rows.every(({ reason }) => reason === rows[0].reason) ? rows[0].reason : '';
-  return html`${everywhere === '' ? null : html`<p class="lead">No verdict: ${everywhere}.</p>`}<div class="wide"><table><thead><tr><th class="text">row</th><th>A</th><th>B</th><th>unit</th><th>B / A</th><th>interval</th><th>A/A errors</th><th>n</th><th class="text">B is</th></tr></thead><tbody>
-${rows.map(({ name, row, a, b, ratio, low, high, margin, verdict, reason }) => {
+interface Cells {
+  readonly compared: ComparedRow | ComparedMicro;
+  readonly unit: Pick<Unit, 'label' | 'text'>;
+  readonly a: number;
+  readonly b: number;
+  readonly n: Part;
+}
+
+function cellsOfRow(compared: ComparedRow): Cells {
+  const { row, a, b } = compared;
   const unit = unitFor(row.unit, [a.median, b.median]);
+  return { compared, unit, a: a.median, b: b.median, n: `${a.n}, ${b.n}` };
+}
+
+function cellsOfMicro(compared: ComparedMicro): Cells {
+  const { a, b } = compared;
+  const n = `${a.n.toFixed(0)}, ${b.n.toFixed(0)}`;
+  if (a.share === undefined) {
+    const longest = Math.max(a.p50Ns, b.p50Ns);
+    const [label, divisor] = longest >= 1e6 ? ['ms', 1e6] : longest >= 1e3 ? ['µs', 1e3] : ['ns', 1];
+    return { compared, unit: { label, text: (ns) => short(ns / divisor) }, a: a.p50Ns, b: b.p50Ns, n };
+  }
+  const text = (part: number): string => fixed(part * 100, 1);
+  return { compared, unit: { label: '%', text }, a: a.share, b: b.share ?? Number.NaN, n };
+}
+
+/** `what` the lines are; `errors`: the title of what is allowed for those of the method. */
+function comparedTable(what: string, errors: string, all: readonly Cells[]): Safe {
+  // Why all of them have no verdict stands above the table, once.
+  const { reason: first } = all[0].compared;
+  const everywhere = all.every(({ compared }) => compared.reason === first) ? first : '';
+  return html`${everywhere === '' ? null : html`<p class="lead">No verdict: ${everywhere}.</p>`}<div class="wide"><table><thead><tr><th class="text">${what}</th><th>A</th><th>B</th><th>unit</th><th>B / A</th><th>interval</th><th>${errors}</th><th>n</th><th class="text">B is</th></tr></thead><tbody>
+${all.map(({ compared: { name, ratio, low, high, margin, verdict, reason }, unit, a, b, n }) => {
   const [sign, colour] = marks[verdict];
-  return html`<tr><td class="text">${name}</td><td>${unit.text(a.median)}</td><td>${unit.text(b.median)}</td><td>${unit.label}</td><td class="strong">${fixed(ratio, 3)}</td><td>${fixed(low, 3)}–${fixed(high, 3)}</td><td>${percentText(margin)}</td><td>${a.n}, ${b.n}</td><td class="text ${colour}">${sign} ${verdict}${reason === '' || reason === everywhere ? null : html` <small>${reason}</small>`}</td></tr>
+  return html`<tr><td class="text">${name}</td><td>${unit.text(a)}</td><td>${unit.text(b)}</td><td>${unit.label}</td><td class="strong">${fixed(ratio, 3)}</td><td>${low > 0 && Number.isFinite(high) ? `${fixed(low, 3)}–${fixed(high, 3)}` : '–'}</td><td>${percentText(margin)}</td><td>${n}</td><td class="text ${colour}">${sign} ${verdict}${reason === '' || reason === everywhere ? null : html` <small>${reason}</small>`}</td></tr>
 `;
 })}</tbody></table></div>`;
+}
+
+function rowsPart(rows: readonly ComparedRow[]): Part {
+  if (rows.length === 0) return null;
+  return [
+    html`<div class="plots alone">${forest(rows)}</div>`,
+    comparedTable('row', 'A/A errors', rows.map(cellsOfRow)),
+  ];
+}
+
+function microPart(micro: readonly ComparedMicro[]): Part {
+  if (micro.length === 0) return null;
+  return [
+    html`<h3>Operations alone<span>medians; the interval is of means</span></h3>`,
+    comparedTable('operation', 'allowed', micro.map(cellsOfMicro)),
+  ];
 }
 
 const runText = ({ id, startedAt }: Comparison['a']): string =>
   `${startedAt.slice(0, 19).replace('T', ' ')} UTC (${id.slice(0, 8)})`;
 
-export function comparisonSection({ a, b, rows, onlyA, onlyB, conditions, notes: said }: Comparison): Safe {
+export function comparisonSection({ a, b, rows, micro, onlyA, onlyB, conditions, notes: said }: Comparison): Safe {
   const notes = [...a.noisy.map((reason) => `A is noisy: ${reason}`), ...said];
   const only = [
     ['A', onlyA],
@@ -90,9 +134,9 @@ export function comparisonSection({ a, b, rows, onlyA, onlyB, conditions, notes:
     html`A is the run of ${runText(a)}, B that of ${runText(b)}, which the other sections show.`,
     [
       notes.length === 0 ? null : html`<ul class="notes">${notes.map((note) => html`<li>${note}</li>`)}</ul>`,
-      rows.length === 0
-        ? html`<p>No row is in both runs.</p>`
-        : [html`<div class="plots alone">${forest(rows)}</div>`, rowsTable(rows)],
+      rows.length === 0 && micro.length === 0 ? html`<p>No row is in both runs.</p>` : null,
+      rowsPart(rows),
+      microPart(micro),
       only.map(([name, names]) =>
         names.length === 0
           ? null

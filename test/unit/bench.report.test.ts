@@ -101,6 +101,45 @@ test('a report names its figures, floors, intervals and conditions', () => {
   );
 });
 
+test('operations alone stand in a report with their spread, and compared with those of another run', () => {
+  const ring = { name: 'ring', meanNs: 60, p50Ns: 55, p99Ns: 90, rme: 1, n: 1000, bytes: 0 };
+  const bells = { ...ring, name: 'bells suppressed', meanNs: 0, p50Ns: 0, p99Ns: 0, share: 0.915 };
+  const a = result([], { micro: [ring, bells] });
+  const b = result([], {
+    micro: [
+      { ...ring, meanNs: 90, p50Ns: 82.5 },
+      { ...bells, share: 0.732 },
+    ],
+  });
+  /** Cells of the line that begins so, in each table. */
+  const cells = (text: string, name: string): string[][] =>
+    [...text.matchAll(/<tr><td class="text">(.*?)<\/tr>/gs)]
+      .map(([, line]) => line.split(/<\/td>(?:<td[^>]*>)?/).slice(0, -1))
+      .filter(([first]) => first === name);
+  expect(cells(page(a, null), 'ring')).toEqual([['ring', '60.0', '1.0 %', '55.0', '90.0', '–', '1000']]);
+  const compared = page(b, compare(a, b));
+  expect(compared).not.toContain('No row is in both runs');
+  expect(cells(compared, 'ring')[0]).toEqual([
+    'ring',
+    '55.0',
+    '82.5',
+    'ns',
+    '1.500',
+    '1.470–1.530',
+    '10 %',
+    '1000, 1000',
+    '▼ slower',
+  ]);
+  expect(cells(compared, 'bells suppressed')[0].slice(0, 6)).toEqual([
+    'bells suppressed',
+    '91.5',
+    '73.2',
+    '%',
+    '0.800',
+    '–',
+  ]);
+});
+
 test('each plot has a title, a description and its number of samples', () => {
   const figures = page(full, null).match(/<figure>.*?<\/figure>/gs) ?? [];
   expect(figures.length).toBeGreaterThanOrEqual(5);
