@@ -9,18 +9,9 @@
 
 #include <cstring>
 
+#include "../kernel/names.h"
 #include "syscalls.h"
 #include "thread.h"
-
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23
-#endif
-#ifndef MADV_COLLAPSE
-#define MADV_COLLAPSE 25
-#endif
-#ifndef MFD_NOEXEC_SEAL
-#define MFD_NOEXEC_SEAL 8u
-#endif
 
 namespace vast_ost {
 

@@ -7,22 +7,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* the C library of the oldest systems lacks these names */
-#ifndef F_GET_SEALS
-#define F_GET_SEALS 1034
-#endif
-#ifndef F_SEAL_SHRINK
-#define F_SEAL_SHRINK 0x0002
-#endif
+#include "../kernel/names.h"
 
 _Static_assert((uint64_t)WIRE_SLOTS_MAX * UINT32_MAX < (uint64_t)INT64_MAX, "slots times bytes cannot overflow");
-
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23
-#endif
-#ifndef MADV_COLLAPSE
-#define MADV_COLLAPSE 25
-#endif
 
 #define HUGE_BYTES ((size_t)2 << 20)
 #define READY_BYTES_MAX ((size_t)16 << 20) /* at once: a millisecond or two, in which the host program's call waits */

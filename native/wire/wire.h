@@ -1,9 +1,10 @@
 /*
- * wire.h: the frames between plug-in and engine, and every limit of that conversation.
+ * wire.h: the frames between plug-in and engine; frame-limits.h: every limit of that conversation; reply-status.h: what a
+ * reply says of a call.
  *
- * This is the single truth. engine/core/wire.ts states the same offsets, and a test compiles this header and compares
- * them. All integers are little-endian; all structs are packed by construction (each field naturally aligned, no holes),
- * which the static asserts below check. Nothing here is NetBackup's: it is this project's own protocol.
+ * They are the single truth. engine/core/wire.ts states the same offsets and limits, and a test compiles this header and
+ * compares them. All integers are little-endian; all structs are packed by construction (each field naturally aligned, no
+ * holes), which the static asserts below check. Nothing here is NetBackup's: it is this project's own protocol.
  *
  * One connection is one handle. A server connection carries control calls; an image connection carries one image.
  * The client has at most one call outstanding per connection; one-way frames (marked so) have no reply.
@@ -26,60 +27,12 @@
 
 #include <stdint.h>
 
+#include "frame-limits.h"
+#include "reply-status.h"
+
 #define WIRE_MAGIC 0x54534f56u /* "VOST" */
 #define WIRE_MAJOR 1u          /* unequal: both sides refuse with a text that names both numbers */
 #define WIRE_MINOR 0u          /* a higher minor only adds frame types */
-
-/* ---- limits ---------------------------------------------------------------------------------------------------- */
-#define WIRE_FRAME_MAX 73728u     /* bytes of the longest frame, header included: 64 KiB of metadata or a page of a list */
-#define WIRE_BASENAME_MAX 1024u   /* bytes with the NUL */
-#define WIRE_LSU_MAX 256u         /* bytes with the NUL */
-#define WIRE_SERVER_MAX 256u      /* bytes with the NUL */
-#define WIRE_LABEL_MAX 256u       /* bytes with the NUL */
-#define WIRE_FIELD_MAX 256u       /* policy, schedule, client: bytes with the NUL */
-#define WIRE_JOB_MAX 64u          /* the host program's job name: bytes with the NUL */
-#define WIRE_OPAQUE_MAX 1024u     /* opaque bytes of an image definition */
-#define WIRE_METADATA_MAX 65536u  /* opaque metadata of one image */
-#define WIRE_TEXT_MAX 1024u       /* plain text of a failure, without NUL */
-#define WIRE_TOKEN_BYTES 16u      /* writer token, image id, engine instance */
-#define WIRE_BLOCK_BYTES 512u     /* offsets of writes and their lengths are multiples of this (STS_BLOCK_SIZE) */
-#define WIRE_SLOT_ALIGN 4096u     /* image offset and slot offset of a block are equal modulo this: O_DIRECT needs it */
-#define WIRE_IMAGE_MAX (UINT64_C(1) << 50) /* bytes of an image: sums and offsets stay far inside what a double holds */
-#define WIRE_DATE_MAX ((UINT64_C(1) << 53) - 1) /* seconds since 1970: what a double holds exactly */
-#define WIRE_SLOTS_MAX 64u        /* slots of one arena */
-#define WIRE_LISTS_MAX 16u        /* lists open on one server connection */
-#define WIRE_LIST_PAGE_MAX 256u   /* image definitions in one page of short ones */
-#define WIRE_LIST_PAGE_BYTES 65536u /* of them together: longer ones are fewer */
-#define WIRE_LIST_WHOLE_MAX 20u   /* image definitions in one page of whole ones */
-#define WIRE_LSU_PAGE_MAX 128u    /* names in one page */
-#define WIRE_SUBMITS_MAX WIRE_SLOTS_MAX /* submitted blocks that a connection may have under way: never more than slots */
-#define WIRE_STILL_WORKING_S 5u   /* the engine speaks at least this often during a call, and while it owes an arena or a
-                                     credit: a writer waits for those without a call */
-#define WIRE_SILENCE_S 30u        /* a client that waits and hears nothing for this long holds the engine for gone */
-
-/* ---- status: what a reply carries; the same numbers as STS_E* in stsp.h (this project's own values) ----------- */
-enum wire_status {
-  WIRE_OK = 0,
-  WIRE_EINVAL = 1,       /* an argument, or an order of calls, that can never work */
-  WIRE_ENOMEM = 2,
-  WIRE_ENOENT = 13,      /* no such object; also the end of a list */
-  WIRE_EABORT = 14,      /* given up because the engine drains or the job was ended */
-  WIRE_ESYSTEM = 17,     /* the storage or the system failed the call; the text names errno and path */
-  WIRE_ESOCKET = 19,     /* the engine went away during the call */
-  WIRE_EINTERNAL = 22,   /* a bug of ours, or memory that changed under us */
-  WIRE_EPERM = 37,       /* the storage refuses access, or is read-only */
-  WIRE_ECLAIM = 201,     /* not a storage server of this plug-in */
-  WIRE_ECONNECT = 202,   /* no engine at the socket */
-  WIRE_ENOSPC = 203,     /* no space or quota left */
-  WIRE_EBUSY = 204,      /* somebody holds it, or memory or handles are short */
-  WIRE_EEXIST = 205,
-  WIRE_ENOTMOUNTED = 206, /* the storage root does not carry its marker */
-  WIRE_EDAMAGED = 207,   /* stored bytes, sums or meta fail verification */
-  WIRE_EVERSION = 208,   /* protocol or ABI versions do not go together */
-  WIRE_ESTATE = 209,     /* the image's state, or the handle's mode, does not allow the call */
-  WIRE_EGONE = 210,      /* the claim or the image was taken away */
-  WIRE_ENOTSUP = 211
-};
 
 /* ---- frame types ------------------------------------------------------------------------------------------------ */
 enum wire_type {
