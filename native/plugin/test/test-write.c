@@ -9,6 +9,25 @@
 
 static unsigned char data[4 << 20];
 
+/* An engine that plays a script, and the server connection of whoever writes to it. */
+struct played {
+  struct engine engine;
+  sts_server_t *server;
+};
+
+static sts_image_t *begin(struct played *played, sts_session_t *session, void (*play)(struct engine *engine),
+                          const void *argument) {
+  *session = new_session();
+  engine_start(&played->engine, play, argument);
+  played->server = open_server(session);
+  return create_image(session, played->server, "x");
+}
+
+static void end(struct played *played) {
+  CHECK_NUM(stsp_close_server(played->server), STS_EOK);
+  engine_join(&played->engine);
+}
+
 static const struct wire_submit *expect_submit(int fd, uint32_t arena, uint32_t slot, uint32_t slot_offset,
                                                uint32_t length, uint64_t offset, uint64_t sequence) {
   const struct wire_submit *frame = fake_expect(fd, WIRE_SUBMIT);
@@ -79,11 +98,9 @@ static void play_blocks(struct engine *engine) {
 }
 
 TEST(blocks_are_submitted_when_full_at_a_jump_at_flush_and_at_close) {
-  struct engine engine;
-  sts_session_t session = new_session();
-  engine_start(&engine, play_blocks, NULL);
-  sts_server_t *server = open_server(&session);
-  sts_image_t *image = create_image(&session, server, "x");
+  struct played played;
+  sts_session_t session;
+  sts_image_t *image = begin(&played, &session, play_blocks, NULL);
   for (uint64_t offset = 0; offset < SLOT_BYTES; offset += 512) CHECK_STATUS(write_at(image, offset, 512), STS_EOK);
   CHECK_STATUS(write_at(image, SLOT_BYTES, 1024), STS_EOK);
   CHECK_STATUS(write_at(image, SLOT_BYTES + 1024, 3072), STS_EOK);
@@ -91,8 +108,7 @@ TEST(blocks_are_submitted_when_full_at_a_jump_at_flush_and_at_close) {
   CHECK_STATUS(stsp_flush_image(image), STS_EOK);
   CHECK_STATUS(write_at(image, 512, 1024), STS_EOK);
   CHECK_STATUS(stsp_close_image(image, STS_CLOSEF_IH_COMPLETE), STS_EOK);
-  CHECK_STATUS(stsp_close_server(server), STS_EOK);
-  engine_join(&engine);
+  end(&played);
 }
 
 static void play_nothing(struct engine *engine) {
@@ -107,15 +123,12 @@ static void play_nothing(struct engine *engine) {
 }
 
 TEST(an_image_without_bytes_needs_no_arena) {
-  struct engine engine;
-  sts_session_t session = new_session();
-  engine_start(&engine, play_nothing, NULL);
-  sts_server_t *server = open_server(&session);
-  sts_image_t *image = create_image(&session, server, "x");
+  struct played played;
+  sts_session_t session;
+  sts_image_t *image = begin(&played, &session, play_nothing, NULL);
   CHECK_STATUS(stsp_flush_image(image), STS_EOK);
   CHECK_STATUS(stsp_close_image(image, STS_CLOSEF_IH_INCOMPLETE), STS_EOK);
-  CHECK_STATUS(stsp_close_server(server), STS_EOK);
-  engine_join(&engine);
+  end(&played);
 }
 
 static void play_big(struct engine *engine) {
@@ -134,15 +147,12 @@ static void play_big(struct engine *engine) {
 }
 
 TEST(slots_are_made_ready_once_the_image_is_no_small_one) {
-  struct engine engine;
-  sts_session_t session = new_session();
-  engine_start(&engine, play_big, NULL);
-  sts_server_t *server = open_server(&session);
-  sts_image_t *image = create_image(&session, server, "x");
+  struct played played;
+  sts_session_t session;
+  sts_image_t *image = begin(&played, &session, play_big, NULL);
   CHECK_STATUS(write_at(image, 0, 4 << 20), STS_EOK);
   CHECK_STATUS(stsp_close_image(image, STS_CLOSEF_IH_COMPLETE), STS_EOK);
-  CHECK_STATUS(stsp_close_server(server), STS_EOK);
-  engine_join(&engine);
+  end(&played);
 }
 
 static void play_short_first(struct engine *engine) {
@@ -171,15 +181,12 @@ static void play_short_first(struct engine *engine) {
 }
 
 TEST(first_blocks_are_short_where_the_engine_says_so) {
-  struct engine engine;
-  sts_session_t session = new_session();
-  engine_start(&engine, play_short_first, NULL);
-  sts_server_t *server = open_server(&session);
-  sts_image_t *image = create_image(&session, server, "x");
+  struct played played;
+  sts_session_t session;
+  sts_image_t *image = begin(&played, &session, play_short_first, NULL);
   CHECK_STATUS(write_at(image, 512, 12288 + 2 * SLOT_BYTES), STS_EOK);
   CHECK_STATUS(stsp_close_image(image, STS_CLOSEF_IH_COMPLETE), STS_EOK);
-  CHECK_STATUS(stsp_close_server(server), STS_EOK);
-  engine_join(&engine);
+  end(&played);
 }
 
 /* ---- arenas ------------------------------------------------------------------------------------------------------------ */
@@ -206,16 +213,13 @@ static void play_replacement(struct engine *engine) {
 }
 
 TEST(an_arena_can_be_replaced) {
-  struct engine engine;
-  sts_session_t session = new_session();
+  struct played played;
+  sts_session_t session;
   int before = open_descriptors();
-  engine_start(&engine, play_replacement, NULL);
-  sts_server_t *server = open_server(&session);
-  sts_image_t *image = create_image(&session, server, "x");
+  sts_image_t *image = begin(&played, &session, play_replacement, NULL);
   CHECK_STATUS(write_at(image, 0, SLOT_BYTES + 4096 + 512), STS_EOK);
   CHECK_STATUS(stsp_close_image(image, STS_CLOSEF_IH_COMPLETE), STS_EOK);
-  CHECK_STATUS(stsp_close_server(server), STS_EOK);
-  engine_join(&engine);
+  end(&played);
   CHECK_NUM(open_descriptors(), before);
 }
 
@@ -251,12 +255,10 @@ static int tell(sts_image_t *image, enum teller teller) {
 
 TEST(a_late_failure_is_told_by_the_next_call_and_stays) {
   for (enum teller teller = 0; teller < TELLERS; teller++) {
-    struct engine engine;
-    sts_session_t session = new_session();
+    struct played played;
+    sts_session_t session;
     CHECK_NUM(pthread_barrier_init(&sent, NULL, 2), 0);
-    engine_start(&engine, play_failure, &teller);
-    sts_server_t *server = open_server(&session);
-    sts_image_t *image = create_image(&session, server, "x");
+    sts_image_t *image = begin(&played, &session, play_failure, &teller);
     if (teller == BY_WAITING_WRITE) { /* no credit comes, the failure does */
       CHECK_STATUS(write_at(image, 0, 2 * SLOT_BYTES), STS_ENOSPC);
     } else {
@@ -275,8 +277,7 @@ TEST(a_late_failure_is_told_by_the_next_call_and_stays) {
       else CHECK_STATUS(stsp_close_image(image, STS_CLOSEF_IH_COMPLETE), STS_ENOSPC);
     }
     CHECK_STATUS(stsp_close_image(image, 0), STS_EINVAL); /* freed, whatever was told */
-    CHECK_STATUS(stsp_close_server(server), STS_EOK);
-    engine_join(&engine);
+    end(&played);
     pthread_barrier_destroy(&sent);
   }
 }
@@ -297,19 +298,16 @@ static void play_failing_close(struct engine *engine) {
 
 TEST(a_failure_that_comes_during_flush_or_close_is_no_success) {
   for (int i = 0; i < 2; i++) {
-    struct engine engine;
-    sts_session_t session = new_session();
+    struct played played;
+    sts_session_t session;
     bool flush = i == 0;
-    engine_start(&engine, play_failing_close, &flush);
-    sts_server_t *server = open_server(&session);
-    sts_image_t *image = create_image(&session, server, "x");
+    sts_image_t *image = begin(&played, &session, play_failing_close, &flush);
     CHECK_STATUS(stsp_flush_image(image), STS_EINVAL);
     CHECK_TEXT("bytes from 512 to 1024 were never written");
     if (flush) CHECK_STATUS(stsp_flush_image(image), STS_ESYSTEM);
     CHECK_STATUS(stsp_close_image(image, STS_CLOSEF_IH_COMPLETE), STS_ESYSTEM);
     CHECK_TEXT("EIO");
-    CHECK_STATUS(stsp_close_server(server), STS_EOK);
-    engine_join(&engine);
+    end(&played);
   }
 }
 
@@ -327,17 +325,14 @@ static void play_said_before_it_died(struct engine *engine) {
 }
 
 TEST(what_the_engine_said_counts_for_more_than_that_it_went) {
-  struct engine engine;
-  sts_session_t session = new_session();
+  struct played played;
+  sts_session_t session;
   CHECK_NUM(pthread_barrier_init(&sent, NULL, 2), 0);
-  engine_start(&engine, play_said_before_it_died, NULL);
-  sts_server_t *server = open_server(&session);
-  sts_image_t *image = create_image(&session, server, "x");
+  sts_image_t *image = begin(&played, &session, play_said_before_it_died, NULL);
   CHECK_STATUS(write_at(image, 0, SLOT_BYTES), STS_EOK);
   pthread_barrier_wait(&sent);
   CHECK_STATUS(write_at(image, SLOT_BYTES, 512), STS_EGONE);
   CHECK_STATUS(stsp_close_image(image, STS_CLOSEF_IH_COMPLETE), STS_EGONE);
-  CHECK_STATUS(stsp_close_server(server), STS_EOK);
-  engine_join(&engine);
+  end(&played);
   pthread_barrier_destroy(&sent);
 }
