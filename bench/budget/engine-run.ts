@@ -12,6 +12,8 @@ import { EngineProcess } from '../engine-process.ts';
 import type { ModeName } from '../run-context.ts';
 import { countingEnv, countsOf, countsOfAll, difference, kernelSums, type Sums } from './counts.ts';
 
+/** The plug-in's own objects with a seam between them: bench/native/copy-seam.c. */
+const countedPlugin = join(top, 'bench/native/build/libstspiVastData-counted.so');
 const mib = 1 << 20;
 export const blockBytes = 4 * mib;
 /** One call of the plug-in. */
@@ -183,7 +185,8 @@ export class CountedEngine {
   #jobEnv(): { env: NodeJS.ProcessEnv; directory: string } {
     const directory = join(this.#directory, `job${++this.#jobs}`);
     mkdirSync(directory);
-    return { env: countingEnv(directory, 'libstspiVastData'), directory };
+    const env = { ...countingEnv(directory, 'libstspiVastData'), VAST_OST_PLUGIN: countedPlugin };
+    return { env, directory };
   }
 
   /** Returns the directory of its sums. */

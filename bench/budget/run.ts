@@ -145,7 +145,8 @@ async function withDirectory<T>(work: (directory: string) => Promise<T>): Promis
 /** `name`: runs whose names have it, else all. Exit code: 0 within the budget, 1 not. Throws BenchError where nothing can be counted. */
 export async function runBudget(io: BudgetIo, name = ''): Promise<number> {
   if (programs().packageTop !== null) throw new BenchError('the budget is counted in a checkout, not in a package', 2);
-  const { status } = spawnSync('make', ['-s', '-C', join(top, 'bench/native'), 'build/call-counter.so'], {
+  const libraries = ['build/call-counter.so', 'build/libstspiVastData-counted.so'];
+  const { status } = spawnSync('make', ['-s', '-C', join(top, 'bench/native'), ...libraries], {
     stdio: ['ignore', 'inherit', 'inherit'],
   });
   if (status !== 0) throw new BenchError('bench/native was not built: the lines of make stand above');

@@ -121,21 +121,34 @@ __attribute__((destructor)) static void end(void) { read_instructions(); }
 
 /* ---- memory ------------------------------------------------------------------------------------------------------- */
 
+/* Set in a copy that was counted as a whole. Its place is known from the start: finding it must not allocate. */
+static _Thread_local int counted_whole __attribute__((tls_model("initial-exec")));
+
 static void copied(size_t length, const void *caller) {
+  if (length < BIG || counted_whole) return;
   add(at_copies, 1);
   add(at_copied_bytes, length);
   if (of_module(caller)) add(at_module_copied_bytes, length);
 }
 
+/* Of copy-seam, for copies that are no call of libc. */
+API void vast_count_copy_begins(size_t length) {
+  add(at_copies, 1);
+  add(at_copied_bytes, length);
+  add(at_module_copied_bytes, length);
+  counted_whole = 1;
+}
+API void vast_count_copy_ends(void) { counted_whole = 0; }
+
 API void *memcpy(void *restrict to, const void *restrict from, size_t length) {
-  if (length >= BIG) copied(length, __builtin_return_address(0));
+  copied(length, __builtin_return_address(0));
   if (next_memcpy != NULL) return next_memcpy(to, from, length);
   for (size_t i = 0; i < length; i++) ((char *)to)[i] = ((const char *)from)[i];
   return to;
 }
 
 API void *memmove(void *to, const void *from, size_t length) {
-  if (length >= BIG) copied(length, __builtin_return_address(0));
+  copied(length, __builtin_return_address(0));
   if (next_memmove != NULL) return next_memmove(to, from, length);
   if ((uintptr_t)to - (uintptr_t)from >= length) {
     for (size_t i = 0; i < length; i++) ((char *)to)[i] = ((const char *)from)[i];
@@ -147,7 +160,7 @@ API void *memmove(void *to, const void *from, size_t length) {
 
 API void *__memcpy_chk(void *to, const void *from, size_t length, size_t room) {
   if (length > room) abort();
-  if (length >= BIG) copied(length, __builtin_return_address(0));
+  copied(length, __builtin_return_address(0));
   return next_memcpy(to, from, length);
 }
 

@@ -12,6 +12,7 @@ const minute = 60_000;
 /** Planted bug → the count that tells of it. Those of parts alone: test/unit/budget.test.ts. */
 const told: Readonly<Record<string, string>> = {
   'budget-plugin-copies-twice.patch': 'plug-in: copied',
+  'budget-plugin-copies-past-caches-twice.patch': 'plug-in: copied',
   'budget-addon-bounces.patch': 'engine: copied',
   'budget-lane-reads-back.patch': 'engine: file reads',
   'budget-lane-writes-in-halves.patch': 'engine: file writes',

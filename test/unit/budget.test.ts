@@ -7,6 +7,7 @@ import { figure, skippedFigure } from '../../bench/budget/figures.ts';
 import { budgetFile, partsFlags } from '../../bench/budget/run.ts';
 import { budgetSchema, readBudget } from '../../bench/budget/schema.ts';
 import { judge, passes, verdictText } from '../../bench/budget/verdict.ts';
+import { top } from '../../scripts/steps.ts';
 import { plantedCopy, plantedDirectory } from '../support/planted-copy.ts';
 
 const entry = { what: 'copied', in: ['backup', 'restore'], unit: 'a byte', limit: 1, kind: 'count', why: 'one' };
@@ -60,6 +61,14 @@ const told: Readonly<Record<string, string>> = {
   'budget-parts-codec-copy.patch': 'decode SUBMIT',
   'budget-parts-plan-text.patch': 'write plan',
 };
+
+it('every planted bug is one of the code as it is', () => {
+  const planted = readdirSync(plantedDirectory).filter((name) => name.startsWith('budget-'));
+  for (const name of planted) {
+    execFileSync('git', ['apply', '--check', join(plantedDirectory, name)], { cwd: top, stdio: 'pipe' });
+  }
+  expect(planted.length).toBeGreaterThan(10);
+});
 
 describe('objects that a record or a block costs more', () => {
   let copies = '';
