@@ -22,12 +22,12 @@ function word(seed: bigint, index: bigint): bigint {
   return mix(mix(seed + golden) + (index + 1n) * golden);
 }
 
-/** Bits 32 to 63 of the product of two words of 32 bits. */
+/** Bits 32 to 63 of the product of two words of 32 bits, by whole numbers alone: sums here stay below 2^32. */
 function highOf(a: number, b: number): number {
   const [a0, a1, b0, b1] = [a & 0xffff, a >>> 16, b & 0xffff, b >>> 16];
-  const middle = a1 * b0 + Math.floor((a0 * b0) / 65_536);
-  const carry = (middle % 65_536) + a0 * b1;
-  return a1 * b1 + Math.floor(middle / 65_536) + Math.floor(carry / 65_536);
+  const middle = ((Math.imul(a1, b0) >>> 0) + (Math.imul(a0, b0) >>> 16)) >>> 0;
+  const carry = ((Math.imul(a0, b1) >>> 0) + (middle & 0xffff)) >>> 0;
+  return (Math.imul(a1, b1) + (middle >>> 16) + (carry >>> 16)) >>> 0;
 }
 
 /** gen(seed, offset …) of words.h, `length` bytes: mix() in halves of 32 bits, since BigInt is twenty times slower. */
