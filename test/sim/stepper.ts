@@ -34,8 +34,11 @@ interface Answer {
   seen: Int32Array;
 }
 
+/** Of one state; what a step changes is copied before, all else is shared with the state before it. */
 interface Thread {
   answers: Answer[];
+  /** Their results, which with what is below decide what the thread can still do. */
+  told: string;
   /** Called, not answered yet; null: to run on, or done. */
   pending: Call | null;
   sleeping: 'no' | 'yes' | 'woken';
@@ -84,6 +87,7 @@ export interface Exploration {
 
 const depthMax = 400;
 const flushWords = 8;
+const nothing = new Int32Array(0);
 /** No record has it. */
 const poison = -559_038_737;
 
@@ -145,12 +149,11 @@ function look(world: World, state: State): string {
 }
 
 /** Everything that decides what can still happen. */
-function keyOf(state: State): string {
-  const threads = state.threads.map(
-    (t) =>
-      `${t.answers.map((a) => a.result).join()}|${t.pending?.name}${t.sleeping}${t.done}|${t.unseen.join()}|${t.lastLook}`,
-  );
-  return hash('sha1', `${state.words.join()};${threads.join(';')}`, 'base64');
+function keyOf({ words, threads }: State): string {
+  let text = words.join();
+  for (const t of threads)
+    text += `;${t.told}|${t.pending?.name}${t.sleeping}${t.done}|${t.unseen.join()}|${t.lastLook}`;
+  return hash('sha1', text, 'base64');
 }
 
 type Choice = { thread: number; kind: 'call' | 'read' | 'flush' | 'wake' | 'timeout' };
@@ -171,13 +174,16 @@ function choices(world: World, state: State): Choice[] {
   return all;
 }
 
-function copyOf(state: State, step: string): State {
-  const threads = state.threads.map((t) => ({ ...t, answers: t.answers.slice(), unseen: t.unseen.slice() }));
+function copyOf(state: State, step: string, thread: number): State {
+  const threads = state.threads.slice();
+  const t = threads[thread];
+  threads[thread] = { ...t, answers: t.answers.slice(), unseen: t.unseen.slice() };
   return { words: state.words.slice(), threads, parent: state, step, depth: state.depth + 1 };
 }
 
 function answer(thread: Thread, result: number | string): void {
-  thread.answers.push({ result, seen: new Int32Array(0) });
+  thread.answers.push({ result, seen: nothing });
+  thread.told += `,${result}`;
   thread.pending = null;
   thread.sleeping = 'no';
 }
@@ -192,11 +198,11 @@ function performCall(world: World, state: State, thread: Thread, call: Call): vo
     answer(thread, call.value);
   } else if (call.name === 'notify') {
     let woken = 0;
-    for (const other of state.threads) {
-      if (other.sleeping !== 'yes' || other.pending?.word !== call.word) continue;
-      other.sleeping = 'woken';
+    state.threads.forEach((other, i) => {
+      if (other.sleeping !== 'yes' || other.pending?.word !== call.word) return;
+      state.threads[i] = { ...other, sleeping: 'woken' };
       woken++;
-    }
+    });
     answer(thread, woken);
   } else if (call.name === 'pause') {
     answer(thread, 0);
@@ -221,9 +227,9 @@ async function runOn(world: World, state: State, index: number, plain: Int32Arra
   const last = thread.answers.at(-1);
   if (last) thread.answers[thread.answers.length - 1] = { result: last.result, seen };
   const { call, memory } = await replay(world, index, thread);
-  memory.forEach((value, at) => {
-    if (last && value !== seen[at]) thread.unseen.push([at, value]);
-  });
+  for (let at = 0; last && at < memory.length; at++) {
+    if (memory[at] !== seen[at]) thread.unseen.push([at, memory[at]]);
+  }
   thread.done = call === null;
   thread.pending = call;
 }
@@ -233,12 +239,7 @@ async function tryRunOn(world: World, state: State, index: number): Promise<void
   const thread = state.threads[index];
   if (thread.pending || thread.done) return;
   try {
-    await runOn(
-      world,
-      state,
-      index,
-      state.words.map(() => poison),
-    );
+    await runOn(world, state, index, new Int32Array(state.words.length).fill(poison));
   } catch {
     // It read the poison, or fails whatever it reads: the 'read' step will tell.
   }
@@ -254,7 +255,7 @@ function withOwn(state: State, thread: Thread): Int32Array {
 async function take(world: World, from: State, choice: Choice): Promise<State> {
   const before = from.threads[choice.thread];
   const shown = choice.kind === 'call' ? `${before.pending?.name}[${before.pending?.word}]` : choice.kind;
-  const state = copyOf(from, `${choice.thread}:${shown}`);
+  const state = copyOf(from, `${choice.thread}:${shown}`, choice.thread);
   const thread = state.threads[choice.thread];
   if (choice.kind === 'read') await runOn(world, state, choice.thread, withOwn(state, thread));
   else if (choice.kind === 'flush')
@@ -274,7 +275,15 @@ function finding(kind: Finding['kind'], text: string, state: State): Finding {
 
 /** Goes through all states that can be reached, depth first, until something is found or nothing is left. */
 export async function explore(world: World, statesMax = 2_000_000): Promise<Exploration> {
-  const fresh = (): Thread => ({ answers: [], pending: null, sleeping: 'no', done: false, unseen: [], lastLook: '' });
+  const fresh = (): Thread => ({
+    answers: [],
+    told: '',
+    pending: null,
+    sleeping: 'no',
+    done: false,
+    unseen: [],
+    lastLook: '',
+  });
   const threads = world.threads.map(fresh);
   const first: State = { words: world.start.slice(), threads, parent: null, step: '', depth: 0 };
   for (let i = 0; i < threads.length; i++) await tryRunOn(world, first, i);
