@@ -2,7 +2,7 @@
  * The engine is killed before or after one of its calls on storage, in every operation; a new one must find all that was
  * acknowledged, and leave nothing over. A spread of the points, drawn by the seed; all of them: test/campaign.
  */
-import { expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { random } from '../model/random-program.ts';
 import { seed } from '../support/seed.ts';
 import { KilledRun, type KillPoint, pointName } from './kill/killed-run.ts';
@@ -10,8 +10,14 @@ import { type Operation, operations } from './kill/operations.ts';
 
 const pointsEach = 2;
 
+// Each engine judges what the one before it left: all of them can have one store.
+let run!: KilledRun;
+beforeAll(async () => {
+  run = await KilledRun.start();
+});
+afterAll(() => run[Symbol.asyncDispose]());
+
 test('a create that is killed before its claim is written leaves nothing behind', async () => {
-  await using run = await KilledRun.start();
   const operation = operations.find(({ name }) => name === 'create') as Operation;
   await run.count(operation);
   // The second call makes the directory: until the claim stands in it, only its name says whose it is.
@@ -19,7 +25,6 @@ test('a create that is killed before its claim is written leaves nothing behind'
 });
 
 test(`killed at ${pointsEach} calls of each operation (seed ${seed})`, { timeout: 180_000 }, async () => {
-  await using run = await KilledRun.start();
   const next = random(seed);
   const points: KillPoint[] = [];
   for (const operation of operations) {

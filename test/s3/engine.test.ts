@@ -43,6 +43,26 @@ describe('an image that is', () => {
     await host.ok('close r 0');
     expect(engine.bugs()).toEqual([]);
   });
+
+  test('written and read with requests that were sent again: they stand in its summary lines', async () => {
+    const before = engine.log().length;
+    await using host = await s3Script(engine);
+    await host.ok('create_lsu v again');
+    server.faults.add({
+      match: { op: ['UploadPart', 'GetObject'], key: 'again/*.data', count: 2 },
+      action: { do: 'answer', status: 500, code: 'InternalError' },
+    });
+    await host.ok('create_image v i again image 7');
+    await host.ok(`write i 0 ${24 * mib} 5`);
+    await host.ok('close i 1');
+    await host.ok('open_image v r again image 7 1');
+    await host.ok(`read r 0 ${24 * mib} expect=5`);
+    await host.ok('close r 0');
+    const summary = (msg: string) => engine.log().find((line, i) => i >= before && line.msg === msg);
+    await until(() => summary('image read') !== undefined);
+    expect(summary('image written')).toMatchObject({ retries: 2 });
+    expect(summary('image read')).toMatchObject({ retries: 0 });
+  });
 });
 
 test.each([
@@ -80,27 +100,6 @@ test('parts of an image without sums go with CRCs of the digest lanes: the threa
   expect(engine.bugs()).toEqual([]);
 });
 
-test('requests that were sent again stand in the summary lines of the image', async () => {
-  await using server = await S3Server.start();
-  await using engine = await startS3Engine({ server, endpoints: server.url });
-  await using host = await s3Script(engine);
-  await host.ok('create_lsu v lsu');
-  server.faults.add({
-    match: { op: ['UploadPart', 'GetObject'], key: '*.data', count: 2 },
-    action: { do: 'answer', status: 500, code: 'InternalError' },
-  });
-  await host.ok('create_image v i lsu image 7');
-  await host.ok(`write i 0 ${24 * mib} 5`);
-  await host.ok('close i 1');
-  await host.ok('open_image v r lsu image 7 1');
-  await host.ok(`read r 0 ${24 * mib} expect=5`);
-  await host.ok('close r 0');
-  const summary = (msg: string) => engine.log().find((line) => line.msg === msg);
-  await until(() => summary('image read') !== undefined);
-  expect(summary('image written')).toMatchObject({ retries: 2 });
-  expect(summary('image read')).toMatchObject({ retries: 0 });
-});
-
 test('a long image becomes durable on its way: a new engine goes on there, and only what is above is sent again', async () => {
   await using server = await S3Server.start();
   await using engine = await startS3Engine({ server, endpoints: server.url, keys: { parts_in_flight: 2 } });
@@ -135,43 +134,62 @@ test('a long image becomes durable on its way: a new engine goes on there, and o
   expect(engine.bugs()).toEqual([]);
 });
 
-test.each([
-  ['with a tail smaller than a part', 3 * mib + 512],
-  ['behind parts', 19 * mib + 512],
-  ['at the end of a part', 16 * mib],
-])('a flushed image, %s, is continued by another engine, twice', async (_, first) => {
-  await using server = await S3Server.start();
-  await using engine = await startS3Engine({ server, endpoints: server.url });
-  {
+describe('a flushed image is continued by another engine, twice', () => {
+  const rows = [
+    { where: 'with a tail smaller than a part', first: 3 * mib + 512 },
+    { where: 'behind parts', first: 19 * mib + 512 },
+    { where: 'at the end of a part', first: 16 * mib },
+  ].map((row, i) => ({ ...row, lsu: `lsu${i}`, second: row.first + 11 * mib + 1024 }));
+  const held = new AsyncDisposableStack();
+  let server!: S3Server;
+  let engine!: TestEngine;
+  /** What the second engine found, by LSU. */
+  const resumed = new Map<string, unknown>();
+
+  // The same three engines for all of them: the first is killed, the second stopped.
+  beforeAll(async () => {
+    server = held.use(await S3Server.start());
+    engine = held.use(await startS3Engine({ server, endpoints: server.url }));
+    {
+      await using hosts = new AsyncDisposableStack();
+      for (const { lsu, first } of rows) {
+        const host = hosts.use(await s3Script(engine));
+        await host.ok(`create_lsu v ${lsu}`);
+        await host.ok(`create_image v i ${lsu} image 7`);
+        await host.ok(`write i 0 ${first} 5`);
+        await host.ok('flush i');
+        await host.ok(`write i ${first} ${9 * mib} 6`);
+      }
+      await engine.kill();
+    }
+    await engine.launch();
+    {
+      await using host = await s3Script(engine);
+      for (const { lsu, first, second } of rows) {
+        await host.ok(`open_image v i ${lsu} image 7 2`);
+        resumed.set(lsu, (await host.ok('prop i')).durable);
+        await host.ok(`write i ${first} ${second - first} 5`);
+        await host.ok('close i 0');
+      }
+      expect(await engine.stop()).toBe(0);
+    }
+    await engine.launch();
+  });
+  afterAll(() => held.disposeAsync());
+
+  test.each(rows)('$where', async ({ lsu, first, second }) => {
+    expect(resumed.get(lsu)).toBe(first);
     await using host = await s3Script(engine);
-    await host.ok('create_lsu v lsu');
-    await host.ok('create_image v i lsu image 7');
-    await host.ok(`write i 0 ${first} 5`);
-    await host.ok('flush i');
-    await host.ok(`write i ${first} ${9 * mib} 6`);
-    await engine.kill();
-  }
-  await engine.launch();
-  const second = first + 11 * mib + 1024;
-  {
-    await using host = await s3Script(engine);
-    await host.ok('open_image v i lsu image 7 2');
-    expect(await host.ok('prop i')).toMatchObject({ durable: first });
-    await host.ok(`write i ${first} ${second - first} 5`);
-    await host.ok('close i 0');
-    expect(await engine.stop()).toBe(0);
-  }
-  await engine.launch();
-  await using host = await s3Script(engine);
-  await host.ok('open_image v i lsu image 7 2');
-  expect(await host.ok('prop i')).toMatchObject({ durable: second });
-  await host.ok(`write i ${second} ${8 * mib} 5`);
-  await host.ok('close i 1');
-  await host.ok('open_image v r lsu image 7 1');
-  expect(await host.ok(`read r 0 ${64 * mib} expect=5`)).toMatchObject({ got: second + 8 * mib });
-  await host.ok('close r 0');
-  expect(await host.ok('prop_byname v lsu image 7')).toMatchObject({ state: 'complete' });
-  expect(server.keys('lsu/image~7/')).toHaveLength(3);
-  expect(server.uploads()).toEqual([]);
-  expect(engine.bugs()).toEqual([]);
+    await host.ok(`open_image v i ${lsu} image 7 2`);
+    expect(await host.ok('prop i')).toMatchObject({ durable: second });
+    await host.ok(`write i ${second} ${8 * mib} 5`);
+    await host.ok('close i 1');
+    await host.ok(`open_image v r ${lsu} image 7 1`);
+    expect(await host.ok(`read r 0 ${64 * mib} expect=5`)).toMatchObject({ got: second + 8 * mib });
+    await host.ok('close r 0');
+    expect(await host.ok(`prop_byname v ${lsu} image 7`)).toMatchObject({ state: 'complete' });
+    expect(server.keys(`${lsu}/image~7/`)).toHaveLength(3);
+    expect(server.uploads().filter(({ key }) => key.startsWith(`${lsu}/`))).toEqual([]);
+    expect(engine.bugs()).toEqual([]);
+  });
 });

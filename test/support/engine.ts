@@ -80,13 +80,19 @@ export class TestEngine {
     this.store = join(this.directory, 'store');
   }
 
-  /** Returns when the engine serves. Throws with its standard error when it does not come up. */
-  static async start(options: EngineOptions = {}): Promise<TestEngine> {
+  /** Its directory, store and configuration, before any process: for who needs them to launch one. */
+  static prepare(options: EngineOptions = {}): TestEngine {
     const engine = new TestEngine(options);
     mkdirSync(engine.store, { recursive: true });
     const marker = join(engine.store, '.vast-ost-store');
     if (!options.noStore && !existsSync(marker)) writeFileSync(marker, encodeMarker(newMarker(new Date(0))));
     writeFileSync(engine.config, configText(engine.directory, options.config));
+    return engine;
+  }
+
+  /** Returns when the engine serves. Throws with its standard error when it does not come up. */
+  static async start(options: EngineOptions = {}): Promise<TestEngine> {
+    const engine = TestEngine.prepare(options);
     await engine.launch();
     return engine;
   }

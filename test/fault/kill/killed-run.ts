@@ -39,9 +39,7 @@ export class KilledRun {
 
   /** `directory`: a test's own, for a store that lies elsewhere; else a new one. */
   static async start(directory?: string): Promise<KilledRun> {
-    const engine = await TestEngine.start({ directory });
-    await engine.kill();
-    const run = new KilledRun(engine);
+    const run = new KilledRun(TestEngine.prepare({ directory }));
     await run.#launch();
     await run.#open.ok(`create_lsu v ${lsu}`);
     return run;
