@@ -2,7 +2,8 @@
  * fio at its best: every engine and depth is tried once over less data, the best two alternate with the others. What was
  * tried, and how fast, is told.
  */
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Load, Run, Subject, Taken } from '../run-context.ts';
 import { accounted, runProgram } from './programs.ts';
 
@@ -25,7 +26,7 @@ export const fioKinds: readonly FioKind[] = [
 
 interface FioSide {
   readonly io_bytes: number;
-  /** Milliseconds; of a group the longest job's. */
+  /** Milliseconds of this job, its fsync included. */
   readonly runtime: number;
 }
 
@@ -35,28 +36,52 @@ interface FioOutput {
 
 type Direction = 'write' | 'read';
 
+const logName = 'latencies';
+/** fio counts jobs from 1. */
+const logOf = (directory: string, job: number): string => join(directory, `${logName}_lat.${job}.log`);
+
+/** Looked so often, every 20 ms: then they begin one after the other, and that is measured. */
+const looksMax = 3000;
+
+/**
+ * What each job does between filling its buffers and starting its clock: it waits for all others. With 64 MiB a block that
+ * takes up to seconds, and whoever is ready first would have the storage for itself. In the working directory.
+ */
+function together(rw: Direction, streams: number): string {
+  const arrived = `"$(ls ready-${rw}.* | wc -l)"`;
+  return `: > ready-${rw}.$$; i=0; until [ ${arrived} -ge ${streams} ] || [ $i -ge ${looksMax} ]; do i=$((i+1)); sleep 0.02; done`;
+}
+
+/**
+ * A job with a file of its own for each stream. Without the names fio looks for a file that is called like the job, and all
+ * jobs would share it.
+ */
 export function fioArguments(
   kind: FioKind,
   directory: string,
   rw: Direction,
   { streams, bytesPerStream }: Load,
 ): string[] {
+  const jobs = Array.from({ length: streams }, (_, i) => [`--name=stream${i}`, `--filename=stream${i}.data`]);
   return [
-    '--name=f',
-    `--directory=${directory}`,
+    '--name=global',
+    // A colon would begin another directory.
+    `--directory=${directory.replaceAll(':', '\\:')}`,
     `--rw=${rw}`,
     `--bs=${Math.min(blockBytes, bytesPerStream)}`,
     `--size=${bytesPerStream}`,
     '--direct=1',
     `--ioengine=${kind.engine}`,
     `--iodepth=${kind.depth}`,
-    `--numjobs=${streams}`,
-    '--group_reporting',
     '--output-format=json',
+    `--write_lat_log=${join(directory, logName)}`,
+    '--log_unix_epoch=1',
+    `--exec_prerun=${together(rw, streams)}`,
     '--fallocate=none',
     // One buffer for the whole job: filling it again and again would be measured too.
     '--refill_buffers=0',
     ...(rw === 'write' ? ['--end_fsync=1'] : []),
+    ...jobs.flat(),
   ];
 }
 
@@ -69,20 +94,37 @@ function hugeBuffers(): NodeJS.ProcessEnv {
   return { GLIBC_TUNABLES: `${own === undefined || own === '' ? '' : `${own}:`}glibc.malloc.hugetlb=1` };
 }
 
-/** Bytes and seconds of a run, from fio's own report: begin of the first job to the end of the last. */
-export function fioFigures(text: string, rw: Direction): { bytes: number; seconds: number } {
+/** Milliseconds since 1970 at which a job made its first request: by its log of latencies, whose lines are of their ends. */
+function beginOf(log: string): number {
+  const requests = log.split('\n').flatMap((line) => {
+    const [endMs, latencyNs] = line.split(',').map(Number);
+    return endMs !== undefined && latencyNs !== undefined ? [endMs - latencyNs / 1e6] : [];
+  });
+  return Math.min(...requests);
+}
+
+/**
+ * Bytes and seconds of a run: from the first request of the first job to the end of the last one, its fsync included. Each
+ * job has a clock of its own, and the longest one is not the run. `logs`: of latencies, one a job.
+ */
+export function fioFigures(text: string, rw: Direction, logs: readonly string[]): { bytes: number; seconds: number } {
   // Some versions say a line before the report.
   const { jobs } = JSON.parse(text.slice(text.indexOf('{'))) as FioOutput;
-  const side = jobs[0]?.[rw];
-  if (side === undefined || side.runtime <= 0) throw new Error('fio told no runtime: images are too short for it');
-  return { bytes: side.io_bytes, seconds: side.runtime / 1000 };
+  const sides = jobs.flatMap((job) => job[rw] ?? []);
+  const begins = logs.map(beginOf);
+  const ends = sides.map(({ runtime }, i) => (begins[i] ?? Number.NaN) + runtime);
+  const ms = Math.max(...ends) - Math.min(...begins);
+  if (!(ms > 0 && Number.isFinite(ms))) throw new Error('fio told no runtime: images are too short for it');
+  return { bytes: sides.reduce((sum, { io_bytes }) => sum + io_bytes, 0), seconds: ms / 1000 };
 }
 
 function take(run: Run, kind: FioKind, directory: string, rw: Direction, load: Load): Promise<Taken> {
   return accounted([], async () => {
     mkdirSync(directory, { recursive: true });
-    const text = await runProgram(run.signal, 'fio', fioArguments(kind, directory, rw, load), hugeBuffers());
-    const { bytes, seconds } = fioFigures(text, rw);
+    const args = fioArguments(kind, directory, rw, load);
+    const text = await runProgram(run.signal, 'fio', args, hugeBuffers(), directory);
+    const logs = Array.from({ length: load.streams }, (_, i) => readFileSync(logOf(directory, i + 1), 'latin1'));
+    const { bytes, seconds } = fioFigures(text, rw, logs);
     return { value: bytes / seconds, seconds, bytes };
   });
 }

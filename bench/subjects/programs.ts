@@ -62,6 +62,8 @@ export function runProgram(
   program: string,
   args: readonly (string | number)[],
   env: NodeJS.ProcessEnv = {},
+  /** Its working directory, for what writes there; else this process's. */
+  cwd?: string,
 ): Promise<string> {
   return new Promise((done, fail) => {
     if (signal.aborted) return fail(signal.reason);
@@ -69,6 +71,7 @@ export function runProgram(
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...env },
+      cwd,
     });
     const kill = (): void => killTree(child.pid);
     signal.addEventListener('abort', kill, { once: true });

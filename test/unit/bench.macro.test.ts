@@ -1,6 +1,7 @@
-/** What the bench makes of what its programs tell: pure parts, without running any. */
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+/** What the bench makes of what its programs tell, and what it asks of them. */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { fewer } from '../../bench/macro/fewer.ts';
 import { sharesTogether, sideOf, together } from '../../bench/macro/mixed.ts';
@@ -10,6 +11,7 @@ import type { Run } from '../../bench/run-context.ts';
 import { bestOf, fioArguments, fioFigures, fioKinds, type Trial, triedText } from '../../bench/subjects/fio.ts';
 import { runProgram } from '../../bench/subjects/programs.ts';
 import { contentOf, unitOf } from '../../bench/subjects/source.ts';
+import { testDirectory } from '../support/engine.ts';
 import { treeRoot } from '../support/files-tree.ts';
 
 const [psync, libaio1, libaio2] = fioKinds as [Trial['kind'], Trial['kind'], Trial['kind']];
@@ -32,18 +34,53 @@ test('of what fio was tried with, the best of writes and the best of reads are t
 test('fio is asked for O_DIRECT, one fsync and 64 MiB, or less for an image that is shorter', () => {
   const load = { streams: 4, blockBytes: 0, bytesPerStream: 1 << 30 };
   const args = fioArguments(libaio2, '/x', 'write', load);
-  for (const arg of ['--direct=1', '--end_fsync=1', '--bs=67108864', '--iodepth=2', '--numjobs=4', '--size=1073741824'])
+  for (const arg of ['--direct=1', '--end_fsync=1', '--bs=67108864', '--iodepth=2', '--size=1073741824'])
     expect(args).toContain(arg);
+  const names = args.filter((arg) => arg.startsWith('--filename='));
+  expect(new Set(names).size).toBe(4);
   const reads = fioArguments(psync, '/x', 'read', { ...load, bytesPerStream: 4096 });
   expect(reads).toContain('--bs=4096');
   expect(reads).not.toContain('--end_fsync=1');
 });
 
+const hasFio = spawnSync('fio', ['--version']).status === 0;
+test.skipIf(!hasFio)('each job of fio has a file of its own, whatever the directory holds', () => {
+  const directory = join(testDirectory(), 'a:b');
+  const taken = ['f', 'stream0', 'stream1'];
+  mkdirSync(directory);
+  try {
+    for (const name of taken) writeFileSync(join(directory, name), 'there before');
+    const load = { streams: 3, blockBytes: 0, bytesPerStream: 8192 };
+    const args = fioArguments(psync, directory, 'write', load);
+    const { status, stdout, stderr } = spawnSync('fio', args, { cwd: directory, encoding: 'utf8' });
+    expect(status, stderr).toBe(0);
+    const names = readdirSync(directory);
+    // Each waited for the two others.
+    expect(names.filter((name) => name.startsWith('ready-write.'))).toHaveLength(3);
+    const logs = names
+      .filter((name) => /_lat\.\d\.log$/.test(name))
+      .map((name) => readFileSync(join(directory, name), 'utf8'));
+    expect(logs).toHaveLength(3);
+    expect(fioFigures(stdout, 'write', logs)).toMatchObject({ bytes: 3 * 8192, seconds: expect.any(Number) });
+    for (const name of taken) expect(readFileSync(join(directory, name), 'utf8')).toBe('there before');
+    for (const i of [0, 1, 2]) expect(statSync(join(directory, `stream${i}.data`)).size).toBe(8192);
+  } finally {
+    rmSync(dirname(directory), { recursive: true });
+  }
+});
+
 test('of fio come bytes and seconds of the direction, also behind a line that it says first', () => {
-  const side = { io_bytes: 1000, runtime: 250 };
-  const text = `fio: note\n${JSON.stringify({ jobs: [{ read: { io_bytes: 0, runtime: 0 }, write: side }] })}`;
-  expect(fioFigures(text, 'write')).toEqual({ bytes: 1000, seconds: 0.25 });
-  expect(() => fioFigures(text, 'read')).toThrow('no runtime');
+  const job = (bytes: number, runtime: number) => ({
+    read: { io_bytes: 0, runtime: 0 },
+    write: { io_bytes: bytes, runtime },
+  });
+  const text = `fio: note\n${JSON.stringify({ jobs: [job(1000, 250), job(1000, 500), job(1000, 400)] })}`;
+  // The third job begins when the first one is done: its first request ended last.
+  const logs = ['90100, 100000000, 1, 64, 0\n90200, 50000000, 1, 64, 0\n', '90300, 200000000, 1, 64, 0\n'];
+  const late = '90900, 100000000, 1, 64, 0\n90800, 500000000, 1, 64, 0\n';
+  expect(fioFigures(text, 'write', [...logs, late])).toEqual({ bytes: 3000, seconds: 0.7 });
+  expect(() => fioFigures(text, 'write', logs)).toThrow('no runtime');
+  expect(() => fioFigures(text, 'read', ['', '', ''])).toThrow('no runtime');
 });
 
 test('backups and restores at once: from the first that began to the last that ended, and how long both ran', () => {
