@@ -79,12 +79,23 @@ export async function runDiscard(options: RunOptions, given: readonly string[], 
   const own = { ...options, macro: false, micro: false, sizeBytes: 1 << 20 };
   const { discardText } = await import('../discard/text.ts');
   const { modelPoints } = await import('../discard/check.ts');
-  const finish = (result: Result): Result =>
-    result.cut === null && result.rows.length > 0 ? { ...result, model: modelPoints(result.rows) } : result;
-  return carryOut(own, { parts: [part] }, given, io, {
-    finish,
-    more: ({ rows, cut }) => (cut === null ? discardText(rows) : ''),
-  });
+  // What was measured is a result also where no model can be made of it.
+  const finish = (result: Result): Result => {
+    if (result.cut !== null || result.rows.length === 0) return result;
+    try {
+      return { ...result, model: modelPoints(result.rows) };
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      io.fail(`there is no model of this run: ${why}; run it again when the machine does nothing else`);
+      return result;
+    }
+  };
+  const more = ({ rows, model }: Result): string => {
+    if (model.length === 0) return '';
+    io.progress.step({ what: 'the model of larger machines' });
+    return discardText(rows);
+  };
+  return carryOut(own, { parts: [part] }, given, io, { finish, more });
 }
 
 interface Extras {

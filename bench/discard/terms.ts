@@ -72,9 +72,10 @@ function pairOf(samples: readonly Sample[]): Pair {
 
 /**
  * What it costs when the other goes on all the time, from what it cost when that ran for a part of it: cost = alone + part ×
- * (beside − alone).
+ * (beside − alone). What seemed cheaper beside the other is the machine's noise: drawn out further it would be below nothing.
  */
 export function besideAllTheTime(alone: number, cost: number, part: number): number {
+  if (cost <= alone) return cost;
   return alone + (cost - alone) / Math.min(1, part);
 }
 
@@ -86,7 +87,20 @@ export function machineOf(rows: readonly Row[]): { machine: Machine; terms: (sha
     memoryRate: Number.POSITIVE_INFINITY,
     linkRate: Number.POSITIVE_INFINITY,
   };
-  return { machine, terms: (shape) => termsOf(measured, shape) };
+  return { machine, terms: (shape) => possible(termsOf(measured, shape)) };
+}
+
+/** Work that takes less than nothing has no end. Throws. */
+function possible(terms: Terms): Terms {
+  const { copy, digest, ...seconds } = terms;
+  for (const [name, cost] of [
+    ...Object.entries({ ...copy }).map(([of, value]) => [`copy, ${of}`, value] as const),
+    ...Object.entries({ ...digest }).map(([of, value]) => [`digest, ${of}`, value] as const),
+  ])
+    if (!(cost > 0 && Number.isFinite(cost))) throw new Error(`the model's term '${name}' is ${cost} s a byte`);
+  for (const [name, value] of Object.entries(seconds))
+    if (!(value >= 0 && Number.isFinite(value))) throw new Error(`the model's term '${name}' is ${value} s`);
+  return terms;
 }
 
 /** Copies of one image alone, or of many beside each other. */

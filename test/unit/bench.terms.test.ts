@@ -103,6 +103,14 @@ test('the model takes no term that was not measured, and says which one it misse
   }
 });
 
+test('a term that cannot be is named: with it the model would not end', () => {
+  const rows = rowsOf(gb).map((row) => ({
+    ...row,
+    samples: row.samples.map((sample) => (row.subject === floorNames.crc ? { ...sample, value: -1 } : sample)),
+  }));
+  expect(() => machineOf(rows).terms(sums)).toThrow(/the model's term 'digest, alone' is -1 s a byte/);
+});
+
 test('terms are medians of their floors', () => {
   const { copy, digest, coordinatorS, laneS, processS, threadS, imagesS } = machineOf(rowsOf(gb)).terms(sums);
   expect(copy.alone * gb).toBeCloseTo(1 / 10);
@@ -146,6 +154,8 @@ test('what a part of the time cost is what all of it would, by the part', () => 
   expect(besideAllTheTime(1, 1.5, 0.5)).toBe(2);
   expect(besideAllTheTime(1, 1.5, 1)).toBe(1.5);
   expect(besideAllTheTime(1, 1.5, 1.02)).toBe(1.5);
+  // Cheaper beside another one is noise, and no reason to go on to less than nothing.
+  expect(besideAllTheTime(1, 0.4, 0.3)).toBe(0.4);
 });
 
 test('a larger port, more digest lanes and more io lanes move what limits a large server', () => {
