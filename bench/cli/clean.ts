@@ -3,8 +3,12 @@ import { readdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { BenchError } from '../bench-error.ts';
+import { removeDiskOf } from '../conditions/held-disk.ts';
+import { removeNetworkOf } from '../limits/network.ts';
 import { BucketPlace } from '../workplace/bucket.ts';
 import { removeLeftOver } from '../workplace/directory.ts';
+import { isNumberFree } from '../workplace/marker.ts';
 import { endEnginesOf } from '../workplace/orphans.ts';
 import { parseTarget } from './target.ts';
 
@@ -16,11 +20,22 @@ function temporaryOf(prefix: string): string[] {
   return own.map((entry) => join(tmpdir(), entry.name));
 }
 
+/** The slow disk and the slow network of a run, which have the number of its process in their names. */
+async function removeFromKernel(pid: number): Promise<void> {
+  try {
+    await removeDiskOf(pid);
+    removeNetworkOf(pid);
+  } catch (error) {
+    throw new BenchError(`its directory is gone, but not its slow disk or network: ${(error as Error).message}`);
+  }
+}
+
 /** Throws BenchError. */
 export async function clean(place: string, force: boolean): Promise<void> {
   const target = parseTarget(place);
   if (target.kind === 'directory') {
-    await removeLeftOver(target.path, force);
+    const marker = await removeLeftOver(target.path, force);
+    if (isNumberFree(marker)) await removeFromKernel(marker.pid);
     return;
   }
   await BucketPlace.removeLeftOver(target, force, () => endEnginesOf(temporaryOf(target.prefix)));

@@ -14,9 +14,11 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 const root = '/sys/fs/cgroup/blkio';
-const group = join(root, `vast-ost-bench-${process.pid}`);
+const groupOf = (pid: number): string => join(root, `vast-ost-bench-${pid}`);
+const group = groupOf(process.pid);
 
 /** major:minor of the disk below a directory; null: no block device of its own (NFS, tmpfs, overlays). */
 function deviceOf(directory: string): string | null {
@@ -77,4 +79,21 @@ export async function holdDisk(pid: number, directory: string, bytesPerSecond: n
 /** For who ends without having removed it; the processes in it have ended. */
 export function leftOfDisk(): string | null {
   return existsSync(group) ? `left: control group; remove it: rmdir ${group}` : null;
+}
+
+const endLooksMs = 50;
+const endLooksMax = 100;
+
+/** What a run left that was killed. Its processes were killed, too, and are in their group until the kernel is done with them. */
+export async function removeDiskOf(pid: number): Promise<void> {
+  if (!existsSync(groupOf(pid))) return;
+  for (let look = 1; ; look++) {
+    try {
+      rmdirSync(groupOf(pid));
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EBUSY' || look === endLooksMax) throw error;
+    }
+    await sleep(endLooksMs);
+  }
 }

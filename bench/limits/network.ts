@@ -12,7 +12,8 @@ const there = '198.18.77.2';
 /** A bucket must hold what passes in the time that the kernel's timer may be late. */
 const burstSeconds = 0.002;
 
-const namespace = `vast-ost-limits-${process.pid}`;
+const namespaceOf = (pid: number): string => `vast-ost-limits-${pid}`;
+const namespace = namespaceOf(process.pid);
 
 function run(command: string, ...args: string[]): string | null {
   const { status, stderr, error } = spawnSync(command, args, { encoding: 'utf8' });
@@ -39,7 +40,9 @@ export class Network implements Disposable {
     // The same addresses twice would lead this run's bytes to another run's server.
     const { stdout } = spawnSync('ip', ['-o', 'address', 'show', 'to', `${here}/30`], { encoding: 'utf8' });
     if ((stdout ?? '').trim() !== '')
-      throw new Error(`${here} is in use: another run of limits, or what one left; see: ip netns list`);
+      throw new Error(
+        `${here} is in use: another run of limits, or what a killed one left: clean its directory, or see: ip netns list`,
+      );
     const network = new Network();
     try {
       network.#build();
@@ -107,4 +110,10 @@ export class Network implements Disposable {
 /** For who ends without having removed it. */
 export function leftOfNetwork(): string | null {
   return existsSync(`/run/netns/${namespace}`) ? `left: network namespace; remove it: ip netns del ${namespace}` : null;
+}
+
+/** What a run left that was killed, when its processes have ended. */
+export function removeNetworkOf(pid: number): void {
+  const name = namespaceOf(pid);
+  if (existsSync(`/run/netns/${name}`)) must('ip', 'netns', 'del', name);
 }

@@ -130,8 +130,8 @@ function markerOf(path: string): Marker | null {
   }
 }
 
-/** `clean DIRECTORY`: what a run left that is over. Throws BenchError for all else. */
-export async function removeLeftOver(path: string, force: boolean): Promise<void> {
+/** `clean DIRECTORY`: what a run left that is over; its marker. Throws BenchError for all else. */
+export async function removeLeftOver(path: string, force: boolean): Promise<Marker> {
   if (lstatSync(path, { throwIfNoEntry: false }) === undefined)
     throw new BenchError(`${path} is not there; nothing was removed`);
   const marker = lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true ? markerOf(path) : null;
@@ -145,4 +145,5 @@ export async function removeLeftOver(path: string, force: boolean): Promise<void
   }
   await endEnginesOf([path.replace(/\/+$/, '')]);
   await removeTree(path);
+  return marker;
 }

@@ -90,3 +90,8 @@ export function ownerState(marker: Marker): 'lives' | 'dead' | 'elsewhere' {
   if (boot === bootId()) return startTicks(pid) === began ? 'lives' : 'dead';
   return machine !== '' && machine === machineId() ? 'dead' : 'elsewhere';
 }
+
+/** Its process has ended since this machine began, and no other one has its number: what is named by that is its own. */
+export function isNumberFree({ bootId: boot, pid }: Marker): boolean {
+  return boot === bootId() && startTicks(pid) === null;
+}

@@ -21,7 +21,14 @@ import { Rounds, soakText } from '../../bench/soak/trend.ts';
 import { BucketPlace } from '../../bench/workplace/bucket.ts';
 import { DirectoryPlace, leftOvers, removeLeftOver, requireDirectory } from '../../bench/workplace/directory.ts';
 import { checkAgainst, checkMemory, checkSpace, reached, usedBytes } from '../../bench/workplace/limits.ts';
-import { encodeMarker, markerFile, newMarker, newRunId, placeName } from '../../bench/workplace/marker.ts';
+import {
+  encodeMarker,
+  isNumberFree,
+  markerFile,
+  newMarker,
+  newRunId,
+  placeName,
+} from '../../bench/workplace/marker.ts';
 import { S3Server } from '../s3/server/server.ts';
 
 const top = mkdtempSync(join(tmpdir(), 'vast-ost-workplace-'));
@@ -101,11 +108,12 @@ describe('a place in a directory', () => {
     const living = DirectoryPlace.create(target, newRunId());
     const noMarker = join(target, 'vast-ost-bench-0123456789ab');
     mkdirSync(noMarker);
-    await removeLeftOver(dead, false);
-    await removeLeftOver(before, false);
+    expect(isNumberFree(await removeLeftOver(dead, false))).toBe(true);
+    expect(isNumberFree(await removeLeftOver(before, false))).toBe(false);
     await expect(removeLeftOver(twin, false)).rejects.toThrow(/which may live.*--force/);
     await removeLeftOver(twin, true);
     await expect(removeLeftOver(elsewhere, false)).rejects.toThrow(/on another-machine.*--force/);
+    expect(isNumberFree(newMarker(newRunId()))).toBe(false);
     await expect(removeLeftOver(living.path, true)).rejects.toThrow(/lives, process/);
     await expect(removeLeftOver(noMarker, true)).rejects.toThrow(/made by no bench/);
     await expect(removeLeftOver(target, true)).rejects.toThrow(/made by no bench/);
