@@ -6,7 +6,7 @@ import { hostProgram } from '../../scripts/programs/host-program.ts';
 import { Accounting } from '../conditions/accounting.ts';
 import type { EngineProcess } from '../engine-process.ts';
 import type { Sample } from '../result/schema.ts';
-import { threadSeconds } from './engine.ts';
+import { arenaBytes, coordinatorSeconds } from './engine.ts';
 
 const project = join(import.meta.dirname, '../..');
 const submitterProgram = join(project, 'bench/native/build/submitter');
@@ -18,6 +18,8 @@ export const counter = {
   lanes: 'lanes.cpuUs',
   /** Processors that everything else on the machine took meanwhile: 1 is one of them. */
   others: 'machine.othersCores',
+  /** Of arenas, whose pages were there when the sample ended and not before: making them is no term of the model. */
+  made: 'arenas.madeBytes',
 } as const;
 
 /** What a program printed as its last line; throws with its standard error when it failed. */
@@ -106,7 +108,7 @@ export async function host(work: Hosted): Promise<Sample> {
   const { engine, command, streams, bytesPerStream, blockBytes, date } = work;
   const account = new Accounting([engine.pid]);
   const since = performance.now();
-  const before = threadSeconds(engine.pid);
+  const before = { coordinator: coordinatorSeconds(engine.pid), arenas: arenaBytes(engine.pid) };
   const payload = command === 'backup' ? ['--create-lsu', '--generate', bytesPerStream] : ['--discard'];
   const told = await runJson(
     hostProgram,
@@ -116,12 +118,12 @@ export async function host(work: Hosted): Promise<Sample> {
     ],
     work.signal,
   );
-  const after = threadSeconds(engine.pid);
-  const { rest } = account.end();
+  const after = coordinatorSeconds(engine.pid);
+  const { rest, engine: all } = account.end();
   const accounted = (performance.now() - since) / 1000;
   const { bytes = 0, seconds = 0, cpu_user_s = 0, cpu_system_s = 0 } = told;
-  const coordinator = after.coordinator - before.coordinator;
-  const lanes = after.lanes - before.lanes;
+  const coordinator = after - before.coordinator;
+  const lanes = Math.max(0, (all ?? Number.NaN) - coordinator);
   return {
     value: bytes / seconds,
     seconds,
@@ -135,6 +137,7 @@ export async function host(work: Hosted): Promise<Sample> {
       [counter.coordinator]: coordinator * 1e6,
       [counter.lanes]: lanes * 1e6,
       [counter.others]: (rest ?? 0) / accounted,
+      [counter.made]: Math.max(0, arenaBytes(engine.pid) - before.arenas),
     },
   };
 }

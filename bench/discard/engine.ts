@@ -1,7 +1,6 @@
 /** A discarding engine in a process of its own, and what the kernel says that its threads cost. */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { processSeconds } from '../conditions/accounting.ts';
 import { EngineProcess, type EngineSettings, slotsOf } from '../engine-process.ts';
 import type { Mode } from '../model/types.ts';
 
@@ -38,15 +37,23 @@ export function startDiscarding({
   });
 }
 
-export interface ThreadSeconds {
-  /** Of the main thread. */
-  readonly coordinator: number;
-  /** Of all others, ended ones included: lanes, and what V8, libuv and the addon run beside them. */
-  readonly lanes: number;
+/** Seconds that the main thread was on a processor, in the scheduler's nanoseconds. */
+export function coordinatorSeconds(pid: number): number {
+  return Number(readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'latin1').split(' ', 1)[0]) / 1e9;
 }
 
-/** Seconds on a processor, by the scheduler's nanoseconds. */
-export function threadSeconds(pid: number): ThreadSeconds {
-  const coordinator = Number(readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'latin1').split(' ', 1)[0]) / 1e9;
-  return { coordinator, lanes: (processSeconds(pid) ?? Number.NaN) - coordinator };
+/** What the system has given the arenas that an engine holds, used and kept ones: pages that nobody touched are none. */
+export function arenaBytes(pid: number): number {
+  const directory = `/proc/${pid}/fd`;
+  let bytes = 0;
+  for (const name of readdirSync(directory)) {
+    const path = join(directory, name);
+    try {
+      if (readlinkSync(path).startsWith('/memfd:vast-ost-arena')) bytes += statSync(path).blocks * 512;
+    } catch (error) {
+      // Closed since it was listed.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+  }
+  return bytes;
 }

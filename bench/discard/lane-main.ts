@@ -36,6 +36,12 @@ function discard(record: Int32Array, area: LaneArea, store: Store | null): numbe
       if (made < 0) return made;
       return sums < 0 ? length : readSumsOf(length, at, sums, record[orderWord.align], area);
     }
+    case op.digest: {
+      // The submitter leaves its slots untouched: read as they are they would be pages of 4 KiB, and the plug-in gets them next.
+      const memory = joinWords(record[orderWord.memoryLow], record[orderWord.memoryHigh]);
+      const made = addon.arenaMakeHuge(record[orderWord.arena], memory, record[orderWord.length] >>> 0);
+      return made < 0 ? made : perform(record, area, store);
+    }
     case op.digestFile:
     case op.splitPiece:
     case op.clone:

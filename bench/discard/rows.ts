@@ -7,7 +7,7 @@ import { alternate } from '../alternation.ts';
 import { type EngineProcess, slotsOf } from '../engine-process.ts';
 import type { Row } from '../result/schema.ts';
 import type { Load, Run, Subject, Taken } from '../run-context.ts';
-import { host, submit } from './clients.ts';
+import { counter, host, submit } from './clients.ts';
 import { type Mode, modes, startDiscarding } from './engine.ts';
 import { bareFloors, copyFloors, digestFloors } from './floors.ts';
 
@@ -26,6 +26,9 @@ const coldBlocksMax = 400;
 const warmShare = 1 / 6;
 /** So little that nothing of it counts: the host program's buffer. */
 const tinyBytes = 256 << 10;
+
+/** Of one sample: until one makes no memory. */
+const takesMost = 3;
 
 const modeNames: Record<Mode, string> = { 'io-only': 'I/O only', sums: 'with sums', default: 'default' };
 export const subjectName = {
@@ -113,7 +116,7 @@ function plugIn({ writes, reads }: Engines, mode: Mode, run: Run): Subject {
     });
   };
   const dates = new Map<string, number>();
-  const restore = async (load: Load): Promise<Taken> => {
+  const read = async (load: Load): Promise<Taken> => {
     const { streams, blockBytes } = load;
     const key = `${streams} ${blockBytes}`;
     const date = dates.get(key) ?? dateNext++;
@@ -122,9 +125,18 @@ function plugIn({ writes, reads }: Engines, mode: Mode, run: Run): Subject {
     return host({ engine: reads, command: 'restore', image: 'submitted', ...load, date, signal });
   };
   return engineSubject(subjectName.plugIn(mode), mode, [
-    { workload: 'write', unit: 'B/s', take: write },
-    { workload: 'restore', unit: 'B/s', take: restore },
+    { workload: 'write', unit: 'B/s', take: settled(write) },
+    { workload: 'restore', unit: 'B/s', take: settled(read) },
   ]);
+}
+
+/** An image for which arenas had to be made, or more pages in those that are kept, is taken again. */
+function settled(take: (load: Load) => Promise<Taken>): (load: Load) => Promise<Taken> {
+  return async (load) => {
+    let taken = await take(load);
+    for (let i = 1; i < takesMost && taken.counters?.[counter.made] !== 0; i++) taken = await take(load);
+    return taken;
+  };
 }
 
 interface Engines {

@@ -1,6 +1,7 @@
 /*
  * flows: what payload costs the processors when nobody but the copy and the digest are there, in the shape that the host
- * program and the engine have: 256 KiB pieces, a pattern on the pages that a plain program gets, arenas of shared huge pages.
+ * program and the engine have: 256 KiB pieces, a pattern on the pages that a plain program gets, arenas of shared huge pages,
+ * the plug-in's own copy into slots.
  *
  *   flows copy STREAMS SLOTS MIB BYTES     so many processes, each from one pattern into its own SLOTS slots of MIB
  *   flows out STREAMS SLOTS MIB BYTES      the same out of slots into a buffer of 256 KiB
@@ -25,6 +26,7 @@
 #include <unistd.h>
 
 #include "../../native/addon/crc64.h"
+#include "../../native/plugin/copy.h"
 #include "timing.h"
 
 #ifndef MADV_POPULATE_WRITE
@@ -61,16 +63,24 @@ static void touch(unsigned char *memory, size_t bytes, size_t step) {
   for (size_t at = 0; at < bytes; at += step) ((volatile unsigned char *)memory)[at] = (unsigned char)(at / step);
 }
 
-/* As the engine makes one: of a memfd, huge where the kernel gives that, all pages there. */
-static unsigned char *arena_of(size_t bytes) {
+/*
+ * Of a memfd, huge where the kernel gives that, all pages there: as the engine makes what it reads into; or as the plug-in
+ * finds what it writes into, where the begin of each slot was touched, and is of small pages, before it was made huge.
+ */
+static unsigned char *arena_of(const struct flow *flow, bool written) {
+  const size_t bytes = flow->slots * flow->slot_bytes;
   const int fd = memfd_create("flows", MFD_CLOEXEC);
   check(fd < 0 || ftruncate(fd, (off_t)bytes) != 0, "memfd");
   unsigned char *room = mmap(NULL, bytes + HUGE_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   check(room == MAP_FAILED, "mmap");
   unsigned char *at = room + (HUGE_PAGE - (uintptr_t)room % HUGE_PAGE) % HUGE_PAGE;
   check(mmap(at, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED, "mmap of a memfd");
-  touch(at, bytes, HUGE_PAGE);
-  madvise(at, bytes, MADV_COLLAPSE); /* a kernel that cannot goes on with small pages, as the engine does */
+  for (size_t slot = 0; written && slot < flow->slots; slot++) touch(at + slot * flow->slot_bytes, READY_FROM, 4096);
+  for (size_t from = 0; from < bytes; from += HUGE_PAGE) {
+    if (written && from % flow->slot_bytes == 0) continue;
+    touch(at + from, 1, 1);
+    madvise(at + from, HUGE_PAGE, MADV_COLLAPSE); /* a kernel that cannot goes on with small pages, as the engine does */
+  }
   madvise(at, bytes, MADV_POPULATE_WRITE);
   touch(at, bytes, 4096);
   close(fd);
@@ -98,8 +108,11 @@ static void copy_block(struct flow *flow, uint64_t block, unsigned char *buffer)
       memcpy(buffer, slot + at, PIECE);
       __asm__ volatile("" : : "r"(buffer) : "memory"); /* somebody may look at it */
     } else {
-      const size_t from = place_of((block * flow->slot_bytes + at) / UNIT) + at % UNIT;
-      memcpy(slot + at, flow->pattern + (from + PIECE <= PATTERN + UNIT ? from : 0), PIECE);
+      const size_t place = place_of((block * flow->slot_bytes + at) / UNIT) + at % UNIT;
+      const unsigned char *from = flow->pattern + (place + PIECE <= PATTERN + UNIT ? place : 0);
+      /* as native/plugin/image-write.c does */
+      if (at + PIECE > READY_FROM) stsp__copy_through(slot + at, from, PIECE);
+      else memcpy(slot + at, from, PIECE);
     }
   }
 }
@@ -171,7 +184,7 @@ static void run_crc(struct flow *flow) {
 static void stream(struct flow *flow, int number, int go, int ready, int told) {
   unsigned char *buffer = buffer_of();
   char byte = 0;
-  flow->arena = arena_of(flow->slots * flow->slot_bytes);
+  flow->arena = arena_of(flow, !flow->out);
   check(write(ready, &byte, 1) != 1, "ready");
   check(read(go, &byte, 1) != 0, "go");
   const double cpu = cpu_now(CLOCK_PROCESS_CPUTIME_ID);
@@ -229,7 +242,7 @@ int main(int argc, char **argv) {
     run_streams(&flow, count);
     return 0;
   }
-  flow.arena = arena_of(flow.slots * flow.slot_bytes);
+  flow.arena = arena_of(&flow, pair && !flow.out);
   if (pair) run_pair(&flow);
   else run_crc(&flow);
   return 0;

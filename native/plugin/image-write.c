@@ -9,8 +9,6 @@
 #include "image.h"
 #include "log.h"
 
-#define READY_FROM (1u << 20) /* bytes of a slot; below them faults cost less than what avoids them, and caches hold it all */
-
 /* ---- failures: the first one stands ------------------------------------------------------------------------------ */
 
 static void remember(struct stsp__writer *writer, int status, const char *text, size_t length) {

@@ -4,7 +4,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { counter, host, submit } from '../../bench/discard/clients.ts';
-import { startDiscarding } from '../../bench/discard/engine.ts';
+import { arenaBytes, startDiscarding } from '../../bench/discard/engine.ts';
 import { configKeys } from '../../engine/config-keys.ts';
 import { importGraph } from '../../scripts/checks/imports.ts';
 import { sources } from '../../scripts/checks/sources.ts';
@@ -28,6 +28,9 @@ test('orders go through the whole engine by submitter and by plug-in, and nothin
     expect(restored.bytes).toBe(2 * 6 * 4 * mib);
     const written = await host({ ...load, command: 'backup', image: 'copied', bytesPerStream: 8 * mib, date: 2 });
     expect(written.bytes).toBe(2 * 8 * mib);
+    // Arenas are kept, with the pages that were made in them.
+    expect(arenaBytes(engine.pid)).toBeGreaterThanOrEqual(2 * 4 * mib);
+    expect(written.counters[counter.made]).toBeLessThanOrEqual(arenaBytes(engine.pid));
     const back = host({ ...load, command: 'restore', image: 'copied', bytesPerStream: 0, date: 2 });
     await expect(back).rejects.toThrow(/EDAMAGED/);
   } finally {
