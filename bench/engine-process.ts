@@ -4,9 +4,12 @@ import { tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { askEngine } from '../cli/engine-call.ts';
 import { configKeys } from '../engine/config-keys.ts';
+import { chunkBytes } from '../engine/coordinator/context.ts';
+import { firstBlockBytes } from '../engine/coordinator/writer-slots.ts';
 import type { StatusReport } from '../engine/core/status-report.ts';
 import { frame } from '../engine/core/wire.ts';
 import { encodeMarker, markerName, newMarker } from '../engine/image/marker.ts';
+import { tailChunks } from '../engine/transfer/read-plan.ts';
 import { Engine } from '../scripts/programs/engine.ts';
 import { HostScript } from '../scripts/programs/host-program.ts';
 import { iniText, merged, type Sections } from '../scripts/programs/ini-text.ts';
@@ -20,6 +23,8 @@ const mib = 1 << 20;
 export const benchSettings = { ioLanes: 16, readAheadMb: 128, writeSlots: 3 } as const;
 /** As shipped, of one image that is written. */
 export const blocksInFlight = Number(configKeys.find(({ key }) => key === 'blocks_in_flight')?.byDefault);
+/** As files are cut. */
+export const cuts = { firstBytes: firstBlockBytes, chunkBytes, tailBytes: tailChunks * chunkBytes } as const;
 /** Slots of one image, where memory is not short. */
 export function slotsOf(direction: 'write' | 'restore', blockBytes: number): number {
   const { writeSlots, readAheadMb } = benchSettings;

@@ -1,6 +1,6 @@
 /** The model held against what was measured: every image through the plug-in, predicted from terms of the same run. */
 import { availableParallelism } from 'node:os';
-import { benchSettings, blocksInFlight, digestLanesOf, slotsOf } from '../engine-process.ts';
+import { benchSettings, blocksInFlight, cuts, digestLanesOf, slotsOf } from '../engine-process.ts';
 import { predict } from '../model/predict.ts';
 import type { Direction, Load, Mode, Prediction, Way } from '../model/types.ts';
 import type { ModelPoint, Row } from '../result/schema.ts';
@@ -21,13 +21,17 @@ export interface Checked {
   readonly predicted: number;
   /** Of the sample beside which least else ran. */
   readonly prediction: Prediction;
-  /** Median of the samples' predicted / measured − 1. */
+  /** Predicted / median of what was measured − 1. */
   readonly error: number;
   /** Median of the processors that everything else took: 1 is one of them. */
   readonly others: number;
   /** Half of what lies between the least and the most that was measured, by the median. */
   readonly spread: number;
 }
+
+export const isMet = ({ error }: Checked): boolean => Math.abs(error) <= errorAim;
+/** Its own samples lie farther apart than what the model is held to. */
+export const isWide = ({ spread }: Checked): boolean => spread > errorAim;
 
 export const nothing: Way = {
   name: 'discarding store',
@@ -49,6 +53,7 @@ function loadOf(row: Row, mode: Mode): Load {
     blocksPerStream: Math.round(bytes / streams / blockBytes),
     slots: slotsOf(direction, blockBytes),
     blocksInFlight,
+    cuts,
     ioLanes: benchSettings.ioLanes,
     digestLanes: digestLanesOf(availableParallelism()),
     pinned: true,
@@ -63,19 +68,19 @@ export function checkRows(rows: readonly Row[]): Checked[] {
     const load = loadOf(row, row.mode ?? 'io-only');
     const own = terms(load);
     const others = row.samples.map(({ counters }) => counters[counter.others] ?? 0);
-    // What else ran is no term of the engine's: those processors were not there.
-    const beside = (taken: number): Prediction =>
-      predict({ ...machine, cores: Math.max(1, machine.cores - taken) }, own, nothing, load);
+    // What else ran is no term of the engine's: it had its part of the processors.
+    const beside = (taken: number): Prediction => predict(machine, own, nothing, { ...load, othersCores: taken });
     const rates = others.map((taken) => beside(taken).rate);
     const values = row.samples.map(({ value }) => value);
     const measured = estimate(values);
+    const predicted = median(rates);
     return {
       row,
       load,
       measured,
-      predicted: median(rates),
+      predicted,
       prediction: beside(Math.min(...others)),
-      error: median(rates.map((rate, i) => rate / (values[i] as number))) - 1,
+      error: predicted / measured.median - 1,
       others: median(others),
       spread: (Math.max(...values) - Math.min(...values)) / 2 / measured.median,
     };

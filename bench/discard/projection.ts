@@ -3,7 +3,7 @@
  * data sheets have them, the network's cost of CPU as the bench's own bare sender and receiver had it. docs/scaling.md has the
  * sources, and what follows.
  */
-import { benchSettings, blocksInFlight, digestLanesOf, slotsOf } from '../engine-process.ts';
+import { benchSettings, blocksInFlight, cuts, digestLanesOf, slotsOf } from '../engine-process.ts';
 import { predictLong } from '../model/predict.ts';
 import type { Load, Mode, Prediction, Terms, Way } from '../model/types.ts';
 import type { Shape } from './terms.ts';
@@ -64,6 +64,7 @@ export function project(
     blocksPerStream: 1,
     slots: slotsOf(direction, blockBytes),
     blocksInFlight,
+    cuts,
     ioLanes,
     digestLanes: server.digestLanes ?? digestLanesOf(cores),
     pinned,

@@ -2,7 +2,7 @@
 import type { Mode, Prediction, Terms } from '../model/types.ts';
 import type { Row } from '../result/schema.ts';
 import { estimate, median } from '../result/stats.ts';
-import { type Checked, checkRows, errorAim } from './check.ts';
+import { type Checked, checkRows, errorAim, isMet, isWide } from './check.ts';
 import { counter } from './clients.ts';
 import { modes } from './engine.ts';
 import { asShipped, grid, project, terabyte } from './projection.ts';
@@ -76,8 +76,8 @@ function percent(part: number): string {
 
 export function checkText(checked: readonly Checked[]): string {
   if (checked.length === 0) return '';
-  const lines = checked.map(({ row, measured, predicted, prediction, error, others, spread }) => {
-    const met = Math.abs(error) <= errorAim;
+  const lines = checked.map((point) => {
+    const { row, measured, predicted, prediction, error, others } = point;
     return [
       `${row.subject}`.padEnd(24),
       row.workload.padEnd(8),
@@ -87,14 +87,16 @@ export function checkText(checked: readonly Checked[]): string {
       `${gb(measured.median)} (${gb(measured.low)}–${gb(measured.high)}, n ${measured.n})`.padStart(28),
       others.toFixed(2).padStart(6),
       percent(error).padStart(7),
-      met ? ' ' : spread > errorAim ? '~' : '!',
+      `${isMet(point) ? ' ' : '!'}${isWide(point) ? '~' : ' '}`,
       `${prediction.limit}, then ${prediction.next}`,
     ].join(' ');
   });
-  const within = checked.filter(({ error }) => Math.abs(error) <= errorAim).length;
+  const met = checked.filter(isMet);
+  const wide = checked.filter(isWide);
   const head = `${'model'.padEnd(24)} workload streams    MiB  predicted ${'measured, GB/s'.padStart(28)} others   error   limit`;
   const errors = checked.map(({ error }) => Math.abs(error));
-  const end = `${within} of ${checked.length} points within ${percent(errorAim)}, median error ${percent(median(errors))}; ! beyond it; ~ beyond it, and the point's own samples lie as far apart`;
+  const aim = percent(errorAim);
+  const end = `${met.length} of ${checked.length} points within ${aim}, median error ${percent(median(errors))}; ! beyond it; ~ the point's own samples lie farther apart than ± ${aim}: ${wide.length} points, ${wide.filter(isMet).length} of them within`;
   return `${[head, ...lines, end].join('\n')}\n`;
 }
 

@@ -1,16 +1,22 @@
 /**
  * Images on their way through host program, coordinator and lanes, block by block, as the engine does it:
  *
- *   write     copy into a slot ─► coordinator ─┬─► io lane      ─┬─► coordinator ─► the slot is free again
- *                                              └─► digest lane  ─┘
- *   restore   coordinator ─► io lane ─► digest lane ─► coordinator ─► copy out, in order ─► the slot is free again
+ *   write     copy into a slot ─► coordinator ─┬─► io lane     ─► coordinator ─┬─► the slot is free again
+ *                                              └─► digest lane ─► coordinator ─┘
+ *   restore   coordinator ─► io lane ─► coordinator ─► digest lane ─► coordinator ─► copy out, in order ─► the slot is free
+ *
+ * A lane gets its next order, and an image its next digest, when the coordinator has seen the end of the last one.
  */
+import { blocksOf } from './blocks.ts';
 import { Cores, type Limits, type Thread } from './cores.ts';
+import { digestWeight, weight } from './kernel.ts';
 import type { Load, Terms, Way } from './types.ts';
 
-/** Of a thread of nice value 0, and of a digest lane's, which the engine makes nice by 5 (sched_prio_to_weight). */
-const weight = 1024;
-const digestWeight = 335;
+/** What else ran has got what it took. */
+const otherWeight = 100 * weight;
+const otherTurnS = 0.02;
+/** Of one image at once, where it has slots. */
+const readsLeast = 2;
 
 /** Threads of one kind, and who waits for one of them. */
 class Pool {
@@ -48,12 +54,15 @@ export class Images {
   readonly #coordinator = new Pool(threadNames.coordinator, 1, weight);
   readonly #io: Pool;
   readonly #digest: Pool;
+  /** Images that have not moved. */
+  #left: number;
 
   constructor(limits: Limits, terms: Terms, way: Way, load: Load) {
     this.cores = new Cores(limits);
     this.#terms = terms;
     this.#way = way;
     this.#load = load;
+    this.#left = load.streams;
     this.#io = new Pool(threadNames.io, load.ioLanes, weight);
     this.#digest = new Pool(threadNames.digest, load.digestLanes, digestWeight);
     for (let i = 0; i < load.streams; i++) {
@@ -62,109 +71,143 @@ export class Images {
         load.direction === 'write' ? this.#write(host) : this.#restore(host),
       );
     }
+    for (let left = load.othersCores ?? 0, i = 0; left > 0; left--, i++)
+      this.#other({ name: `other ${i}`, weight: otherWeight }, Math.min(1, left));
+  }
+
+  /** Until all images have moved. */
+  go(): void {
+    this.cores.go(() => this.#left === 0);
+  }
+
+  /** What else runs takes its part of a core, for a while and then not. */
+  #other(thread: Thread, part: number): void {
+    const begin = (): void =>
+      this.cores.run(thread, 'time', otherTurnS * part, () => this.cores.after(otherTurnS * (1 - part), begin));
+    begin();
+  }
+
+  #wake(seconds: number, then: () => void): void {
+    this.cores.after(this.cores.hasIdle ? seconds : 0, then);
   }
 
   #write(host: Thread): void {
-    const { blocksPerStream, slots, blocksInFlight, blockBytes } = this.#load;
-    const { processS, clientS, digest } = this.#terms;
+    const { slots, blocksInFlight } = this.#load;
+    const { processS, digest } = this.#terms;
+    const all = blocksOf(this.#load);
+    const blocks = all.values();
     // One digest of an image at a time, and so many writes.
     const writes = new Turns(blocksInFlight);
     const digests = new Turns(1);
-    let [free, begun, copying] = [slots, 0, false];
+    let [free, copying, written] = [slots, false, 0];
     const next = (): void => {
-      if (copying || free === 0 || begun === blocksPerStream) return;
+      if (copying || free === 0) return;
+      const { done, value: bytes } = blocks.next();
+      if (done === true) return;
       free--;
-      begun++;
       copying = true;
-      this.cores.run(host, 'copy', blockBytes, () =>
-        this.cores.run(host, 'time', clientS, () => {
-          copying = false;
-          this.cores.after(processS, submitted);
-          next();
-        }),
-      );
-    };
-    const submitted = (): void =>
-      this.#coordinate(() => {
-        let parts = digest === null ? 1 : 2;
-        const ended = (): void => {
-          if (--parts > 0) return;
-          this.#coordinate(() =>
-            this.cores.after(processS, () => {
-              free++;
-              next();
-            }),
-          );
-        };
-        writes.take((over) => this.#move(() => (over(), ended())));
-        if (digest !== null) digests.take((over) => this.#digested(() => (over(), ended())));
+      this.#copied(host, bytes, () => {
+        copying = false;
+        this.#wake(processS, () => this.#coordinate(() => submitted(bytes)));
+        next();
       });
+    };
+    const submitted = (bytes: number): void => {
+      let parts = digest === null ? 1 : 2;
+      const ended = (over: () => void) => () => {
+        over();
+        if (--parts > 0) return;
+        this.#wake(processS, () => {
+          free++;
+          if (++written === all.length) this.#left--;
+          next();
+        });
+      };
+      writes.take((over) => this.#move(bytes, ended(over)));
+      if (digest !== null) digests.take((over) => this.#digested(bytes, ended(over)));
+    };
     next();
   }
 
   #restore(host: Thread): void {
-    const { blocksPerStream, slots, blockBytes } = this.#load;
-    const { processS, clientS, digest } = this.#terms;
-    let [begun, copied, copying] = [0, 0, false];
+    const { slots } = this.#load;
+    const { processS, digest } = this.#terms;
+    const blocks = blocksOf(this.#load);
+    // The client has a slot to copy from while the others are read; what is being verified is not being read.
+    const readsMost = Math.max(readsLeast, slots - 1);
+    let [free, begun, reads, copied, copying] = [slots, 0, 0, 0, false];
     const there = new Set<number>();
     const fill = (): void => {
-      if (begun === blocksPerStream) return;
-      const block = begun++;
-      const sent = (): void =>
-        this.#coordinate(() =>
-          this.cores.after(processS, () => {
-            there.add(block);
-            next();
-          }),
-        );
-      this.#coordinate(() => this.#move(() => (digest === null ? sent() : this.#digested(sent))));
+      while (free > 0 && reads < readsMost && begun < blocks.length) {
+        const block = begun++;
+        const bytes = blocks[block] as number;
+        free--;
+        reads++;
+        this.#move(bytes, () => {
+          reads--;
+          if (digest === null) sent(block);
+          else this.#digested(bytes, () => sent(block));
+          fill();
+        });
+      }
     };
+    const sent = (block: number): void =>
+      this.#wake(processS, () => {
+        there.add(block);
+        next();
+      });
     const next = (): void => {
       if (copying || !there.delete(copied)) return;
       copying = true;
-      this.cores.run(host, 'copy', blockBytes, () =>
-        this.cores.run(host, 'time', clientS, () => {
-          copying = false;
-          copied++;
-          this.cores.after(processS, fill);
-          next();
-        }),
-      );
+      this.#copied(host, blocks[copied] as number, () => {
+        copying = false;
+        if (++copied === blocks.length) this.#left--;
+        this.#wake(processS, () =>
+          this.#coordinate(() => {
+            free++;
+            fill();
+          }),
+        );
+        next();
+      });
     };
-    for (let i = 0; i < slots; i++) fill();
+    this.#wake(processS, () => this.#coordinate(fill));
   }
 
+  #copied(host: Thread, bytes: number, then: () => void): void {
+    this.cores.run(host, 'copy', bytes, () => this.cores.run(host, 'time', this.#terms.clientS, then));
+  }
+
+  /** Its part of a block: when it comes, and when an order of it ends. */
   #coordinate(then: () => void): void {
-    this.#coordinator.take((thread, free) =>
-      this.cores.run(thread, 'time', this.#terms.coordinatorS / 2, () => (free(), then())),
+    const { coordinatorS, digest } = this.#terms;
+    const part = coordinatorS / (digest === null ? 2 : 3);
+    this.#coordinator.take((thread, free) => this.cores.run(thread, 'time', part, () => (free(), then())));
+  }
+
+  /** An order on a lane: `work` is done there, and `then` when the coordinator has seen its end. */
+  #order(pool: Pool, work: (lane: Thread, done: () => void) => void, then: () => void): void {
+    const { threadS } = this.#terms;
+    pool.take((lane, free) =>
+      this.#wake(threadS, () => work(lane, () => this.#wake(threadS, () => this.#coordinate(() => (free(), then()))))),
     );
   }
 
   /** Between the slot and the storage. */
-  #move(then: () => void): void {
-    const { blockBytes } = this.#load;
+  #move(bytes: number, then: () => void): void {
     const { rate, laneRate, cpuPerByte } = this.#way;
-    const { laneS, threadS } = this.#terms;
-    this.#io.take((thread, free) => {
-      const moved = (): void => this.cores.after(threadS, () => (free(), then()));
-      const isInstant = rate === Number.POSITIVE_INFINITY && laneRate === Number.POSITIVE_INFINITY;
-      this.cores.after(threadS, () =>
-        this.cores.run(thread, 'time', laneS + cpuPerByte * blockBytes, () =>
-          isInstant ? moved() : this.cores.run(thread, 'transfer', blockBytes, moved),
-        ),
+    const isInstant = rate === Number.POSITIVE_INFINITY && laneRate === Number.POSITIVE_INFINITY;
+    const work = (lane: Thread, done: () => void): void =>
+      this.cores.run(lane, 'time', this.#terms.laneS + cpuPerByte * bytes, () =>
+        isInstant ? done() : this.cores.run(lane, 'transfer', bytes, done),
       );
-    });
+    this.#order(this.#io, work, then);
   }
 
-  #digested(then: () => void): void {
-    const { laneS, threadS } = this.#terms;
-    this.#digest.take((thread, free) =>
-      this.cores.after(threadS, () =>
-        this.cores.run(thread, 'digest', this.#load.blockBytes, () =>
-          this.cores.run(thread, 'time', laneS, () => this.cores.after(threadS, () => (free(), then()))),
-        ),
-      ),
-    );
+  #digested(bytes: number, then: () => void): void {
+    const work = (lane: Thread, done: () => void): void =>
+      this.cores.run(lane, 'digest', bytes, () => this.cores.run(lane, 'time', this.#terms.laneS, done));
+    this.#order(this.#digest, work, then);
   }
 }
 

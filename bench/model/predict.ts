@@ -16,8 +16,8 @@ export function trafficOf(way: Way, { direction, mode }: Load): Stage[] {
   if (direction === 'restore') add(`${way.name} into the slot`, way.traffic);
   if (direction === 'write') {
     add("host program's buffer read", 1);
-    // A store into a line that is not in the cache reads it first.
-    add('slot written, with its lines read first', 2);
+    // Past the caches: its lines are not read first.
+    add('slot written', 1);
   }
   if (mode !== 'io-only') add('slot read by the digest', 1);
   if (direction === 'write') add(`slot to ${way.name}`, way.traffic);
@@ -42,14 +42,14 @@ export function predict(machine: Machine, terms: Terms, way: Way, load: Load): P
   const limits = {
     cores: machine.cores,
     costs: { copy: terms.copy, digest: terms.digest ?? nothing },
-    traffic: { copy: load.direction === 'write' ? 3 : 1, digest: 1, time: 0, transfer: way.traffic },
+    traffic: { copy: load.direction === 'write' ? 2 : 1, digest: 1, time: 0, transfer: way.traffic },
     memoryRate: Math.min(memoryRate, linkRate),
     wayRate: way.rate,
     laneRate: way.laneRate,
   };
   const images = new Images(limits, terms, way, load);
   const { cores } = images;
-  cores.go();
+  images.go();
   const bytes = load.streams * load.blocksPerStream * load.blockBytes;
   const seconds = cores.now + terms.imagesS;
   const resources = used(images, machine, way, load, memoryRate, linkRate).toSorted((a, b) => b.used - a.used);

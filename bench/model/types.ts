@@ -25,7 +25,7 @@ export interface Terms {
   readonly copy: Cost;
   /** CRC-64, or CRC-64 and SHA-256; null: nothing is digested. */
   readonly digest: Cost | null;
-  /** The coordinator's CPU for a block: half of it when the block comes, half when its orders have ended. */
+  /** The coordinator's CPU for a block, in equal parts: when the block comes, and when each of its orders has ended. */
   readonly coordinatorS: number;
   /** CPU of a lane for one order, beside what is done to the bytes. */
   readonly laneS: number;
@@ -54,6 +54,16 @@ export interface Way {
 export type Mode = 'io-only' | 'sums' | 'default';
 export type Direction = 'write' | 'restore';
 
+/** How an image in files is cut at its ends. */
+export interface Cuts {
+  /** Of the first block that is written; each one behind it is twice as long, up to a whole one. */
+  readonly firstBytes: number;
+  /** What a reader asks for before it is known to go on. */
+  readonly chunkBytes: number;
+  /** The last pieces that are read are halved down to this. */
+  readonly tailBytes: number;
+}
+
 export interface Load {
   readonly direction: Direction;
   readonly mode: Mode;
@@ -68,6 +78,10 @@ export interface Load {
   readonly digestLanes: number;
   /** Threads, host programs and arenas of an image lie on one node. */
   readonly pinned: boolean;
+  /** Cores that something else takes meanwhile. */
+  readonly othersCores?: number;
+  /** Not given: an image is cut into whole blocks. */
+  readonly cuts?: Cuts;
   /** Images begin one after the other over so many seconds; else all at once. */
   readonly beginS?: number;
 }

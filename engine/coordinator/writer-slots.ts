@@ -14,7 +14,7 @@ import type { Arena, ArenaShape } from './memory.ts';
  * Of the first block of an image in files, each next one twice as long: storage has something to do after a millisecond of
  * copying, and is never done before there is more.
  */
-const firstBlockBytes = 4 * 1024 * 1024;
+export const firstBlockBytes = 4 * 1024 * 1024;
 
 /** Slots are made ready in steps, so that a lane that does it is soon free for payload again. */
 const populateBytes = 16 * 1024 * 1024;

@@ -53,7 +53,7 @@ export interface ReadPlanOptions {
 }
 
 /** Pieces at an image's end are halved down to this: behind the last one the client copies, and no device works. */
-const tailChunks = 4;
+export const tailChunks = 4;
 /** Fewer reads at once would leave the storage idle between two. */
 const readsMin = 2;
 

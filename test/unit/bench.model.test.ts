@@ -1,8 +1,11 @@
 /** The model on machines whose answer one can work out by hand. */
 import { expect, test } from 'vitest';
+import { blocksOf } from '../../bench/model/blocks.ts';
 import { Cores, costAt } from '../../bench/model/cores.ts';
+import { idleSearchBelow } from '../../bench/model/kernel.ts';
 import { predict, predictLong, trafficOf } from '../../bench/model/predict.ts';
 import type { Cost, Load, Machine, Terms, Way } from '../../bench/model/types.ts';
+import { type ReadAction, ReadPlan } from '../../engine/transfer/read-plan.ts';
 
 const mib = 1 << 20;
 const gb = 1e9;
@@ -69,8 +72,56 @@ test('on one core nothing overlaps', () => {
 test('a restore is filled ahead, verified and copied out in order', () => {
   const terms = { ...free, digest: flat(20 * gb), processS: 1e-3 };
   const { seconds } = predict(machine, terms, instant, { ...one, mode: 'sums', direction: 'restore' });
-  // The first block is verified and told of; from then on there is always one to copy.
-  expect(seconds).toBeCloseTo(block / (20 * gb) + 1e-3 + (10 * block) / (10 * gb) + 1e-3, 3);
+  // It is asked for, the first block is verified and told of, and from then on there is always one to copy.
+  expect(seconds).toBeCloseTo(1e-3 + block / (20 * gb) + 1e-3 + (10 * block) / (10 * gb), 4);
+});
+
+test('an image’s next digest begins when the coordinator has seen the end of the last one', () => {
+  const terms = { ...free, digest: flat(2 * gb), coordinatorS: 3e-3, threadS: 1e-3 };
+  const { seconds } = predict(machine, terms, instant, { ...one, mode: 'default' });
+  // A third of the coordinator's part when the block comes, and one behind each order; two hand-overs an order.
+  expect(seconds).toBeCloseTo(block / (10 * gb) + 1e-3 + 10 * (block / (2 * gb) + 2e-3 + 1e-3), 6);
+});
+
+test('a reader’s slots are not all filled at once, and what is verified is no read', () => {
+  const slow: Way = { ...instant, laneRate: gb, rate: 100 * gb };
+  const of = (slots: number): number =>
+    predict(machine, { ...free, copy: flat(1000 * gb) }, slow, { ...one, slots, direction: 'restore' }).rate / gb;
+  expect(of(3)).toBeCloseTo(2, 1);
+  expect(of(6)).toBeCloseTo(5, 1);
+});
+
+const cuts = { firstBytes: 4 * mib, chunkBytes: mib, tailBytes: 4 * mib };
+const inMib = (over: Partial<Load>): number[] => blocksOf({ ...load, cuts, ...over }).map((bytes) => bytes / mib);
+
+test('an image is written in blocks that double', () => {
+  expect(inMib({ blocksPerStream: 3 })).toEqual([4, 8, 16, 32, 64, 64, 4]);
+  expect(inMib({ blocksPerStream: 3, blockBytes: 4 * mib })).toEqual([4, 4, 4]);
+});
+
+test('an image is read in the pieces of the engine’s own plan', () => {
+  for (const [blockMib, blocksPerStream] of [
+    [64, 4],
+    [16, 15],
+    [4, 60],
+  ] as const) {
+    const size = blockMib * blocksPerStream * mib;
+    const plan = new ReadPlan({ size, slots: 3, slotBytes: blockMib * mib, spareOne: true });
+    const pieces: { offset: number; length: number }[] = [];
+    const act = (actions: ReadAction[]): void => {
+      for (const action of actions) {
+        if (action.kind === 'fill') {
+          pieces.push(action);
+          act(plan.filled(action.slot, action.length));
+        } else if (action.kind === 'data') act(plan.slotDone(action.slot, 1));
+      }
+    };
+    for (let callId = 1; plan.position < size; callId++)
+      act(plan.read({ callId, offset: plan.position, length: mib / 4, generation: 1 }));
+    expect(inMib({ direction: 'restore', blockBytes: blockMib * mib, blocksPerStream })).toEqual(
+      pieces.toSorted((a, b) => a.offset - b.offset).map(({ length }) => length / mib),
+    );
+  }
 });
 
 test('what runs beside makes a copy dearer, by the part of the other cores that it has', () => {
@@ -83,23 +134,48 @@ test('what runs beside makes a copy dearer, by the part of the other cores that 
   expect(rate / gb).toBeCloseTo(2 * 5);
 });
 
-test('cores go by weight, and nobody has more than one', () => {
-  const limits = { costs: { copy: flat(1), digest: flat(1) }, memoryRate: Infinity, wayRate: 1, laneRate: 1 };
-  const traffic = { copy: 0, digest: 0, time: 0, transfer: 0 };
-  const cores = new Cores({ ...limits, traffic, cores: 2 });
+const bare = { costs: { copy: flat(1), digest: flat(1) }, memoryRate: Infinity, wayRate: 1, laneRate: 1 };
+const still = { copy: 0, digest: 0, time: 0, transfer: 0 };
+
+test('who shares a core has it by weight, slice by slice', () => {
+  const cores = new Cores({ ...bare, traffic: still, cores: 1 });
   const ends = new Map<string, number>();
-  for (const [name, weight, seconds] of [
-    ['light', 1, 1],
-    ['heavy', 3, 1],
-    ['heaviest', 8, 1],
+  for (const [name, weight] of [
+    ['light', 1],
+    ['heavy', 3],
   ] as const)
-    cores.run({ name, weight }, 'time', seconds, () => void ends.set(name, cores.now));
+    cores.run({ name, weight }, 'time', 1, () => void ends.set(name, cores.now));
   cores.go();
-  // The heaviest has a core of its own, the other two share one by 1 to 3 until it is done.
-  expect(ends.get('heaviest')).toBeCloseTo(1);
-  expect(ends.get('heavy')).toBeCloseTo(1.25);
-  expect(ends.get('light')).toBeCloseTo(1.75);
-  expect(cores.coreSeconds).toBeCloseTo(3);
+  expect(ends.get('heavy')).toBeCloseTo(4 / 3, 1);
+  expect(ends.get('light')).toBeCloseTo(2);
+  expect(cores.coreSeconds).toBeCloseTo(2);
+});
+
+test('on two cores that are busy a thread wakes where it ran last, although the other one is idle; below that it goes there', () => {
+  const wokenAt = (busyS: number): number => {
+    const cores = new Cores({ ...bare, traffic: still, cores: 2 });
+    const [waker, other, sleeper] = ['waker', 'other', 'sleeper'].map((name) => ({ name, weight: 1 }));
+    let began = 0;
+    // The sleeper ran on the waker's core before; `other` makes both cores busy, and is gone when the sleeper is woken.
+    cores.run(sleeper!, 'time', 1e-3, () => {
+      cores.after(0, () => cores.run(waker!, 'time', 1, () => undefined));
+      cores.run(other!, 'time', busyS, () => undefined);
+      const woken = (): void =>
+        cores.run(sleeper!, 'time', 1e-6, () => {
+          began = cores.now;
+        });
+      cores.after(busyS + 1e-3, woken);
+    });
+    cores.go();
+    return began - (busyS + 2e-3);
+  };
+  expect(wokenAt(0.2005)).toBeGreaterThan(1e-3);
+  expect(wokenAt(1e-3)).toBeLessThan(1e-4);
+});
+
+test('the more cores, the fuller they may be while idle ones are looked for', () => {
+  expect(idleSearchBelow(2)).toBeCloseTo(0.604, 3);
+  expect(idleSearchBelow(64)).toBeCloseTo(0.848, 3);
 });
 
 const limitOf = (over: Partial<Load>, of: Partial<Machine> = {}, way = network, terms = sha): string =>
@@ -130,8 +206,8 @@ test('rates are what the scarce resource gives', () => {
   expect(cores.rate / gb).toBeGreaterThan(10.5);
   // The ends of nine blocks do not cancel to the last per cent.
   expect(cores.rate / gb).toBeLessThan((8 / 0.7) * 1.02);
-  // 5 bytes over the bus for each, less what is lost where the demand for memory comes in bursts.
-  const memory = long({}, { memoryRate: 40 * gb });
+  // 4 bytes over the bus for each, less what is lost where the demand for memory comes in bursts.
+  const memory = long({}, { memoryRate: 32 * gb });
   expect(memory.limit).toBe('memory');
   expect(memory.rate / gb).toBeGreaterThan(6);
   expect(memory.rate / gb).toBeLessThanOrEqual(8);
@@ -149,7 +225,7 @@ test('more of anything never makes it slower, and a short image is slower than a
 test('memory traffic is counted stage by stage', () => {
   const sum = (over: Partial<Load>): number =>
     trafficOf(network, { ...load, ...over }).reduce((all, { traffic }) => all + traffic, 0);
-  expect(sum({ mode: 'io-only' })).toBe(4); // buffer read, slot written with its lines read, DMA
-  expect(sum({ mode: 'sums' })).toBe(5);
+  expect(sum({ mode: 'io-only' })).toBe(3); // buffer read, slot written past the caches, DMA
+  expect(sum({ mode: 'sums' })).toBe(4);
   expect(sum({ mode: 'io-only', direction: 'restore' })).toBe(2);
 });

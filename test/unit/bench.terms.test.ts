@@ -139,15 +139,17 @@ test('every point stands in the result with its error and its interval', () => {
   }
 });
 
-test('a point is met within 15 %, and one beyond it whose samples lie as far apart is told as such', () => {
+test('a point is met within 15 % of its median, and one whose samples lie farther apart is told as such, met or not', () => {
   const [one] = checkRows(rowsOf(9 * gb));
   const line = (error: number, spread: number): string =>
     checkText([{ ...one!, error, spread }])
       .split('\n')[1]!
       .replace(one!.prediction.limit, '|');
-  expect(line(0.15, 0.5)).toMatch(/15 % {3}\|/);
-  expect(line(-0.16, 0.02)).toMatch(/-16 % ! \|/);
-  expect(line(0.16, 0.2)).toMatch(/16 % ~ \|/);
+  expect(line(0.15, 0.02)).toMatch(/15 % {4}\|/);
+  expect(line(0.15, 0.2)).toMatch(/15 % {2}~ \|/);
+  expect(line(-0.16, 0.02)).toMatch(/-16 % ! {2}\|/);
+  expect(line(0.16, 0.2)).toMatch(/16 % !~ \|/);
+  expect(checkText([one!, { ...one!, error: 0.3 }])).toMatch(/2 points, 1 of them within/);
 });
 
 test('what a part of the time cost is what all of it would, by the part', () => {
