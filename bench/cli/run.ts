@@ -1,5 +1,5 @@
 /** `bench run`: measures, writes the result as files, prints it. */
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { programs } from '../../scripts/programs/places.ts';
 import { top } from '../../scripts/steps.ts';
@@ -22,6 +22,13 @@ function outDirectory(out: string | null): string {
     mkdirSync(directory, { recursive: true });
   } catch (error) {
     throw new BenchError(`--out ${directory}: cannot be made (${(error as Error).message}); name another directory`);
+  }
+  // Now, and not when hours have been measured.
+  try {
+    rmdirSync(mkdtempSync(join(directory, '.vast-ost-bench-')));
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new BenchError(`--out ${directory}: results cannot be written there (${code}); name another directory`);
   }
   return directory;
 }

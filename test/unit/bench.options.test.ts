@@ -181,6 +181,8 @@ describe('the command line', () => {
       [['--streams', 'many'], /--streams many: numbers/],
       [['--target', '/nowhere/at/all', '--quick'], /no such directory; make it/],
       [['--store', 's3', '--workloads', 'list'], /--workloads list: none of them is measured on --store s3/],
+      // Told before anything is measured.
+      [['--quick', '--out', '/proc'], /^--out \/proc: results cannot be written there \(/],
       [['--peers', 'tar'], /--peers tar: one or more of fio, dd/],
       [['--no-peers', '--peers', 'mc', '--store', 'file'], /--peers mc: not measured on --store file/],
       [['--unknown'], /unknown option '--unknown'; see .*--help/],
