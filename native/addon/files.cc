@@ -76,6 +76,30 @@ int64_t fillStat(int fd, const char* path, int flags, double* out) {
   return 0;
 }
 
+/** 0; −EISDIR, −ENXIO: something else stands there; or another −errno. */
+int64_t demandFile(int fd) {
+  struct statx st;
+  const int64_t result = restarted([&] { return statx(fd, "", AT_EMPTY_PATH, STATX_TYPE, &st); });
+  if (result < 0) return result;
+  if (S_ISREG(st.stx_mode)) return 0;
+  return S_ISDIR(st.stx_mode) ? -EISDIR : -ENXIO;
+}
+
+/**
+ * Whoever may write to the directory may put anything in a file's place. A FIFO would hold the lane up until somebody opens its
+ * other end, a device for as long as it likes: neither is waited for, and neither is read or written.
+ */
+int64_t openRegular(int dir, const char* path, int flags, mode_t mode) {
+  const int64_t fd = restarted([&] { return openat(dir, path, flags | O_NONBLOCK, mode); });
+  // Somebody has leased it, which only files can be: it is waited for.
+  if (fd == -EAGAIN) return restarted([&] { return openat(dir, path, flags, mode); });
+  if (fd < 0) return fd;
+  const int64_t result = demandFile(static_cast<int>(fd));
+  if (result == 0) return fd;  // reads and writes of files take no notice of O_NONBLOCK
+  close(static_cast<int>(fd));
+  return result;
+}
+
 }  // namespace
 
 int File::destroy(File* file) {
@@ -96,7 +120,12 @@ Ref<File> getFile(int32_t id) { return files.get(id); }
 int64_t openFile(int32_t dir, const char* path, int flags, mode_t mode) {
   const Dir at(dir, path);
   if (at.error() < 0) return at.error();
-  const int64_t fd = restarted([&] { return openat(at.fd(), path, flags | O_CLOEXEC | O_NOCTTY, mode); });
+  const int all = flags | O_CLOEXEC | O_NOCTTY;
+  // What is made by this very call is a file, and a directory is the kernel's to demand.
+  constexpr int make = O_CREAT | O_EXCL;
+  const bool sure = (flags & O_DIRECTORY) != 0 || (flags & make) == make;
+  const int64_t fd = sure ? restarted([&] { return openat(at.fd(), path, all, mode); })
+                          : openRegular(at.fd(), path, all, mode);
   return fd < 0 ? fd : addFile(static_cast<int>(fd), (flags & O_DIRECT) != 0);
 }
 

@@ -29,6 +29,7 @@ constexpr int32_t noDir = -1;
 
 Ref<File> getFile(int32_t id);
 
+/** Without O_DIRECTORY only a file: −EISDIR, −ENXIO where something else stands in its place. */
 int64_t openFile(int32_t dir, const char* path, int flags, mode_t mode);
 int64_t closeFile(int32_t file);
 int64_t makeDir(int32_t dir, const char* path, mode_t mode);

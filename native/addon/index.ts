@@ -40,7 +40,10 @@ export const noDir = -1;
 export interface Addon {
   // --- files. Paths are relative to the directory id `dir`, or absolute with noDir; else −EINVAL. EINTR is restarted
   // in here, but for the two syncs: an interrupted sync counts as failed. -----------------------------------------------
-  /** Opens with O_CLOEXEC added; returns a file id. */
+  /**
+   * Opens with O_CLOEXEC added; returns a file id. Without O_DIRECTORY only files are opened, and nothing else is waited for:
+   * −EISDIR, −ENXIO (a FIFO, a device, a socket), with O_NOFOLLOW −ELOOP.
+   */
   openFile(dir: number, path: string, flags: number, mode: number): number;
   closeFile(file: number): number;
   makeDir(dir: number, path: string, mode: number): number;

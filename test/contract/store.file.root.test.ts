@@ -28,6 +28,7 @@ import {
   lsu,
   marker,
   names,
+  openCounts,
   Payload,
   path,
   pattern,
@@ -173,7 +174,52 @@ describe('on the directory', () => {
     expect([...found.keys()].sort()).toEqual([...Object.keys(metaOf), image].sort());
     for (const name of Object.keys(metaOf)) expect(found.get(name), name).toBe('');
     expect(found.get(image)).toBe(readFileSync(join(root, lsu, image, 'image.meta'), 'utf8'));
-    expect(failureOf(() => store.statImage({ lsu, image: 'fifo' }))).toMatchObject({ step: 'read' });
+    expect(failureOf(() => store.statImage({ lsu, image: 'fifo' }))).toMatchObject({ step: 'open' });
+  });
+
+  it('what stands in the place of bytes, sums or a claim and is no file is told by its path and kind, and holds nobody up', () => {
+    const made = create(store);
+    close(store, made);
+    const from = openCounts();
+    const others: [string, (at: string) => void][] = [
+      ['a FIFO', (at) => void execFileSync('mkfifo', [at])],
+      ['a directory', (at) => mkdirSync(at)],
+      ['a symbolic link', (at) => symlinkSync(markerPath(), at)],
+    ];
+    const steps: Record<string, (() => unknown)[]> = {
+      'image.data': [
+        () => store.openImage({ ...path, data: ['image.data'], sums: true }),
+        () => store.reopenImage({ ...path, data: 'image.data', sums: true, size: 0, wholeChunks: 0 }),
+        () => store.fenceImage({ ...path }),
+      ],
+      'image.sums': [
+        () => store.openImage({ ...path, data: ['image.data'], sums: true }),
+        () => store.reopenImage({ ...path, data: 'image.data', sums: true, size: 0, wholeChunks: 0 }),
+        () => store.fenceImage({ ...path }),
+      ],
+      'claim.1': [
+        () => store.claims(path),
+        () => store.statImage(path),
+        () => store.dropClaim({ ...path, n: 1, claim: claimText('token-1') }),
+      ],
+    };
+    for (const [name, calls] of Object.entries(steps)) {
+      const at = join(root, lsu, image, name);
+      renameSync(at, `${at}.kept`);
+      for (const [kind, make] of others) {
+        make(at);
+        for (const call of calls) {
+          const failure = failureOf(call);
+          expect(failure, `${kind}: ${call}`).toMatchObject({ step: 'open', path: `${lsu}/${image}/${name}` });
+          expect(failure.text, `${kind}: ${call}`).toMatch(
+            new RegExp(`${lsu}/.*/${name} is ${kind}, where a file belongs`),
+          );
+        }
+        rmSync(at, { recursive: true });
+      }
+      renameSync(`${at}.kept`, at);
+    }
+    expect(openCounts()).toEqual(from);
   });
 
   it('names that begin with a dot, and what is no directory, are not listed', async () => {

@@ -1,4 +1,14 @@
-import { existsSync, readdirSync, readFileSync, statfsSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statfsSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { addon, fsField, fsFields, noDir, statField, statFields } from '../../native/addon/index.ts';
@@ -7,6 +17,7 @@ import {
   errno,
   must,
   O_CREAT,
+  O_DIRECTORY,
   O_EXCL,
   O_RDONLY,
   O_RDWR,
@@ -25,6 +36,23 @@ beforeEach(() => {
 afterEach(() => {
   dir[Symbol.dispose]();
   expect(counts(), 'a file or list was left open').toEqual(before);
+});
+
+describe('what is no file', () => {
+  it('is not opened in the place of one, and not waited for', () => {
+    const at = (name: string): string => join(dir.path, name);
+    execFileSync('mkfifo', [at('fifo')]);
+    mkdirSync(at('directory'));
+    symlinkSync('fifo', at('link'));
+    const before = counts()[0];
+    for (const flags of [O_RDONLY, O_RDWR, O_WRONLY, O_RDWR | O_CREAT]) {
+      expect(addon.openFile(dir.id, 'fifo', flags, 0o640), `fifo ${flags}`).toBe(-errno.ENXIO);
+      expect(addon.openFile(dir.id, 'link', flags, 0o640), `link to it ${flags}`).toBe(-errno.ENXIO);
+      expect(addon.openFile(dir.id, 'directory', flags, 0o640), `directory ${flags}`).toBe(-errno.EISDIR);
+    }
+    expect(addon.openFile(noDir, '/dev/zero', O_RDONLY, 0)).toBe(-errno.ENXIO);
+    expect(counts()[0]).toBe(before);
+  });
 });
 
 describe('ids', () => {
@@ -148,7 +176,7 @@ describe('small file calls', () => {
   it('make, rename, link and unlink', () => {
     expect(addon.makeDir(dir.id, 'd', 0o750)).toBe(0);
     expect(statSync(join(dir.path, 'd')).mode & 0o7777).toBe(0o750 & ~process.umask());
-    const sub = dir.open('d', O_RDONLY);
+    const sub = dir.open('d', O_RDONLY | O_DIRECTORY);
     addon.closeFile(must(addon.openFile(sub, 'f', O_RDWR | O_CREAT, 0o640)));
     expect(addon.linkFile(sub, 'f', dir.id, 'g')).toBe(0);
     expect(addon.linkFile(sub, 'f', dir.id, 'g')).toBe(-errno.EEXIST);

@@ -1,6 +1,6 @@
 /** Pools whose threads die, or hang in a system call. */
 import { execFileSync } from 'node:child_process';
-import { closeSync, constants, mkdirSync, openSync } from 'node:fs';
+import { closeSync, constants, mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { errno } from '../../engine/core/errors.ts';
@@ -71,10 +71,12 @@ describe('lanes that have answered, and hang over what nobody waits for', () => 
 });
 
 describe('lanes that hang in a system call', () => {
-  /** Opening a FIFO blocks until its other end is opened: a mount that does not answer. */
+  const lanePath = new URL('../support/hanging-lane.ts', import.meta.url).pathname;
+
   function hangingImage(name: string): { release(): void } {
     mkdirSync(join(root.path, lsu, name), { recursive: true });
-    const fifo = join(root.path, lsu, name, 'image.data');
+    writeFileSync(join(root.path, lsu, name, 'image.data'), '');
+    const fifo = join(root.path, 'hangs');
     execFileSync('mkfifo', [fifo]);
     let released = false;
     const release = () => {
@@ -87,11 +89,17 @@ describe('lanes that hang in a system call', () => {
 
   function lossOf(options: Partial<PoolOptions>) {
     const clock = { ms: 0 };
+    // A thread has the environment of the moment at which it began.
+    process.env.VAST_OST_TEST_HANGS = join(root.path, 'hangs');
     let lost: () => void = () => {};
     const wasLost = new Promise<void>((resolve) => {
       lost = resolve;
     });
-    return { clock, wasLost, options: { ...options, overdueMs: 40, now: () => clock.ms, onLost: () => lost() } };
+    return {
+      clock,
+      wasLost,
+      options: { ...options, lanePath, overdueMs: 40, now: () => clock.ms, onLost: () => lost() },
+    };
   }
 
   it('are lost, replaced, and come back with their answer', async () => {

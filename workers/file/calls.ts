@@ -1,12 +1,11 @@
 /** System calls that throw StoreError with their step and path, and small files read and written whole. */
 import { constants } from 'node:fs';
 import { errno } from '../../engine/core/errors.ts';
-import { addon, statFields } from '../../native/addon/index.ts';
+import { addon, statField, statFields } from '../../native/addon/index.ts';
 import { fileMode } from '../layout.ts';
 import { StoreError } from '../store.ts';
 
-export const { O_CREAT, O_DIRECT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY } =
-  constants;
+export const { O_CREAT, O_DIRECT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY } = constants;
 export const removeDirFlag = 0x200;
 
 /** Filled by stat calls; one per thread is enough, since nobody keeps it. */
@@ -25,9 +24,31 @@ export function isErrno(error: unknown, ...numbers: number[]): boolean {
   return error instanceof StoreError && numbers.some((number) => error.failure.errno === -number);
 }
 
+const typeMask = 0o170000;
+const regularType = 0o100000;
+const otherTypes: ReadonlyMap<number, string> = new Map([
+  [0o010000, 'a FIFO'],
+  [0o020000, 'a device'],
+  [0o040000, 'a directory'],
+  [0o060000, 'a device'],
+  [0o120000, 'a symbolic link'],
+  [0o140000, 'a socket'],
+]);
+/** What an open says of what is no file, where one is wanted; and only then. */
+const notAFile: ReadonlySet<number> = new Set([-errno.EISDIR, -errno.ELOOP, -errno.ENXIO]);
+
+/** A file that was opened; else tells what stands in its place, where that is why. */
+export function mustOpen(result: number, dir: number, name: string, path: string): number {
+  if (!notAFile.has(result) || addon.statLink(dir, name, statOut) < 0) return must(result, 'open', path);
+  const type = statOut[statField.mode] & typeMask;
+  if (type === regularType) return must(result, 'open', path);
+  const text = `${path} is ${otherTypes.get(type) ?? 'something else'}, where a file belongs: nobody of ours put it there; look who did`;
+  throw new StoreError({ errno: result, step: 'open', path, text });
+}
+
 /** `path` is what failures name, below the storage root; `name` is relative to `dir`. */
 export function openFile(dir: number, name: string, flags: number, path: string, mode = fileMode): number {
-  return must(addon.openFile(dir, name, flags | O_NOFOLLOW, mode), 'open', path);
+  return mustOpen(addon.openFile(dir, name, flags | O_NOFOLLOW, mode), dir, name, path);
 }
 
 export function openDir(dir: number, name: string, path: string): number {
@@ -37,7 +58,7 @@ export function openDir(dir: number, name: string, path: string): number {
 /** Like openFile, and −1 where there is no such file. */
 export function openIfThere(dir: number, name: string, flags: number, path: string): number {
   const file = addon.openFile(dir, name, flags | O_NOFOLLOW, 0);
-  return file === -errno.ENOENT || file === -errno.ENOTDIR ? -1 : must(file, 'open', path);
+  return file === -errno.ENOENT || file === -errno.ENOTDIR ? -1 : mustOpen(file, dir, name, path);
 }
 
 /** fsync. What fails here may be lost whatever is tried later: never tried again. */
@@ -66,19 +87,9 @@ export function readBytes(
   return bytes.subarray(0, must(addon.readBytes(file, bytes, max, position), 'read', path));
 }
 
-/** A FIFO in the place of a file may not hold a lane up; a file that somebody else has leased is waited for. */
-function openSmall(dir: number, name: string, path: string): number {
-  try {
-    return openIfThere(dir, name, O_RDONLY | O_NONBLOCK, path);
-  } catch (error) {
-    if (!isErrno(error, errno.EAGAIN)) throw error;
-    return openIfThere(dir, name, O_RDONLY, path);
-  }
-}
-
 /** The beginning of a small file, null where there is none. One byte more than `max` tells that it is longer. */
 export function readWhole(dir: number, name: string, max: number, path: string, into?: Buffer): Buffer | null {
-  const file = openSmall(dir, name, path);
+  const file = openIfThere(dir, name, O_RDONLY, path);
   if (file < 0) return null;
   try {
     return readBytes(file, max + 1, 0, path, into);

@@ -2,7 +2,7 @@
 import { errno } from '../../engine/core/errors.ts';
 import { addon, statField } from '../../native/addon/index.ts';
 import { fileMode } from '../layout.ts';
-import { must, O_DIRECT, O_EXCL, O_NOFOLLOW, statOut } from './calls.ts';
+import { must, mustOpen, O_DIRECT, O_EXCL, O_NOFOLLOW, statOut } from './calls.ts';
 import type { Root } from './root.ts';
 
 export interface DataFile {
@@ -16,11 +16,11 @@ const alignUnknown = 4096;
 export function openData(root: Root, dir: number, name: string, flags: number, path: string): DataFile {
   if (root.direct) {
     const data = addon.openFile(dir, name, flags | O_NOFOLLOW | O_DIRECT, fileMode);
-    if (data !== -errno.EINVAL) return { data: must(data, 'open', path), align: directAlign(root, data, path) };
+    if (data !== -errno.EINVAL) return { data: mustOpen(data, dir, name, path), align: directAlign(root, data, path) };
   }
   // An open that the kernel refused for O_DIRECT may have made the file already.
   const again = root.direct ? flags & ~O_EXCL : flags;
-  return { data: must(addon.openFile(dir, name, again | O_NOFOLLOW, fileMode), 'open', path), align: 1 };
+  return { data: mustOpen(addon.openFile(dir, name, again | O_NOFOLLOW, fileMode), dir, name, path), align: 1 };
 }
 
 /** NFS takes any alignment: the client cuts requests itself. */

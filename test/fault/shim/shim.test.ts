@@ -19,7 +19,7 @@ import { type Rule, Shim } from './shim.ts';
 import { everyName, everything, noDir, Subject } from './subject-process.ts';
 
 const { EINTR, EIO, ENOSPC } = constants.errno;
-const { O_RDONLY, O_RDWR, O_CREAT, O_DIRECTORY } = fsConstants;
+const { O_RDONLY, O_RDWR, O_CREAT, O_DIRECTORY, O_EXCL } = fsConstants;
 
 let dir = '';
 let root = '';
@@ -47,7 +47,8 @@ async function start(logs: 'none' | 'calls' | 'data' = 'none', env: NodeJS.Proce
   subject = process;
   await process.started();
   const rootId = (await process.call('openFile', noDir, root, O_RDONLY | O_DIRECTORY, 0)) as number;
-  const open = (name: string) => process.call('openFile', rootId, name, O_RDWR | O_CREAT, 0o640) as Promise<number>;
+  const flags = O_RDWR | O_CREAT | O_EXCL;
+  const open = (name: string) => process.call('openFile', rootId, name, flags, 0o640) as Promise<number>;
   return { shim: made, subject: process, rootId, open };
 }
 

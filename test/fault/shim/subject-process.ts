@@ -71,8 +71,8 @@ export async function everything(subject: Subject, rootId: number): Promise<void
   for (const open of [file, copy, rootId]) await subject.call('closeFile', open);
 }
 
-/** What the tour is to the shim, one name a call. */
+/** What the tour is to the shim, one name a call; of a file that may have been there before, it is seen that it is one. */
 export const everyName = (
   'open open write read fdatasync fsync writeback truncate chmod lock stat statfs mkdir stat ' +
-  'link rename rename open copy clone open list list list unlink rmdir'
+  'link rename rename open stat copy clone open list list list unlink rmdir'
 ).split(' ');
