@@ -22,6 +22,8 @@ export interface SenderTold {
   sent(): void;
   /** Only of what native code sends: else the socket's own 'error' tells. */
   failed(code: string, text: string): void;
+  /** The memory cannot be shown, which is no failure of the connection's: what was thrown. */
+  gone(error: Error): void;
 }
 
 /** Below this a thread would cost more than it saves. */
@@ -138,7 +140,7 @@ export class BodySender {
     try {
       slices = slicesOf([slot], this.#settings.sliceBytes);
     } catch (error) {
-      told.failed('EFAULT', error instanceof Error ? error.message : String(error));
+      told.gone(error instanceof Error ? error : new Error(String(error)));
       return;
     }
     this.#step([...slices, ...rest], 0, told);

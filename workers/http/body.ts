@@ -11,7 +11,7 @@ export class SlotBytes {
   readonly length: number;
   readonly #show: (offset: number, length: number) => Uint8Array;
 
-  /** `show`: makes an array of bytes of this arena, good for as long as these bytes are. */
+  /** `show`: makes an array of bytes of this arena, good for as long as these bytes are; throws what its caller is to get. */
   constructor(arena: number, offset: number, length: number, show: (offset: number, length: number) => Uint8Array) {
     this.arena = arena;
     this.offset = offset;
@@ -30,11 +30,10 @@ export class SlotBytes {
     return this.#show(this.offset, this.length);
   }
 
-  /** For few of them. Throws where the memory is gone. */
+  /** For few of them. Where the memory is gone it throws what `show` throws. */
   copy(): Buffer {
     const bytes = Buffer.allocUnsafe(this.length);
-    if (addon.arenaPeek(this.arena, this.offset, bytes) < 0) throw new Error(`arena ${this.arena} is closed`);
-    return bytes;
+    return addon.arenaPeek(this.arena, this.offset, bytes) < 0 ? Buffer.from(this.array()) : bytes;
   }
 }
 

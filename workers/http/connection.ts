@@ -72,7 +72,8 @@ interface Current {
   parser: AnswerParser;
   stage: Stage;
   sent: boolean;
-  failure: HttpFailure | null;
+  /** One of ours; or the caller's own, of memory that it had promised. */
+  failure: Error | null;
   /** Bytes that came since the last look, at which more of the answer was owed or not. */
   came: number;
   owed: boolean;
@@ -133,7 +134,7 @@ export class Connection {
     return !this.#dead && this.#current === null;
   }
 
-  /** Carries out one exchange. Throws HttpFailure. */
+  /** Carries out one exchange. Throws HttpFailure, and what the body's memory throws where it is gone. */
   async exchange(exchange: Exchange): Promise<Answer> {
     const { into, collectMax, method, signal } = exchange;
     const steps = this.#sender.stepsOf(requestHead(exchange), exchange.body);
@@ -284,6 +285,11 @@ export class Connection {
       failed: (code, text) => {
         // An answer that has come is about to be judged, and tells more.
         if (this.#current === current && !current.parser.done) this.#fail(code, text);
+      },
+      gone: (error) => {
+        if (this.#current !== current || current.parser.done) return;
+        current.failure ??= error;
+        this.#destroy();
       },
     });
   }

@@ -297,7 +297,8 @@ export class Bucket {
         this.changed();
         return answer;
       } catch (error) {
-        if (isBug(error) || error instanceof AbilitiesChanged) {
+        // Neither the endpoint's nor the way's: told as it is. The memory that was to be sent may be gone.
+        if (isBug(error) || error instanceof AbilitiesChanged || error instanceof StoreError) {
           this.#endpoints.failed(endpoint, bytes, false, '');
           throw error;
         }
