@@ -9,9 +9,9 @@
 import { Failed, status } from '../core/errors.ts';
 import { op } from '../core/order.ts';
 import type { StatusJob } from '../core/status-report.ts';
-import { closeFlag, type FrameOf, frame, imageState } from '../core/wire.ts';
+import { closeFlag, type FrameOf, imageState } from '../core/wire.ts';
 import type { Link } from '../intake/link.ts';
-import type { JobClock, JobOrder } from '../transfer/job-clock.ts';
+import type { JobClock, JobOrder, Waiting } from '../transfer/job-clock.ts';
 import { type Block, type Piece, WritePlan } from '../transfer/write-plan.ts';
 import type { Account } from './account.ts';
 import { runOrder } from './again.ts';
@@ -50,7 +50,6 @@ export class ImageWriter implements OpenWriter {
   #idleWaiters: (() => void)[] = [];
   /** Orders under way: what idle() waits for beside the plan. */
   #tasks = 0;
-  #writes = 0;
   /** The block under way is all there is of the image. */
   #sole = false;
   /** The piece that the commit writes; its slot is held until then. */
@@ -84,25 +83,27 @@ export class ImageWriter implements OpenWriter {
     return this.slots.clientHasNone && (this.#plan.blocks > 0 || this.slots.replacing);
   }
 
-  /** For status: what this job waits for now. */
+  /** For status: what this job waits for now. The same as its clock counts, in the words of an operator. */
   get waitsFor(): StatusJob['waitsFor'] {
-    if (this.#link.callType === frame.close && this.#plan.idle) return 'commit';
-    if (this.slots.replacing) return 'memory';
-    if (this.#plan.idle || this.#plan.holds) return 'host program';
-    return this.#writes > 0 ? 'device' : 'digest';
+    const waiting = this.#waiting;
+    if (waiting === null) return 'host program';
+    const { oldest } = this.#plan;
+    if (oldest === null) return waiting === 'call' ? 'commit' : 'memory';
+    return oldest.digest?.isOut && !oldest.move?.isOut ? 'digest' : 'device';
   }
 
   waitsNow(clock: JobClock): void {
-    const isCall = this.#link.callType !== 0;
-    if (!isCall && !this.owes) return;
+    const waiting = this.#waiting;
+    if (waiting === null) return;
     const { oldest } = this.#plan;
-    const idle = isCall ? 'commit' : 'memory';
-    clock.waits(
-      isCall ? 'call' : 'slot',
-      oldest?.move ?? null,
-      oldest?.digest ?? null,
-      oldest === null ? idle : 'device',
-    );
+    const idle = waiting === 'call' ? 'commit' : 'memory';
+    clock.waits(waiting, oldest?.move ?? null, oldest?.digest ?? null, oldest === null ? idle : 'device');
+  }
+
+  /** Null: the client is not waiting, whatever the engine has under way for it. */
+  get #waiting(): Waiting | null {
+    if (this.#link.callType !== 0) return 'call';
+    return this.owes ? 'slot' : null;
   }
 
   /** Its summary, and the same for status. */
@@ -275,7 +276,6 @@ export class ImageWriter implements OpenWriter {
   async #write(piece: Piece<WriteBlock>): Promise<void> {
     const { files, key } = this.target;
     const { arena } = this.slots;
-    this.#writes++;
     piece.block.move = this.account.order('device');
     try {
       const result = await runOrder(
@@ -301,7 +301,6 @@ export class ImageWriter implements OpenWriter {
         this.#fail(ioFailure(what, 'write', `${key.id}/${dataName}`, result.result, result.text));
       }
     } finally {
-      this.#writes--;
       this.slots.ended(piece.block.slot);
       this.#done(this.#plan.written(piece));
     }

@@ -95,11 +95,6 @@ export class WritePlan<B extends Block = Block> {
     return this.#entries[0]?.block ?? null;
   }
 
-  /** A block is held back, and nothing of it is under way: the next one is its writer's to bring. */
-  get holds(): boolean {
-    return this.#holding && this.#entries.length > 0 && !this.#digesting;
-  }
-
   /** Everything submitted is written and digested, or given back. */
   get idle(): boolean {
     return this.#entries.length === 0;
