@@ -10,7 +10,7 @@ import { type BareServer, startBareServer } from '../s3/servers.ts';
 import { Network } from './network.ts';
 import { type Plant, plants, type Shape, type Unplanted, unplanted } from './plants.ts';
 import { type Row, type RowOf, row, rowText, summaryText } from './table.ts';
-import { type Act, runTrial, type Trial, type TrialResult } from './trial.ts';
+import { type Act, type Phase, runTrial, type Trial, type TrialResult } from './trial.ts';
 
 export interface LimitsOptions {
   /** Part of a plant's name, or `unplanted`. */
@@ -48,27 +48,28 @@ interface Bench {
   readonly rateOf: RateOf;
 }
 
-function sized(shape: Shape, rate: number, factor: number, seconds: number): Trial {
+/** A shape as a trial, and the bytes of a phase that is to take so long: `rate` is the storage's, `factor` what is left of it. */
+function sized(shape: Shape, rate: number, of: { factor: number; seconds: number; phases: number }): [Trial, number] {
   const { pace, think, ...rest } = shape;
-  const total = Math.min(mibMax, Math.max(mibMin, (rate * factor * seconds) / mib));
+  const total = Math.min(mibMax / of.phases, Math.max(mibMin, (rate * of.factor * of.seconds) / mib));
   const host: string[] = [];
   if (pace !== undefined) host.push('--rate', String(Math.floor((rate * pace) / shape.streams)));
   if (think !== undefined) {
     const us = (think * hostBuffer * 1e6) / (rate / shape.streams);
     host.push('--buffer', String(hostBuffer), '--think-us', String(Math.floor(us)));
   }
-  return { ...rest, host, mib: Math.ceil(total / shape.streams) };
+  return [{ ...rest, host }, Math.ceil(total / shape.streams)];
 }
 
 function run(
   { directory, io, network }: Bench,
   trial: Trial,
-  act: Act | null,
+  phases: readonly Phase[],
   inNetwork: boolean,
-): Promise<TrialResult> {
+): Promise<TrialResult[]> {
   const server = (keep: boolean): Promise<BareServer> =>
     inNetwork && network !== null ? network.server(keep) : startBareServer(keep);
-  return runTrial(trial, { directory, signal: io.signal, server }, act);
+  return runTrial(trial, phases, { directory, signal: io.signal, server });
 }
 
 /** What the storage takes here, each kind measured once. */
@@ -79,40 +80,50 @@ function calibration(directory: string, io: LimitsIo): RateOf {
     const before = known.get(key);
     if (before !== undefined) return before;
     io.progress(`what the storage takes: ${key}`);
-    const trial: Trial = { store, direction, mode: 'io-only', streams: 1, mib: calibrationMib };
+    const trial: Trial = { store, direction, mode: 'io-only', streams: 1 };
     const place = { directory, signal: io.signal, server: (keep: boolean) => startBareServer(keep) };
-    const rate = runTrial(trial, place, null).then((result) => result.rate);
+    const rate = runTrial(trial, [{ mib: calibrationMib, act: null }], place).then(([result]) => result!.rate);
     known.set(key, rate);
     return rate;
   };
 }
 
-function actOf({ throttle }: Plant, { directory, network }: Bench, freeRate: number): Act | null {
-  if (throttle === undefined) return null;
-  const rate = freeRate * throttle.to;
-  if (throttle.what === 'disk') return ({ pid }) => holdDisk(pid, directory, rate);
-  return async () => {
+/** To so many times the rate of the phase before. */
+function actOf({ what, to }: NonNullable<Plant['throttle']>, { directory, network }: Bench): Act {
+  if (what === 'disk') return ({ pid, rateBefore }) => holdDisk(pid, directory, rateBefore * to);
+  return async ({ rateBefore }) => {
     if (network === null) throw new Error('no network to make slow');
-    return network.slow(rate);
+    return network.slow(rateBefore * to);
   };
 }
 
 async function plantedRow(plant: Plant, bench: Bench): Promise<RowOf<'planted'>> {
+  const { throttle } = plant;
   const rate = await bench.rateOf(plant.free);
-  const inNetwork = plant.throttle?.what === 'network';
-  const name = `${plant.name}, ${plant.strength}`;
-  bench.io.progress(`${name}: without it`);
-  const free = await run(bench, sized(plant.free, rate, 1, secondsFree), null, inNetwork);
-  bench.io.progress(`${name}: with it`);
-  const trial = sized(plant.planted, rate, plant.expected, secondsPlanted);
-  const planted = await run(bench, trial, actOf(plant, bench, free.rate), inNetwork);
-  return row.planted(plant, free, planted);
+  const inNetwork = throttle?.what === 'network';
+  const phases = throttle === undefined ? 1 : 2;
+  bench.io.progress(`${plant.name}, ${plant.strength}`);
+  const [freely, freeMib] = sized(plant.free, rate, { factor: 1, seconds: secondsFree, phases });
+  const [trial, mib] = sized(plant.planted, rate, { factor: plant.expected, seconds: secondsPlanted, phases });
+  const free = { mib: freeMib, act: null };
+  // What becomes slow is the storage that this engine knows; a setting or a host program is another one from the start.
+  const results =
+    throttle === undefined
+      ? [
+          ...(await run(bench, freely, [free], inNetwork)),
+          ...(await run(bench, trial, [{ mib, act: null }], inNetwork)),
+        ]
+      : await run(bench, trial, [free, { mib, act: actOf(throttle, bench) }], inNetwork);
+  return row.planted(plant, results[0]!, results[1]!);
 }
 
+/** Twice: by an engine that has only begun, and by one that has its memory and knows its storage. */
 async function unplantedRow({ name, shape }: Unplanted, bench: Bench): Promise<RowOf<'unplanted'>> {
   const rate = await bench.rateOf(shape);
   bench.io.progress(`nothing planted: ${name}`);
-  return row.unplanted(name, await run(bench, sized(shape, rate, 1, secondsUnplanted), null, false));
+  const [trial, mib] = sized(shape, rate, { factor: 1, seconds: secondsUnplanted, phases: 2 });
+  const phase = { mib, act: null };
+  return row.unplanted(name, await run(bench, trial, [phase, phase], false));
 }
 
 /** Why a plant cannot be set up here; null: it can. */

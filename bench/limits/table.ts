@@ -40,7 +40,7 @@ export type Row =
     };
 export type RowOf<K extends Row['kind']> = Extract<Row, { kind: K }>;
 
-function named({ rate, jobs }: TrialResult): Named {
+function named({ rate, jobs }: Pick<TrialResult, 'rate' | 'jobs'>): Named {
   return { rate, jobs, ...mostNamed(jobs) };
 }
 
@@ -61,13 +61,13 @@ export const row = {
     freeJobs: free.jobs,
     judgement: judge(plant, free, planted),
   }),
-  /** One accused job is a false alarm. */
-  unplanted: (name: string, result: TrialResult): RowOf<'unplanted'> => ({
-    kind: 'unplanted',
-    name,
-    ...named(result),
-    judgement: result.jobs.length > 0 && result.jobs.every(({ finding }) => finding === null) ? 'right' : 'wrong',
-  }),
+  /** One accused job of any phase is a false alarm. */
+  unplanted: (name: string, results: readonly TrialResult[]): RowOf<'unplanted'> => {
+    const jobs = results.flatMap((result) => result.jobs);
+    const innocent = results.every((result) => result.jobs.length > 0) && jobs.every(({ finding }) => finding === null);
+    const rate = results.at(-1)?.rate ?? 0;
+    return { kind: 'unplanted', name, ...named({ rate, jobs }), judgement: innocent ? 'right' : 'wrong' };
+  },
   skipped: ({ name, strength }: Plant, reason: string): RowOf<'skipped'> => ({
     kind: 'skipped',
     name,
@@ -81,10 +81,18 @@ function gigabytes(rate: number): string {
   return (rate / 1e9).toFixed(2);
 }
 
+/** The run without the plant was limited as well: by what, it says itself. */
+function whyNone({ freeRate, rate, freeJobs }: RowOf<'planted'>): string {
+  const most = meanShares(freeJobs)[0];
+  const by = most === undefined ? '' : `, ${(most[1] * 100).toFixed(0)} % of it ${most[0]}`;
+  return `the run without it had ${gigabytes(freeRate)} GB/s${by}, and must have ${gigabytes(clearly * rate)}`;
+}
+
 export function rowText(one: Row): string {
   const name = one.kind === 'unplanted' ? `nothing planted: ${one.name}` : `${one.name}, ${one.strength}`;
   if (one.kind === 'skipped') return `${name.padEnd(46)} skipped: ${one.reason}`;
   const verdict = one.finding === null ? 'nobody' : `${one.finding} → ${one.setting}`;
+  const slow = one.judgement === 'no bottleneck' ? [`not a bottleneck here: ${whyNone(one)}`] : [];
   const shares = meanShares(one.jobs)
     .filter(([, share]) => share >= shownFrom)
     .map(([part, share]) => `${part} ${(share * 100).toFixed(0)}`)
@@ -100,6 +108,7 @@ export function rowText(one: Row): string {
     `${one.of}/${one.jobs.length}`.padEnd(4),
     rates.padEnd(20),
     shares,
+    ...slow,
   ].join(' ');
 }
 

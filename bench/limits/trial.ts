@@ -1,6 +1,7 @@
 /**
- * One run of a few images through a fresh engine, and what the engine itself says of it: the summary line of each image.
- * The engine is stopped before its log is read, so that nothing of it is missing.
+ * Images through a fresh engine in one phase or several, and what the engine itself says of each: the summary lines of its images.
+ * From the second phase on it has memory at hand, and knows what its storage could do. The engine is stopped before its log
+ * is read, so that nothing of it is missing.
  */
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,8 +19,6 @@ export interface Trial {
   readonly direction: 'backup' | 'restore';
   readonly mode: ModeName;
   readonly streams: number;
-  /** Of each stream. */
-  readonly mib: number;
   /** block_size_mb and digest_lanes, where not as shipped. */
   readonly blockMib?: number;
   readonly digestLanes?: number;
@@ -44,8 +43,14 @@ export interface TrialResult {
   readonly jobs: readonly JobVerdict[];
 }
 
-/** What is done to a running engine, and undone. */
-export type Act = (engine: { pid: number }) => Promise<AsyncDisposable>;
+/** What is done to a running engine, and undone. `rateBefore`: B/s of the phase before. */
+export type Act = (engine: { pid: number; rateBefore: number }) => Promise<AsyncDisposable>;
+
+export interface Phase {
+  /** Of each stream. */
+  readonly mib: number;
+  readonly act: Act | null;
+}
 
 const mib = 1 << 20;
 
@@ -100,8 +105,32 @@ async function startEngine(directory: string, trial: Trial, endpoint: string | n
   return { pid, config, log, stop: () => engine.stop(), [Symbol.asyncDispose]: () => engine.kill() };
 }
 
-/** A restore reads what a backup before it wrote in the same engine; the plant acts on the restore alone. */
-export async function runTrial(trial: Trial, at: TrialPlace, act: Act | null): Promise<TrialResult> {
+interface PhaseRun {
+  readonly trial: Trial;
+  readonly phase: Phase;
+  readonly place: readonly string[];
+  readonly date: number;
+  readonly rateBefore: number;
+}
+
+/** Moves what a phase moves, and tells at what rate. A restore reads what a backup before it wrote; the plant acts on the restore alone. */
+async function runPhase(
+  engine: RunningEngine,
+  { trial, phase, place, date, rateBefore }: PhaseRun,
+  signal: AbortSignal,
+): Promise<Pick<TrialResult, 'rate' | 'seconds'>> {
+  const mover = [...place, '--image', 'l', '--date', date, '--streams', trial.streams, '--json'];
+  const write = ['backup', ...mover, '--generate', phase.mib * mib];
+  if (trial.direction === 'restore') await host(engine, write, signal);
+  const command = trial.direction === 'backup' ? write : ['restore', ...mover, '--discard'];
+  await using _planted = phase.act === null ? null : await phase.act({ pid: engine.pid, rateBefore });
+  const { bytes, seconds } = await host(engine, [...command, ...(trial.host ?? [])], signal);
+  if (typeof bytes !== 'number' || typeof seconds !== 'number') throw new Error('the host program told no rate');
+  return { rate: bytes / seconds, seconds };
+}
+
+/** One result a phase. */
+export async function runTrial(trial: Trial, phases: readonly Phase[], at: TrialPlace): Promise<TrialResult[]> {
   const { signal } = at;
   const directory = join(at.directory, 'engine');
   mkdirSync(directory, { recursive: true });
@@ -109,24 +138,19 @@ export async function runTrial(trial: Trial, at: TrialPlace, act: Act | null): P
   try {
     await using engine = await startEngine(directory, trial, server?.endpoint ?? null);
     const place = ['--lsu', 'limits', ...(server === null ? [] : ['--server', 'VastData:bucket'])];
-    const mover = [...place, '--image', 'l', '--date', 1, '--streams', trial.streams, '--json'];
-    const write = ['backup', ...mover, '--generate', trial.mib * mib];
     await host(engine, ['create-lsu', ...place], signal);
-    if (trial.direction === 'restore') await host(engine, write, signal);
-    const command = trial.direction === 'backup' ? write : ['restore', ...mover, '--discard'];
-    let moved: Record<string, unknown>;
-    {
-      await using _planted = act === null ? null : await act(engine);
-      moved = await host(engine, [...command, ...(trial.host ?? [])], signal);
+    const moved: Pick<TrialResult, 'rate' | 'seconds'>[] = [];
+    for (const [i, phase] of phases.entries()) {
+      const rateBefore = moved.at(-1)?.rate ?? Number.NaN;
+      moved.push(await runPhase(engine, { trial, phase, place, date: i + 1, rateBefore }, signal));
     }
     await engine.stop();
     const log = readFileSync(engine.log, 'utf8')
       .split('\n')
       .filter((line) => line !== '')
       .map((line): unknown => JSON.parse(line));
-    const { bytes, seconds } = moved;
-    if (typeof bytes !== 'number' || typeof seconds !== 'number') throw new Error('the host program told no rate');
-    return { rate: bytes / seconds, seconds, jobs: jobVerdicts(log, trial.direction) };
+    const jobs = jobVerdicts(log, trial.direction);
+    return moved.map((one, i) => ({ ...one, jobs: jobs.filter(({ image }) => image.endsWith(`~${i + 1}`)) }));
   } finally {
     server?.stop();
     rmSync(directory, { recursive: true, force: true });

@@ -15,6 +15,7 @@ const summarySchema = z.object({
 });
 
 export interface JobVerdict {
+  readonly image: string;
   readonly bytes: number;
   readonly seconds: number;
   readonly waits: Readonly<Record<string, number>>;
@@ -54,6 +55,7 @@ export function jobVerdicts(log: readonly unknown[], direction: keyof typeof tol
     if (!parsed.success || parsed.data.msg !== told[direction]) continue;
     const { bytes, seconds, waits, copyS, image, shares = {}, limit } = parsed.data;
     jobs.push({
+      image,
       bytes,
       seconds,
       waits: { ...waits, copyS },

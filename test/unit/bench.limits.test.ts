@@ -67,15 +67,20 @@ describe('a row', () => {
     expect(judged(2e9)).toBe('wrong');
   });
 
-  it('says nothing for a plant that was no bottleneck', () => {
+  it('says of a plant that was no bottleneck that it was none, and why; that counts as not named', () => {
     expect(judged(1.29e9, line({}))).toBe('no bottleneck');
     expect(judged(1.31e9, line({}))).toBe('right');
+    const none = row.planted(slowDisk, result(1.2e9, line({ limit: null })), result(1e9, line({})));
+    expect(rowText(none)).toMatch(
+      /not a bottleneck here: the run without it had 1\.20 GB\/s, 80 % of it slotWait\.device, and must have 1\.30$/,
+    );
+    expect(summaryText([none])).toMatch(/^0 of 1 bottlenecks named; .*; 1 plants were no bottleneck here/);
   });
 
   it('of an unplanted run is wrong with one accused job, and with none at all', () => {
-    expect(row.unplanted('x', result(1e9, innocent, innocent)).judgement).toBe('right');
-    expect(row.unplanted('x', result(1e9, innocent, line({}))).judgement).toBe('wrong');
-    expect(row.unplanted('x', result(1e9)).judgement).toBe('wrong');
+    expect(row.unplanted('x', [result(1e9, innocent), result(2e9, innocent, innocent)]).judgement).toBe('right');
+    expect(row.unplanted('x', [result(1e9, innocent, line({})), result(1e9, innocent)]).judgement).toBe('wrong');
+    expect(row.unplanted('x', [result(1e9, innocent), result(1e9)]).judgement).toBe('wrong');
   });
 
   it('tells what was planted, named and measured; the last line counts', () => {
@@ -83,7 +88,7 @@ describe('a row', () => {
     expect(rowText(right)).toMatch(
       /^slow disk, 1\/4 of its rate +right +device → storage +1\/1 +3\.00 → 1\.00 \(3\.0 ×\)/,
     );
-    const rows = [right, row.unplanted('x', result(1e9, digest)), row.skipped(slowDisk, 'no control groups')];
+    const rows = [right, row.unplanted('x', [result(1e9, digest)]), row.skipped(slowDisk, 'no control groups')];
     expect(rowText(rows[2] as (typeof rows)[number])).toContain('skipped: no control groups');
     expect(summaryText(rows)).toBe('1 of 1 bottlenecks named; 1 of 1 unplanted runs accused; 1 skipped');
   });
