@@ -19,10 +19,13 @@ export class Load {
   /** Of images, moved since the start. */
   bytes = 0;
   readonly digestLanes: number;
+  /** B/s of one core; 0: not known. */
+  readonly copyRate: number;
   readonly cores = availableParallelism();
 
-  constructor(digestLanes: number) {
+  constructor(digestLanes: number, copyRate: number) {
     this.digestLanes = digestLanes;
+    this.copyRate = Math.max(0, copyRate);
   }
 }
 
@@ -170,7 +173,7 @@ export class Account implements ClockSource {
       moveQueue: out.moveQueue,
       digestQueue: out.digestQueue,
       eventLoop: performance.eventLoopUtilization(this.#loopSince).utilization,
-      copyRate: this.copyNs > 0 ? this.bytes / (this.copyNs / 1e9) : 0,
+      copyRate: this.#load.copyRate,
       engineRate: (this.#load.bytes - this.#loadBytes) / seconds,
       digestLanes: this.#load.digestLanes,
       cores: this.#load.cores,

@@ -1,5 +1,6 @@
 /** The coordinator: wires pools, storage, memory and sessions together, and winds them down. */
 import { randomBytes } from 'node:crypto';
+import { addon } from '../../native/addon/index.ts';
 import type { EngineLog } from '../admin/log.ts';
 import type { Config } from '../config.ts';
 import { Failed } from '../core/errors.ts';
@@ -84,7 +85,7 @@ export class Engine implements LinkEvents, SessionHost {
       digest: new MountLanes(this.digest, 0),
       memory: new Memory(budget, engine.arenaWaitS, now),
       tokens: new WriterTokens(),
-      load: new Load(engine.digestLanes),
+      load: new Load(engine.digestLanes, addon.copyRate()),
       finished: new FinishedJobs(),
       self: readIdentity(),
       log,

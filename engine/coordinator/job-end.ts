@@ -25,8 +25,9 @@ export function jobEnded({ ctx, link, image, account, facts }: JobEnd): object {
   const now = ctx.now();
   const { root } = ctx.storage.options;
   const storageBest = ctx.finished.best({ server: link.server, mode: facts.mode }, root);
-  const { shares, accounted, facts: all } = account.shares(now, facts);
-  const limit = limitOf(shares, { ...all, storageBest });
+  const { shares, accounted, facts: told } = account.shares(now, facts);
+  const all = { ...told, storageBest };
+  const limit = limitOf(shares, all);
   ctx.log.debug({ job: link.job, image, ...all }, 'what the verdict is made of, beside the shares');
   const job = {
     job: link.job,

@@ -19,7 +19,7 @@ export interface JobFacts {
   readonly digestQueue: number;
   /** Of the job's time: the coordinator's event loop was at work. */
   readonly eventLoop: number;
-  /** B/s of this job's one copy; 0: none was made. */
+  /** B/s that one core copies, measured apart from all jobs; 0: not known. */
   readonly copyRate: number;
   /** B/s of all jobs of the engine together, while this one ran. */
   readonly engineRate: number;
@@ -35,10 +35,10 @@ export interface JobFacts {
 /** Shorter jobs are begin and end; of few blocks one odd one is a great part. */
 export const secondsMin = 1;
 export const movesMin = 6;
-/** Wake-ups of a healthy engine take one or two per cent; with blocks of 4 MiB on a busy machine below ten. */
-export const ringMin = 0.15;
-/** Below, the coordinator sleeps most of the time, and a late wake-up has another cause: too few processors. */
-export const eventLoopMin = 0.5;
+/** Wake-ups of a healthy engine take one or two per cent; sixteen first images on two cores make a fifth. */
+export const ringMin = 0.3;
+/** Below, the coordinator sleeps often enough, and a late wake-up has another cause: its thread waits for a processor, too. */
+export const eventLoopMin = 0.6;
 /** More than a quarter of the time behind other images' digests: with lanes enough there is no queue at all. */
 export const digestQueueMin = 0.25;
 /** Both sides stand still in turns: a slot more lets them work side by side. Beginning and end of a job make some per cent. */
@@ -48,19 +48,28 @@ export const idleMinSeveral = 0.3;
 /** Each slot was used so often: before, it is the filling and draining of slots that one sees. */
 export const roundsMin = 4;
 export const slotWaitMin = 0.15;
-/** How much idle time host program and copy may leave unexplained. */
-const idleSlack = 0.1;
+/**
+ * In turns the lanes stand still just while host program and copy work. More of it has another cause; less says that they
+ * worked side by side, as streams do that copy slowly into new memory, and then no slot more lets them do more.
+ */
+export const turnsSlack = 0.12;
 /** Most of the time nobody waits for vast-ost. */
 export const hostMin = 0.5;
-/** Without this wait the job would take a third of its time; begin and end, which fill and drain slots, are in the rest. */
-export const moveMin = 0.7;
+/** Without this wait the job would take less than half of its time; begin and end, and first copies into new memory, are in the rest. */
+export const moveMin = 0.6;
 export const movingMin = 0.85;
 /**
- * Of one copy's rate, all jobs together. Many streams wait for a fast storage too, each most of its time: that is no slow
- * storage as long as it takes from all of them a good part of what one core can copy. A restore copies twice as fast: from a
- * slot into the same buffer again and again, which stays in the cache.
+ * Jobs wait for a fast storage too, and many streams each most of its time. It is slow when all jobs together get less from
+ * it than a third of what one job had before, as a disk or a network that others load, or that has lost a part; or
+ * so little that one core could feed twenty of it, whatever it did before.
  */
-export const slowRate = { write: 0.25, read: 0.1 } as const;
+export const slowOfBest = 1 / 3;
+export const slowOfCopy = 1 / 20;
+
+/** B/s of all jobs together, below which a storage that they wait for is slow. */
+export function slowBelow({ copyRate, storageBest }: Pick<JobFacts, 'copyRate' | 'storageBest'>): number {
+  return Math.max(slowOfCopy * copyRate, slowOfBest * (storageBest?.bytesPerSecond ?? 0));
+}
 
 /** Null: nothing stands out. The rules in order: the first cause that would explain the ones below it wins. */
 export function limitOf(shares: Shares, facts: JobFacts): Limit | null {
@@ -104,11 +113,12 @@ function digestLanes({ digestQueue, digestLanes: lanes, cores }: JobFacts): Limi
 }
 
 function tooFewSlots(shares: Shares, facts: JobFacts): Limit | null {
-  const { memory, commit, ...waits } = shares.slotWait;
+  // Late wake-ups are no turns of the other side.
+  const { memory, commit, ring, ...waits } = shares.slotWait;
   const waited = Object.values(waits).reduce((sum, part) => sum + part, 0);
   const own = shares.hostProgram + shares.copy;
   if (facts.moves < roundsMin * facts.slots || facts.idle < (facts.slots > 1 ? idleMinSeveral : idleMin)) return null;
-  if (waited < slotWaitMin || facts.idle > own + idleSlack) return null;
+  if (waited < slotWaitMin || Math.abs(facts.idle - own) > turnsSlack) return null;
   const because =
     `for ${percent(facts.idle)} of the time none of its ${facts.slots} slots was with a lane, for ${percent(waited)} the ` +
     'host program waited for one: they worked in turns';
@@ -153,16 +163,24 @@ const storageChange = {
   s3: 'the network or the storage: more endpoints, a faster link, parts_in_flight of its [server:…] where one stream alone is slow',
 } as const;
 
-function slowStorage({ slotWait }: Shares, facts: JobFacts): Limit | null {
-  const { store, moving, moveQueue, copyRate, engineRate, mode } = facts;
-  // The syncs of a commit are waits for the same storage.
-  const commit = mode === 'write' ? slotWait.commit : 0;
-  const wait = (slotWait.network ?? slotWait.device ?? 0) + moveQueue + commit;
-  if (wait < moveMin || moving + commit < movingMin || copyRate <= 0) return null;
-  if (engineRate > (mode === 'read' ? slowRate.read : slowRate.write) * copyRate) return null;
+/** Its oldest block's wait for the storage, as a part of 1. The syncs of a commit are waits for the same storage. */
+function storageWait({ slotWait }: Shares, { moveQueue, mode }: JobFacts): number {
+  return (slotWait.network ?? slotWait.device ?? 0) + moveQueue + (mode === 'write' ? slotWait.commit : 0);
+}
+
+/** Most of the time, and the storage had work all along: it is what the job waits for, slow or not. */
+export function waitsForStorage(shares: Shares, facts: JobFacts): boolean {
+  const commit = facts.mode === 'write' ? shares.slotWait.commit : 0;
+  return storageWait(shares, facts) >= moveMin && facts.moving + commit >= movingMin;
+}
+
+function slowStorage(shares: Shares, facts: JobFacts): Limit | null {
+  const { store, moving, copyRate, engineRate } = facts;
+  if (!waitsForStorage(shares, facts) || engineRate >= slowBelow(facts)) return null;
+  const core = copyRate > 0 ? `, one core copies ${rate(copyRate)}` : '';
   const because =
-    `for ${percent(wait)} of the time the oldest block waited for it, with work for it during ${percent(moving)}; all jobs ` +
-    `together moved ${rate(engineRate)}, one core copies ${rate(copyRate)}${before(facts)}`;
+    `for ${percent(storageWait(shares, facts))} of the time the oldest block waited for it, with work for it during ` +
+    `${percent(moving)}; all jobs together moved ${rate(engineRate)}${core}${before(facts)}`;
   const change = storageChange[store];
   return store === 'file'
     ? { finding: 'device', setting: 'storage', change, because }

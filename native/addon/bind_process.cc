@@ -12,6 +12,7 @@
 
 #include "arena.h"
 #include "args.h"
+#include "copy_rate.h"
 #include "exports.h"
 #include "files.h"
 #include "sha256.h"
@@ -227,6 +228,10 @@ Napi::Value affinity(const Napi::CallbackInfo& info) {
   return args.number(result);
 }
 
+Napi::Value coreCopyRate(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(copyRate()));
+}
+
 Napi::Value killSelf(const Napi::CallbackInfo& info) {
   kill(getpid(), SIGKILL);
   return info.Env().Undefined();
@@ -256,6 +261,7 @@ void exportProcess(Napi::Env env, Napi::Object exports) {
   add<processCpuNs>(env, exports, "processCpuNs");
   add<nice>(env, exports, "threadNice");
   add<affinity>(env, exports, "setAffinity");
+  add<coreCopyRate>(env, exports, "copyRate");
   add<killSelf>(env, exports, "killSelf");
   add<counts>(env, exports, "counts");
 }

@@ -231,6 +231,8 @@ export interface Addon {
   threadNice(nice: number): number;
   /** sched_setaffinity of every thread of this process, and so of those that they start. */
   setAffinity(cpus: Int32Array): number;
+  /** B/s that one core copies past the caches, measured here and now in one or two milliseconds; −errno. */
+  copyRate(): number;
   /** SIGKILL to this process: the way out when a lane hangs in a system call. */
   killSelf(): never;
   /** [files, lists, arenas, SHA states, watches] that exist, closed ones still in use included: for tests and status. */

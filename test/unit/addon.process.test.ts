@@ -144,6 +144,11 @@ describe.each([true, false])('watching processes (pidfd: %s)', (pidfd) => {
 });
 
 describe('processes and threads', () => {
+  it('what a core copies is no less than a disk, and no more than its caches', () => {
+    expect(addon.copyRate()).toBeGreaterThan(2e8);
+    expect(addon.copyRate()).toBeLessThan(1e12);
+  });
+
   it('refuse pids that are none', () => {
     for (const pid of [0, -1]) expect(addon.watchProcess(pid, () => {})).toBe(-errno.EINVAL);
     expect(() => addon.watchProcess(1.5, () => {})).toThrow(RangeError);

@@ -21,13 +21,17 @@ const plain: JobFacts = {
   moveQueue: 0,
   digestQueue: 0,
   eventLoop: 0.05,
-  copyRate: 6e9,
+  copyRate: 20e9,
   engineRate: 1.8e9,
   slots: 3,
   slotsWanted: 3,
   digestLanes: 4,
   cores: 16,
 };
+
+function best(bytesPerSecond: number): JobFacts['storageBest'] {
+  return { bytesPerSecond, at: '2026-01-02T03:04:05.678Z' };
+}
 
 function named(parts: Parts, facts: Partial<JobFacts> = {}): [string, string] | null {
   const limit = limitOf(shares(parts), { ...plain, ...facts });
@@ -36,7 +40,10 @@ function named(parts: Parts, facts: Partial<JobFacts> = {}): [string, string] | 
 
 describe('accuses nobody', () => {
   it.each<[string, Parts, Partial<JobFacts>]>([
-    ['a local disk at 1.8 GB/s beside memcpy', { copy: 0.25, device: 0.73 }, {}],
+    ['a local disk at 1.8 GB/s', { copy: 0.25, device: 0.73 }, {}],
+    ['the same before warm memory, into which a copy is fast', { copy: 0.1, device: 0.88 }, {}],
+    ['a storage that gives half of what it gave', { copy: 0.1, device: 0.88 }, { storageBest: best(3.6e9) }],
+    ['a storage of which no yardstick is known', { copy: 0.1, device: 0.88 }, { copyRate: 0, engineRate: 1e8 }],
     ['sixteen streams on a fast storage', { copy: 0.06, device: 0.7, queue: 0.2 }, { moveQueue: 0.2, engineRate: 3e9 }],
     ['one image whose own SHA-256 is what it waits for', { copy: 0.2, digest: 0.75 }, { moving: 0.5 }],
     ['small images', { commit: 0.7, ring: 0.2, hostProgram: 0.1 }, { moves: 10, eventLoop: 0.3 }],
@@ -45,7 +52,12 @@ describe('accuses nobody', () => {
     [
       'four streams whose copies into new memory take most of the time, of ten blocks each',
       { copy: 0.55, device: 0.28, ring: 0.1 },
-      { moves: 10, idle: 0.4, engineRate: 0.9e9, copyRate: 0.4e9 },
+      { moves: 10, idle: 0.4, engineRate: 0.9e9 },
+    ],
+    [
+      'the first images of four streams, whose copies into new memory leave the lanes nothing to do now and then',
+      { copy: 0.7, device: 0.14, commit: 0.12, ring: 0.04 },
+      { moves: 14, idle: 0.44, moving: 0.42, engineRate: 1.2e9 },
     ],
     ['three slots that stand still now and then', { copy: 0.55, device: 0.3, ring: 0.1 }, { idle: 0.2 }],
     ['a copy', { network: 0.95 }, { mode: 'copy', store: 'nfs', engineRate: 1e8 }],
@@ -62,7 +74,7 @@ describe('accuses nobody', () => {
 it('says what the storage could do before, where it is accused', () => {
   const because = (facts: Partial<JobFacts>): string =>
     limitOf(shares({ copy: 0.06, device: 0.9 }), { ...plain, engineRate: 3e8, ...facts })?.because ?? '';
-  const storageBest = { bytesPerSecond: 1.9e9, at: '2026-01-02T03:04:05.678Z' };
+  const storageBest = best(1.9e9);
   expect(because({ storageBest })).toMatch(
     /; before, in this engine's life, a job wrote 1\.90 GB\/s here \(2026-01-02 03:04 UTC\)$/,
   );
@@ -75,6 +87,24 @@ describe('names', () => {
   it.each<[string, Parts, Partial<JobFacts>, [string, string]]>([
     ['a slow host program', { hostProgram: 0.8, copy: 0.15 }, { idle: 0.5 }, ['hostProgram', 'host program']],
     ['a slow disk', { copy: 0.06, device: 0.9 }, { engineRate: 3e8 }, ['device', 'storage']],
+    [
+      'a slow disk behind copies into new memory',
+      { copy: 0.3, device: 0.65 },
+      { engineRate: 3e8 },
+      ['device', 'storage'],
+    ],
+    [
+      'a network that is fast by any measure, and gives a quarter of what it gave',
+      { copy: 0.2, network: 0.78 },
+      { store: 'nfs', engineRate: 2.5e9, storageBest: best(1e10) },
+      ['network', 'network'],
+    ],
+    [
+      'a disk of which no copy is known, by what it did before',
+      { copy: 0.06, device: 0.9 },
+      { engineRate: 3e8, copyRate: 0, storageBest: best(1.2e9) },
+      ['device', 'storage'],
+    ],
     [
       'a slow disk under many streams',
       { device: 0.5, queue: 0.45 },
