@@ -1,6 +1,6 @@
 /**
  * Words for failures: the status that a reply carries, the system's errno, and the one class that joins them with a
- * text. Numbers of `status` are those of enum wire_status in native/wire/wire.h; a test compares them.
+ * text. Numbers of `status` are those of enum wire_status in native/wire/reply-status.h; a test compares them.
  */
 export const status = {
   OK: 0,
