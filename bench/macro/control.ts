@@ -2,9 +2,13 @@
  * Round trips that move no data, by the plug-in: `properties of an open image`, which the coordinator answers from memory, so
  * that the whole of it is the engine's own share; and `properties by name`, for which a lane reads the meta. Alone, and
  * while 16 streams write. The floor: bare hand-overs between two processes, and between two threads, there and back.
+ *
+ * While others write, most of a long call is a wait for a processor. How much of it stands beside it: the same streams delay
+ * bare hand-overs too, and the kernel tells how long the coordinator's thread was ready and had none.
  */
+import { readFileSync } from 'node:fs';
 import { alternate } from '../alternation.ts';
-import { EngineProcess } from '../engine-process.ts';
+import { EngineProcess, slotsOf } from '../engine-process.ts';
 import { type HostScript, hostRun } from '../host-program.ts';
 import type { Latency, Row } from '../result/schema.ts';
 import type { Load, Run, Subject, Taken } from '../run-context.ts';
@@ -13,7 +17,10 @@ import { controlBytes, controlStreams as writingStreams } from './space.ts';
 import { emptyTrash } from './trash.ts';
 
 const callsFull = 5000;
-const callsQuick = 300;
+const callsQuick = 2000;
+/** Calls of 20 µs are over before their streams' next block: so many more are made of them. */
+const ownPerCall = 10;
+const blockBytes = 64 << 20;
 const waitMs = 60_000;
 const lookEveryMs = 20;
 
@@ -36,10 +43,19 @@ async function laneUs(engine: EngineProcess): Promise<number> {
   return (pools.find(({ name }) => name === 'meta')?.laneSeconds ?? Number.NaN) * 1e6;
 }
 
+/** Of the coordinator's thread: µs on a processor, and µs ready without one. */
+function coordinatorUs({ pid }: EngineProcess): { ran: number; waited: number } {
+  const [ran = 0, waited = 0] = readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'latin1').split(' ').map(Number);
+  return { ran: ran / 1000, waited: waited / 1000 };
+}
+
 /** Both kinds of calls, one after the other. The value is the p50 of the engine's own share. */
 async function measure(engine: EngineProcess, host: HostScript, calls: number): Promise<Taken> {
   return accounted([engine.pid], async () => {
-    const own = (await host.ok(`repeat ${calls} prop i`)) as unknown as Times;
+    const thread = coordinatorUs(engine);
+    const ownCalls = ownPerCall * calls;
+    const own = (await host.ok(`repeat ${ownCalls} prop i`)) as unknown as Times;
+    const { ran, waited } = coordinatorUs(engine);
     const before = await laneUs(engine);
     const byName = (await host.ok(`repeat ${calls} prop_byname v bench i0 1`)) as unknown as Times;
     const lane = ((await laneUs(engine)) - before) / calls;
@@ -48,10 +64,24 @@ async function measure(engine: EngineProcess, host: HostScript, calls: number): 
       seconds: (own.total_us + byName.total_us) / 1e6,
       bytes: 0,
       latency: [latencyOf('properties of an open image', own), latencyOf('properties by name', byName)],
-      // Of all orders of that time; while others write it is more than these calls'.
-      counters: { 'control.laneUsPerCall': lane },
+      // Of all that was done in that time; while others write it is more than these calls'.
+      counters: {
+        'control.laneUsPerCall': lane,
+        'control.coordinatorUsPerCall': (ran - thread.ran) / ownCalls,
+        'control.coordinatorWaitUsPerCall': (waited - thread.waited) / ownCalls,
+      },
     };
   });
+}
+
+interface Handovers {
+  readonly process_us: number;
+  readonly thread_us: number;
+  readonly process: Omit<Times, 'repeated' | 'total_us'>;
+}
+
+async function handovers(run: Run, calls: number, more: readonly string[] = []): Promise<Handovers> {
+  return JSON.parse(await runProgram(run.signal, nativePath('handover'), [calls, ...more])) as Handovers;
 }
 
 function floorSubject(run: Run, calls: number): Subject {
@@ -65,8 +95,7 @@ function floorSubject(run: Run, calls: number): Subject {
         unit: 'us',
         take: () =>
           accounted([], async () => {
-            const text = await runProgram(run.signal, nativePath('handover'), [calls]);
-            const { process_us, thread_us } = JSON.parse(text) as Record<'process_us' | 'thread_us', number>;
+            const { process_us, thread_us } = await handovers(run, calls);
             const counters = { 'control.threadHandoversUs': thread_us };
             return { value: process_us, seconds: (process_us * calls) / 1e6, bytes: 0, counters };
           }),
@@ -84,11 +113,25 @@ function idleSubject(engine: EngineProcess, host: HostScript, calls: number): Su
   };
 }
 
-/** Until so many jobs run. */
-async function jobsRunning(engine: EngineProcess, count: number): Promise<void> {
+/**
+ * Each of the jobs that write has filled each of its slots once: the memory that they take at their begin has all been made.
+ * `most`: so many were seen at once; one that has ended meanwhile is not waited for.
+ */
+export function areUnderWay(written: readonly number[], most: number): boolean {
+  const begun = slotsOf('write', blockBytes) * blockBytes;
+  return most === writingStreams && written.every((bytes) => bytes >= begun);
+}
+
+async function streamsUnderWay(engine: EngineProcess): Promise<void> {
   const until = Date.now() + waitMs;
-  while ((await engine.status()).jobs.filter(({ bytes, mode }) => mode === 'write' && bytes > 0).length < count) {
-    if (Date.now() > until) throw new Error(`${count} streams that write did not begin within ${waitMs / 1000} s`);
+  for (let most = 0; ; ) {
+    const { jobs } = await engine.status();
+    const written = jobs.filter(({ mode }) => mode === 'write').map(({ bytes }) => bytes);
+    most = Math.max(most, written.length);
+    if (areUnderWay(written, most)) return;
+    if (Date.now() > until) {
+      throw new Error(`${writingStreams} streams that write were not under way within ${waitMs / 1000} s`);
+    }
     await new Promise((done) => setTimeout(done, lookEveryMs));
   }
 }
@@ -114,12 +157,20 @@ function busySubject(run: Run, engine: EngineProcess, host: HostScript, calls: n
             (error: unknown) => (stop.signal.aborted ? 'stopped' : String(error)),
           );
           try {
-            await Promise.race([jobsRunning(engine, writingStreams), ended]);
+            const early = await Promise.race([streamsUnderWay(engine), ended]);
+            if (early !== undefined) throw new Error(`the streams that were to write meanwhile ended: ${early}`);
+            const bare = await handovers(run, ownPerCall * calls, ['free']);
             const taken = await measure(engine, host, calls);
             // Streams that had ended would have left part of the calls alone.
             const { jobs } = await engine.status();
             const left = jobs.filter(({ mode }) => mode === 'write').length;
-            return { ...taken, counters: { ...taken.counters, 'control.streamsAtEnd': left } };
+            const between = latencyOf('two bare hand-overs meanwhile', {
+              ...bare.process,
+              repeated: calls,
+              total_us: 0,
+            });
+            const latency = [...(taken.latency ?? []), between];
+            return { ...taken, latency, counters: { ...taken.counters, 'control.streamsAtEnd': left } };
           } finally {
             stop.abort();
             await ended;

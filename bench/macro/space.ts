@@ -7,9 +7,12 @@ import type { SpaceNeed } from '../workplace/limits.ts';
 
 const mib = 1 << 20;
 
-/** Streams that write while round trips are timed. Short runs have few calls, and need no more to be written meanwhile. */
+/**
+ * Streams that write while round trips are timed: at least for as long as these take. Short runs have fewer calls, and need no
+ * more to be written meanwhile.
+ */
 export const controlStreams = 16;
-export const controlBytes = (quick: boolean): number => (quick ? 256 : 1024) * mib;
+export const controlBytes = (quick: boolean): number => (quick ? 512 : 1024) * mib;
 export const copyBytes = (quick: boolean): number => (quick ? 64 : 1024) * mib;
 export const randomReadBytes = copyBytes;
 /** `warmUp`: until V8 has compiled what an image needs. */

@@ -1,6 +1,7 @@
 /*
  * handover COUNT: what it costs to hand something to another processor and to get it back, p50 in µs: a byte between two
- * processes by a socket, a word between two threads by a futex. {"process_us":…,"thread_us":…}
+ * processes by a socket, a word between two threads by a futex. {"process_us":…,"thread_us":…,"process":{"p50_us":…,…}}
+ * handover COUNT free: neither end is tied to a processor, as nobody's is who works beside others.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -8,6 +9,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,8 +24,11 @@
 
 #define HANDOVERS_MAX 100000
 
+static bool tied = true;
+
 static void stay_on(int cpu) {
   cpu_set_t set;
+  if (!tied) return;
   CPU_ZERO(&set);
   CPU_SET(cpu, &set);
   check(sched_setaffinity(0, sizeof set, &set) != 0, "sched_setaffinity");
@@ -72,7 +77,7 @@ static double thread_handover(int count, double *took) {
   return median_us(took, count);
 }
 
-static double process_handover(int count, double *took) {
+static void process_handover(int count, double *took) {
   int ends[2];
   char byte = 0;
   check(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0, "socketpair");
@@ -92,18 +97,30 @@ static double process_handover(int count, double *took) {
   }
   close(ends[0]);
   check(waitpid(pid, NULL, 0) < 0, "wait");
-  return median_us(took, count);
+}
+
+/* Sorts the `count` times. */
+static void tell(int count, double *took) {
+  printf("\"process\":{\"p50_us\":%.2f", median_us(took, count));
+  printf(",\"p90_us\":%.2f", took[(long)count * 90 / 100] * 1e6);
+  printf(",\"p99_us\":%.2f", took[(long)count * 99 / 100] * 1e6);
+  printf(",\"p999_us\":%.2f", took[(long)count * 999 / 1000] * 1e6);
+  printf(",\"max_us\":%.2f}", took[count - 1] * 1e6);
 }
 
 int main(int argc, char **argv) {
   static double took[HANDOVERS_MAX];
-  const int count = argc == 2 ? atoi(argv[1]) : 0;
+  const int count = argc == 2 || (argc == 3 && strcmp(argv[2], "free") == 0) ? atoi(argv[1]) : 0;
   if (count < 1 || count > HANDOVERS_MAX) {
-    fprintf(stderr, "usage: handover COUNT (1 to %d)\n", HANDOVERS_MAX);
+    fprintf(stderr, "usage: handover COUNT [free] (1 to %d)\n", HANDOVERS_MAX);
     return 2;
   }
+  tied = argc == 2;
   stay_on(0);
-  const double processes = process_handover(count, took);
-  printf("{\"process_us\":%.2f,\"thread_us\":%.2f}\n", processes, thread_handover(count, took));
+  process_handover(count, took);
+  printf("{");
+  tell(count, took);
+  printf(",\"process_us\":%.2f", median_us(took, count));
+  printf(",\"thread_us\":%.2f}\n", thread_handover(count, took));
   return 0;
 }

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test, vi } from 'vitest';
+import { areUnderWay } from '../../bench/macro/control.ts';
 import { fewer } from '../../bench/macro/fewer.ts';
 import { sharesTogether, sideOf, together } from '../../bench/macro/mixed.ts';
 import { thirds } from '../../bench/macro/small-images.ts';
@@ -81,6 +82,16 @@ test('of fio come bytes and seconds of the direction, also behind a line that it
   expect(fioFigures(text, 'write', [...logs, late])).toEqual({ bytes: 3000, seconds: 0.7 });
   expect(() => fioFigures(text, 'write', logs)).toThrow('no runtime');
   expect(() => fioFigures(text, 'read', ['', '', ''])).toThrow('no runtime');
+});
+
+test('round trips are timed once each of sixteen streams has filled its slots: 192 MiB', () => {
+  const filled = 192 << 20;
+  const written = Array.from({ length: 16 }, () => filled);
+  expect(areUnderWay(written, 16)).toBe(true);
+  expect(areUnderWay(written.with(7, filled - 1), 16)).toBe(false);
+  expect(areUnderWay(written.slice(1), 15)).toBe(false);
+  // One that was seen before is done.
+  expect(areUnderWay(written.slice(1), 16)).toBe(true);
 });
 
 test('backups and restores at once: from the first that began to the last that ended, and how long both ran', () => {
