@@ -151,54 +151,74 @@ export class Lists {
   }
 
   /**
-   * Sees to it that there is an answer, or that the list has ended. A step that failed may have taken names that nobody saw:
-   * the list goes on failing then.
+   * A step that failed may have taken names that nobody saw, and a page that is not sent loses what it had: the list goes on
+   * failing then. Not by ENOENT, which tells of its end.
    */
-  async #want(list: List, what: string): Promise<void> {
+  async #taking<T>(list: List, work: () => Promise<T>): Promise<T> {
     if (list.failure !== null) throw list.failure;
+    try {
+      return await work();
+    } catch (error) {
+      const isEnd = error instanceof Failed && error.status === status.ENOENT;
+      list.failure = isEnd ? new Failed(status.ESYSTEM, error.message, error.errno) : error;
+      throw list.failure;
+    }
+  }
+
+  /** Sees to it that there is an answer, or that the list has ended. */
+  async #want(list: List, what: string): Promise<void> {
     if (list.answer !== null || list.ended) return;
     const images = list.lsuDir !== null;
-    try {
-      const answer = await (list.ahead ??
-        (images ? this.#readImages(list, what) : this.#read(list, what, wire.lsuPageMax)));
-      list.ahead = null;
-      list.ended = answer.none;
-      if (answer.none || list.closed) giveBack(answer);
-      else list.answer = answer;
-      if (images && list.answer !== null) {
-        list.ahead = this.#readImages(list, what);
-        // Told when its turn comes.
-        list.ahead.catch(() => undefined);
-      }
-    } catch (error) {
-      list.failure = error;
-      throw error;
+    const answer = await (list.ahead ??
+      (images ? this.#readImages(list, what) : this.#read(list, what, wire.lsuPageMax)));
+    list.ahead = null;
+    list.ended = answer.none;
+    if (answer.none || list.closed) giveBack(answer);
+    else list.answer = answer;
+    if (images && list.answer !== null) {
+      list.ahead = this.#readImages(list, what);
+      // Told when its turn comes.
+      list.ahead.catch(() => undefined);
     }
   }
 
   async nextLsus(id: number): Promise<Buffer> {
     const list = this.#list(id);
     if (list.lsuDir !== null) throw new Failed(status.EINVAL, `list ${id} is a list of images`);
-    const names: string[] = [];
-    while (names.length === 0 && !list.ended) {
-      await this.#want(list, 'the LSU list');
-      for (let entry = nextOf(list); entry !== null; entry = nextOf(list)) {
-        const parsed = parseLsuDirName(entry.name);
-        if (parsed === 'hashed') names.push(await this.#hashedLsu(list.ctx, entry.name));
-        else if (parsed !== null) names.push(parsed.lsu);
-      }
-    }
+    const names = await this.#taking(list, () => this.#lsuNames(list));
     const head = encodeBody('lsuPage', { count: names.length });
     const page = Buffer.alloc(names.length * wire.lsuMax);
     names.forEach((name, i) => void page.write(name, i * wire.lsuMax, 'latin1'));
     return Buffer.concat([head, page]);
   }
 
-  /** Too long for a directory name: its own file knows it. One whose file is damaged is shown by its directory. */
-  async #hashedLsu({ storage }: Context, dir: string): Promise<string> {
-    const { text } = await storage.call(`LSU ${dir}`, 'readLsu', { lsu: dir });
-    const decoded = decodeLsu(dir, text);
-    return decoded.ok ? decoded.info.lsu : dir;
+  /** As many as an answer has; none at the end. */
+  async #lsuNames(list: List): Promise<string[]> {
+    const names: string[] = [];
+    while (names.length === 0 && !list.ended) {
+      await this.#want(list, 'the LSU list');
+      for (let entry = nextOf(list); entry !== null; entry = nextOf(list)) {
+        const parsed = parseLsuDirName(entry.name);
+        const name = parsed === 'hashed' ? await this.#hashedLsu(list.ctx, entry.name) : parsed?.lsu;
+        if (name !== undefined) names.push(name);
+      }
+    }
+    return names;
+  }
+
+  /**
+   * Too long for a directory name: its own file knows it. One whose file is damaged is shown by its directory, one that was
+   * removed meanwhile not at all.
+   */
+  async #hashedLsu({ storage }: Context, dir: string): Promise<string | undefined> {
+    try {
+      const { text } = await storage.call(`LSU ${dir}`, 'readLsu', { lsu: dir });
+      const decoded = decodeLsu(dir, text);
+      return decoded.ok ? decoded.info.lsu : dir;
+    } catch (error) {
+      if (error instanceof Failed && error.status === status.ENOENT) return undefined;
+      throw error;
+    }
   }
 
   async nextImages(id: number): Promise<Buffer> {
@@ -215,12 +235,14 @@ export class Lists {
     return body;
   }
 
-  async #page(list: List): Promise<Page> {
-    for (;;) {
-      const count = fill(list);
-      if (count > 0 || list.ended || list.closed) return { count, body: list.form.take() };
-      await this.#want(list, lsuWhat(list.lsu));
-    }
+  #page(list: List): Promise<Page> {
+    return this.#taking(list, async () => {
+      for (;;) {
+        const count = fill(list);
+        if (count > 0 || list.ended || list.closed) return { count, body: list.form.take() };
+        await this.#want(list, lsuWhat(list.lsu));
+      }
+    });
   }
 }
 

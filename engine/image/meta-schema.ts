@@ -87,5 +87,5 @@ export const metaTextSchema = z.strictObject({
 export type MetaText = z.infer<typeof metaTextSchema>;
 
 function isBytes(bytes: string | null, max: number): boolean {
-  return bytes !== null && bytes.length <= max && !bytes.includes('\0');
+  return bytes !== null && bytes.length <= max;
 }

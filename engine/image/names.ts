@@ -56,12 +56,12 @@ export function escapeName(bytes: string): string {
   return escaped;
 }
 
-/** The bytes, or null for a text that escapeName does not make. */
+/** The bytes, or null for a text that escapeName does not make of a name: a NUL would end it too early in C. */
 export function unescapeName(escaped: string): string | null {
   if (plainForm.test(escaped)) return escaped;
   if (!escapedForm.test(escaped)) return null;
   const bytes = escaped.replace(/=([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
-  return escapeName(bytes) === escaped ? bytes : null;
+  return escapeName(bytes) === escaped && !bytes.includes('\0') ? bytes : null;
 }
 
 /** Escaped basename and date: the image's part of the key in its meta, at most 3 × 1,023 + 17 bytes. */

@@ -5,17 +5,24 @@ import type { ServerContext } from '../../engine/coordinator/context.ts';
 import { GiveWay } from '../../engine/coordinator/give-way.ts';
 import { crcOf } from '../../engine/coordinator/image-info.ts';
 import { Lists } from '../../engine/coordinator/lists.ts';
+import { errno, Failed, status } from '../../engine/core/errors.ts';
 import { imageDef, wire } from '../../engine/core/wire.ts';
 import { encodeMeta } from '../../engine/image/meta.ts';
+import { lsuDirName } from '../../engine/image/names.ts';
 import { exampleMeta } from '../support/metas.ts';
 
 type Next = (arg: { max: number }, into: BigUint64Array | null) => Promise<{ names: unknown[]; packed?: Uint8Array }>;
 
-function listsOver(next: Next, letGo: () => void = () => undefined): Lists {
+function listsOver(
+  next: Next,
+  { letGo, readLsu }: { letGo?: () => void; readLsu?: () => Promise<unknown> } = {},
+): Lists {
   const storage = {
-    call: (_what: string, method: string, arg: { max: number }, into: BigUint64Array | null) =>
-      method === 'nextNames' ? next(arg, into) : Promise.resolve({ list: 1 }),
-    letGo: async () => letGo(),
+    call: async (_what: string, method: string, arg: { max: number }, into: BigUint64Array | null) => {
+      if (method === 'readLsu') return readLsu?.();
+      return method === 'nextNames' ? next(arg, into) : { list: 1 };
+    },
+    letGo: async () => letGo?.(),
   };
   const mounts = { run: (_key: string, _when: string, call: (ctx: unknown) => unknown) => call({ storage }) };
   return new Lists({ mounts, giveWay: new GiveWay() } as unknown as ServerContext);
@@ -44,8 +51,10 @@ test('a list is closed at once while the next page finds nothing in a directory 
       // One image whose meta is damaged, and then nothing that is an image's.
       return { names: [{ name: reads++ === 0 ? 'image~1' : 'no image', meta: null }] };
     },
-    () => {
-      closed = true;
+    {
+      letGo: () => {
+        closed = true;
+      },
     },
   );
   const id = await opened(lists);
@@ -86,6 +95,38 @@ test('answers grow from a small first one, and what has no room in a page comes 
   }
   expect(dates).toEqual(Array.from({ length: total }, (_, i) => i));
   expect(asked.slice(0, 4)).toEqual([16, 64, 256, 256]);
+  await lists.close(id);
+});
+
+describe('an LSU whose name does not fit a directory', () => {
+  const named = (failure: Failed): Lists => {
+    const names = ['first', lsuDirName('l'.repeat(250)), 'last'].map((name) => ({ name, meta: null }));
+    return listsOver(async () => ({ names: names.splice(0) }), { readLsu: () => Promise.reject(failure) });
+  };
+
+  test('fails the list for good where it cannot be read: what comes behind would be a list without those before', async () => {
+    const lists = named(new Failed(status.ESYSTEM, 'no .lsu'));
+    await lists.open(null, '', 0, false);
+    for (const call of ['this one', 'the next one']) {
+      await expect(lists.nextLsus(1), call).rejects.toThrow('no .lsu');
+    }
+    await lists.close(1);
+  });
+
+  test('is left out when it has been removed meanwhile', async () => {
+    const lists = named(new Failed(status.ENOENT, 'no LSU'));
+    await lists.open(null, '', 0, false);
+    expect((await lists.nextLsus(1)).readUInt32LE(0)).toBe(2);
+    expect((await lists.nextLsus(1)).readUInt32LE(0)).toBe(0);
+    await lists.close(1);
+  });
+});
+
+test('a list that fails as something is missing does not say so by the status of its end', async () => {
+  const lists = listsOver(() => Promise.reject(new Failed(status.ENOENT, 'no such bucket', errno.ENOENT)));
+  const id = await opened(lists);
+  const failure = { status: status.ESYSTEM, errno: errno.ENOENT, message: 'no such bucket' };
+  await expect(lists.nextImages(id)).rejects.toMatchObject(failure);
   await lists.close(id);
 });
 

@@ -104,6 +104,7 @@ describe('names on storage', () => {
     'a=2~1',
     'a=2f~1',
     'a=41~1',
+    'a=00b~1',
     'a b~1',
     '=2E',
     `${'a'.repeat(199)}~1`,
