@@ -38,6 +38,10 @@ export async function clean(place: string, force: boolean): Promise<void> {
     if (isNumberFree(marker)) await removeFromKernel(marker.pid);
     return;
   }
-  await BucketPlace.removeLeftOver(target, force, () => endEnginesOf(temporaryOf(target.prefix)));
-  for (const path of temporaryOf(target.prefix)) await rm(path, { recursive: true, force: true });
+  // While the marker is there: a removal that fails can be tried again.
+  await BucketPlace.removeLeftOver(target, force, async () => {
+    const own = temporaryOf(target.prefix);
+    await endEnginesOf(own);
+    for (const path of own) await rm(path, { recursive: true, force: true });
+  });
 }

@@ -168,7 +168,7 @@ export class BucketPlace {
 
   /**
    * `clean s3://…/vast-ost-bench-…`: throws BenchError for what is no bench's, or of a run that may live. `before`: what
-   * still writes there is ended then.
+   * still writes there is ended then, and what lies elsewhere removed.
    */
   static removeLeftOver(target: S3Target, force: boolean, before: () => Promise<void>): Promise<void> {
     const { prefix } = target;

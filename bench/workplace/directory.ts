@@ -132,9 +132,9 @@ function markerOf(path: string): Marker | null {
 
 /** `clean DIRECTORY`: what a run left that is over; its marker. Throws BenchError for all else. */
 export async function removeLeftOver(path: string, force: boolean): Promise<Marker> {
-  if (lstatSync(path, { throwIfNoEntry: false }) === undefined)
-    throw new BenchError(`${path} is not there; nothing was removed`);
-  const marker = lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true ? markerOf(path) : null;
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) throw new BenchError(`${path} is not there; nothing was removed`);
+  const marker = stat.isDirectory() ? markerOf(path) : null;
   if (marker === null || !isPlaceName(path.replace(/\/+$/, '').split('/').at(-1) ?? '')) {
     throw new BenchError(`${path} was made by no bench: it has no ${markerFile}; nothing was removed`);
   }

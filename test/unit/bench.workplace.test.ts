@@ -11,9 +11,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { CreateMultipartUploadCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
+import { clean } from '../../bench/cli/clean.ts';
 import { parseTarget, type S3Target } from '../../bench/cli/target.ts';
 import { spaceOf } from '../../bench/macro/space.ts';
 import { workloads } from '../../bench/result/schema.ts';
@@ -122,16 +123,22 @@ describe('a place in a directory', () => {
     expect(readdirSync(target).sort()).toEqual(['foreign', 'vast-ost-bench-0123456789ab']);
   });
 
-  test('clean ends the engines that a killed run left, and no other', async () => {
+  test('clean ends the engines that a killed run left, by whichever way it was named, and no other', async () => {
     const dead = deadPlace();
+    const link = join(top, 'link');
+    symlinkSync(target, link);
+    mkdirSync(join(dead, 'engine'));
+    writeFileSync(join(dead, 'engine/vast-ost.conf'), '');
     const engine = (at: string) => spawn('sh', ['-c', 'read line', 'sh', '--config', `${at}/engine/vast-ost.conf`]);
-    const [left, other] = [engine(dead), engine(`${dead}0`)];
-    await Promise.all([once(left, 'spawn'), once(other, 'spawn')]);
-    const ended = [once(left, 'exit'), once(other, 'exit')];
+    const engines = [dead, join(link, basename(dead)), `${dead}0`, join(top, basename(dead))].map(engine);
+    await Promise.all(engines.map((one) => once(one, 'spawn')));
+    const ended = engines.map((one) => once(one, 'exit'));
     await removeLeftOver(`${dead}/`, false);
-    expect([await ended[0], existsSync(dead)]).toEqual([[null, 'SIGKILL'], false]);
-    other.stdin.end('\n');
-    expect(await ended[1]).toEqual([0, null]);
+    expect(existsSync(dead)).toBe(false);
+    for (const one of engines.slice(2)) one.stdin.end('\n');
+    const killed = [null, 'SIGKILL'];
+    const read = [0, null];
+    expect(await Promise.all(ended)).toEqual([killed, killed, read, read]);
   });
 });
 
@@ -170,7 +177,11 @@ describe('a place in a bucket', () => {
     const third = await BucketPlace.create(at, newRunId());
     expect((await third.leftOvers()).join()).toContain(left);
     await third.remove();
-    await BucketPlace.removeLeftOver(parseTarget(address(left)) as S3Target, false, nothing);
+    const name = basename(left);
+    const temporary = [`${name}-`, `${name}0-`].map((prefix) => mkdtempSync(join(tmpdir(), prefix)));
+    await clean(address(left), false);
+    expect(temporary.map((path) => existsSync(path))).toEqual([false, true]);
+    for (const path of temporary) rmSync(path, { recursive: true, force: true });
     await expect(BucketPlace.removeLeftOver(at, true, nothing)).rejects.toThrow(/no name of a bench's prefix/);
 
     expect(server.keys().sort()).toEqual(['mine/other', 'mine2/vast-ost-bench']);
