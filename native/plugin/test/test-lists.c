@@ -54,6 +54,45 @@ TEST(an_lsu_list_goes_over_pages_and_stays_at_its_end) {
   engine_join(&engine);
 }
 
+struct wrong_lsus {
+  uint32_t count;
+  size_t bytes;
+};
+
+static void play_wrong_lsus(struct engine *engine) {
+  const struct wrong_lsus *wrong = engine->argument;
+  static struct {
+    struct wire_lsu_page head;
+    char names[2][WIRE_LSU_MAX];
+  } page = {{0, 0}, {"lsu"}};
+  int server = fake_hello(engine);
+  struct wire_list_opened opened = {77, 0};
+  (void)fake_expect(server, WIRE_LSU_LIST_OPEN);
+  fake_reply(server, WIRE_OK, "", &opened, sizeof opened);
+  (void)fake_expect(server, WIRE_LSU_LIST_NEXT);
+  page.head.count = wrong->count;
+  fake_reply(server, WIRE_OK, "", &page, sizeof page.head + wrong->bytes);
+  fake_expect_end(server);
+}
+
+TEST(a_page_of_lsus_that_is_cut_or_goes_on_is_refused) {
+  static struct wrong_lsus wrongs[] = {
+      {2, 8}, {2, WIRE_LSU_MAX - 1}, {1, WIRE_LSU_MAX + 1}, {1, 2 * WIRE_LSU_MAX}};
+  for (size_t i = 0; i < sizeof wrongs / sizeof *wrongs; i++) {
+    struct engine engine;
+    sts_session_t session = new_session();
+    sts_lsu_list_t *list;
+    char name[STS_MAX_LSUNAME];
+    engine_start(&engine, play_wrong_lsus, &wrongs[i]);
+    sts_server_t *server = open_server(&session);
+    CHECK_STATUS(stsp_open_lsu_list(server, &list), STS_EOK);
+    CHECK_STATUS(stsp_list_lsu(list, name), STS_EINTERNAL);
+    CHECK_STATUS(stsp_close_lsu_list(list), STS_EINTERNAL);
+    CHECK_STATUS(stsp_close_server(server), STS_EOK);
+    engine_join(&engine);
+  }
+}
+
 static void fill_def(struct wire_image_def *def, unsigned number) {
   memset(def, 0, sizeof *def);
   snprintf(def->basename, sizeof def->basename, "client_%u_C1_F1", number);
@@ -207,9 +246,24 @@ static void wrong_end(struct wire_listed *head) {
   image_page.head.count = 0;
 }
 static void no_name(struct wire_listed *head) { head->basename_length = 0; }
-static void long_name(struct wire_listed *head) { head->basename_length = WIRE_BASENAME_MAX; }
-static void long_opaque(struct wire_listed *head) { head->opaque_length = WIRE_OPAQUE_MAX + 1; }
-static void cut_short(struct wire_listed *head) { head->client_length = 255; }
+/* The page has all that the entry says: only the field is too short for it. */
+static void whole_entry(const struct wire_listed *head) {
+  image_page_used = (sizeof *head + head->basename_length + head->policy_length + head->schedule_length +
+                     head->client_length + head->opaque_length + 7) & ~(size_t)7;
+}
+static void long_name(struct wire_listed *head) {
+  head->basename_length = WIRE_BASENAME_MAX;
+  whole_entry(head);
+}
+static void long_opaque(struct wire_listed *head) {
+  head->opaque_length = WIRE_OPAQUE_MAX + 1;
+  whole_entry(head);
+}
+/* Another one seems to follow: that the page ends elsewhere is no help. */
+static void cut_short(struct wire_listed *head) {
+  head->client_length = 255;
+  image_page.head.count = 2;
+}
 static void goes_on(struct wire_listed *head) {
   (void)head;
   image_page_used += 8;
