@@ -1,6 +1,7 @@
 /** Lists of images, over a store that answers at once. */
 import { setImmediate as immediate } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
+import { AnswerBuffers } from '../../engine/coordinator/answer-buffers.ts';
 import type { ServerContext } from '../../engine/coordinator/context.ts';
 import { GiveWay } from '../../engine/coordinator/give-way.ts';
 import { crcOf } from '../../engine/coordinator/image-info.ts';
@@ -169,12 +170,18 @@ describe('the memory of answers', () => {
     await lists.close(id);
   });
 
-  test('belongs to one list at a time, also when another ends in the middle of a call', async () => {
+  test.each([
+    ['its first one', 0],
+    ['one ahead', 1],
+  ])('belongs to one list at a time, also when another ends in the middle of a read: %s', async (_, told) => {
     const held: (() => void)[] = [];
     const inUse = new Set<BigUint64Array | null>();
-    const answerAll = async (count: number): Promise<void> => {
+    const begun = async (count: number): Promise<void> => {
       while (held.length < count) await immediate();
-      for (const done of held.splice(0)) done();
+    };
+    const answerLast = async (count: number, of: number): Promise<void> => {
+      await begun(of);
+      for (const done of held.splice(-count)) done();
     };
     const lists = listsOver(async (_, into) => {
       expect(inUse.has(into)).toBe(false);
@@ -183,20 +190,38 @@ describe('the memory of answers', () => {
       inUse.delete(into);
       return { names: [], packed: packedInto(into, 'image~1') };
     });
+    // These have all memories that were used before.
+    const busy = await Promise.all(Array.from({ length: 4 }, () => opened(lists)));
+    const calls = busy.map((id) => lists.nextImages(id));
     const first = await opened(lists);
+    for (let i = 0; i < told; i++) {
+      const page = lists.nextImages(first);
+      await answerLast(1, 5);
+      expect(firstName(await page)).toBe('image');
+    }
     const call = lists.nextImages(first);
-    while (held.length < 1) await immediate();
+    await begun(5);
+    // The page is looked for behind an immediate, too: it waits for that read by now.
+    await immediate();
     const ended = lists.close(first);
-    await answerAll(1);
+    await answerLast(1, 5);
     expect((await call).readUInt32LE(0)).toBe(0);
     await ended;
     // It reads no more, and what it had is free, once: three reads at a time have three memories.
     const others = await Promise.all([opened(lists), opened(lists), opened(lists)]);
-    const calls = others.map((id) => lists.nextImages(id));
-    await answerAll(3);
-    expect((await Promise.all(calls)).map(firstName)).toEqual(['image', 'image', 'image']);
-    const closed = others.map((id) => lists.close(id));
-    await answerAll(3);
+    calls.push(...others.map((id) => lists.nextImages(id)));
+    await answerLast(7, 7);
+    expect((await Promise.all(calls)).map(firstName)).toEqual(Array(7).fill('image'));
+    const closed = [...busy, ...others].map((id) => lists.close(id));
+    await answerLast(7, 7);
     await Promise.all(closed);
+  });
+
+  test('is kept for two lists, and given up beyond', () => {
+    const buffers = new AnswerBuffers();
+    const six = (): BigUint64Array[] => Array.from({ length: 6 }, () => buffers.take());
+    const first = six();
+    for (const buffer of first) buffers.giveBack(buffer);
+    expect(six().filter((buffer) => first.includes(buffer))).toHaveLength(4);
   });
 });
