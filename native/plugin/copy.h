@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-/* Bytes of a slot; up to here blocks go by memcpy: faults cost less than what avoids them, and caches hold it all. */
+/* Bytes of an image; up to here they go by memcpy: faults cost less than what avoids them, and caches hold it all. */
 #define READY_FROM (1u << 20)
 
 /*

@@ -101,7 +101,7 @@ static int write_all(struct stsp__image *image, const unsigned char *buffer, uin
     size_t piece = (size_t)(length < room ? length : room);
     uint64_t begin = stsp__now();
     unsigned char *to = stsp__slot(&image->arena, block->slot) + used;
-    if (used + piece > READY_FROM) {
+    if (used + piece > READY_FROM || image->writer.filled > READY_FROM) {
       stsp__arena_ready(&image->arena, block->slot, used + (uint32_t)piece);
       stsp__copy_through(to, buffer, piece);
     } else memcpy(to, buffer, piece);

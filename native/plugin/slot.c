@@ -70,16 +70,21 @@ const char *stsp__arena_map(struct stsp__arena *arena, const struct wire_arena *
   return NULL;
 }
 
-/* Huge pages for whole places in [at, end) that nobody has touched. The kernel makes one of a single touched page. */
+/*
+ * Huge pages for whole places in [at, end) that are not yet full of small ones. The kernel makes one of a single touched page,
+ * and of what an image wrote before it was known to be no small one: that is copied once, and an arena lasts for many images.
+ */
 static void make_huge(unsigned char *at, const unsigned char *end) {
   static bool refused; /* by a kernel before 6.1; threads may all find out for themselves */
   if (__atomic_load_n(&refused, __ATOMIC_RELAXED)) return;
+  const size_t page = (size_t)sysconf(_SC_PAGESIZE);
   at += (HUGE_BYTES - (uintptr_t)at % HUGE_BYTES) % HUGE_BYTES;
   while (at < end && (size_t)(end - at) >= HUGE_BYTES) {
     size_t run = 0;
     unsigned char seen = 1;
     for (; (size_t)(end - at) - run >= HUGE_BYTES; run += HUGE_BYTES) {
-      if (mincore(at + run, 1, &seen) != 0 || seen & 1) break;
+      /* of a huge page all is there, and what is written from its begin on has not come to the last small one */
+      if (mincore(at + run + HUGE_BYTES - page, 1, &seen) != 0 || seen & 1) break;
       /* what was swapped out is not there either, and has its bytes still: written, not changed */
       volatile unsigned char *first = at + run;
       *first = *first;

@@ -1,6 +1,7 @@
 /* An arena's memory: made ready in front of what is written, without a change to what is there. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -48,6 +49,36 @@ TEST(memory_is_made_ready_around_what_is_there) {
     kept++;
   }
   CHECK_NUM(kept, sizeof marks / sizeof *marks);
+  stsp__arena_unmap(&arena);
+  close(fd);
+}
+
+/* KiB of the mapping at `base` that are mapped as huge pages, by the kernel. */
+static long huge_kib(const void *base) {
+  char line[256], begin[32];
+  long found = -1;
+  snprintf(begin, sizeof begin, "%lx-", (unsigned long)(uintptr_t)base);
+  FILE *maps = fopen("/proc/self/smaps", "r");
+  CHECK(maps != NULL);
+  for (bool here = false; fgets(line, sizeof line, maps) != NULL;) {
+    if (strncmp(line, begin, strlen(begin)) == 0) here = true;
+    if (here && sscanf(line, "ShmemPmdMapped: %ld", &found) == 1) break;
+  }
+  fclose(maps);
+  CHECK(found >= 0);
+  return found;
+}
+
+/* An image writes its first MiB before it is known to be no small one: that stayed in small pages for all images of the arena. */
+TEST(what_was_written_first_gets_as_huge_a_page_as_all_else) {
+  int fd;
+  struct stsp__arena arena = arena_mapped(&fd);
+  stsp__arena_ready(&arena, 0, 2u << 20);
+  const long fresh = huge_kib(arena.base); /* 0 where this kernel gives none */
+  memset(stsp__slot(&arena, 1), 0x5a, 1u << 20);
+  stsp__arena_ready(&arena, 1, (1u << 20) + 1);
+  CHECK_NUM(huge_kib(arena.base), 2 * fresh);
+  for (size_t at = 0; at < 2u << 20; at++) CHECK_NUM(stsp__slot(&arena, 1)[at], at < 1u << 20 ? 0x5a : 0);
   stsp__arena_unmap(&arena);
   close(fd);
 }

@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include "fake.h"
+#include "../handle.h"
+#include "../image.h"
 
 #define SLOTS 2u
 #define SLOT_BYTES 16384u
@@ -150,7 +152,10 @@ TEST(slots_are_made_ready_once_the_image_is_no_small_one) {
   struct played played;
   sts_session_t session;
   sts_image_t *image = begin(&played, &session, play_big, NULL);
-  CHECK_STATUS(write_at(image, 0, 4 << 20), STS_EOK);
+  CHECK_STATUS(write_at(image, 0, (2 << 20) + 4096), STS_EOK);
+  const struct stsp__image *inner = stsp__handle_get(image, STSP_IMAGE);
+  CHECK(inner->arena.ready[1] >= 4096); /* also by the plug-in, from a slot's first byte on */
+  CHECK_STATUS(write_at(image, (2 << 20) + 4096, (2 << 20) - 4096), STS_EOK);
   CHECK_STATUS(stsp_close_image(image, STS_CLOSEF_IH_COMPLETE), STS_EOK);
   end(&played);
 }
