@@ -37,8 +37,12 @@ function leftOut(run: Run, { name, role }: Subject, { streams }: Load, error: un
 }
 
 function rowsOf(run: Run, subject: Subject, load: Load): Row[] {
-  const { name, role, mode, integrity, floor, measures, store = run.store } = subject;
-  const more = { ...(integrity === undefined ? {} : { integrity }), ...(floor === undefined ? {} : { floor }) };
+  const { name, role, mode, integrity, floor, copies, measures, store = run.store } = subject;
+  const more = {
+    ...(integrity === undefined ? {} : { integrity }),
+    ...(floor === undefined ? {} : { floor }),
+    ...(copies === undefined ? {} : { copies }),
+  };
   return measures.map(({ workload, unit }) => ({
     workload,
     subject: name,

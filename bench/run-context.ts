@@ -119,6 +119,8 @@ export interface Subject {
   readonly integrity?: string;
   /** Name of the floor that does the same, where there are several kinds of floors. */
   readonly floor?: string;
+  /** A floor that also copies each byte once. */
+  readonly copies?: boolean;
   readonly measures: readonly Measure[];
   /** Behind each alternation: removes what it wrote, so that one subject's bytes lie there at a time. */
   clean?(load: Load): Promise<void>;

@@ -1,6 +1,16 @@
 /** The result on a terminal: each figure with its interval and n, beside its floor. */
 import { listings } from './result/listing.ts';
-import { aaErrors, eachText, floorOf, moreIsBetter, sameLoad, sizeText, values } from './result/rows.ts';
+import {
+  aaErrors,
+  copyFloorOf,
+  eachText,
+  floorOf,
+  isBareFloor,
+  moreIsBetter,
+  sameLoad,
+  sizeText,
+  values,
+} from './result/rows.ts';
 import type { Result, Row, Sample } from './result/schema.ts';
 import { estimate, median, pairedRatios } from './result/stats.ts';
 import { printable, valueText } from './result/text.ts';
@@ -31,7 +41,8 @@ function perGb(row: Row, part: keyof NonNullable<Sample['cpu']>): string {
 function headings(group: readonly [Row, ...Row[]]): string[] {
   const least = Math.min(...group.map((row) => estimate(values(row)).coverage));
   const interval = least > 0 ? `${Math.min(95, Math.floor(least * 100))} % interval` : 'interval';
-  return [groupTitle(group[0]), 'median', interval, 'n', 'x floor', 'x plain/peer', 'CPU s/GB: host', 'engine', 'rest'];
+  const ratios = ['x floor', 'x floor with copy', 'x plain/peer'];
+  return [groupTitle(group[0]), 'median', interval, 'n', ...ratios, 'CPU s/GB: host', 'engine', 'rest'];
 }
 
 function cells(rows: readonly Row[], row: Row): string[] {
@@ -45,6 +56,7 @@ function cells(rows: readonly Row[], row: Row): string[] {
     coverage > 0 ? `${(low / scale).toFixed(digits)} … ${(high / scale).toFixed(digits)}` : '-',
     String(n),
     ratio(row, floorOf(rows, row)),
+    isBareFloor(row) ? '-' : ratio(row, copyFloorOf(rows, row)),
     row.role === 'floor' ? '-' : ratio(row, besides(rows, row)),
     perGb(row, 'hostProgram'),
     perGb(row, 'engine'),

@@ -7,7 +7,7 @@ import type { Load, Run, Subject } from '../run-context.ts';
 import { fileGuards, MainPathSubject, modeWords, wanted } from '../subjects/engine.ts';
 import { filePeers } from '../subjects/file-peers.ts';
 import { fioSubjects } from '../subjects/fio.ts';
-import { floorSubject, plainSubject } from '../subjects/floors.ts';
+import { copyFloorSubject, floorSubject, plainSubject } from '../subjects/floors.ts';
 
 const floorDepths = [1, 2, 3];
 
@@ -45,6 +45,7 @@ async function atLoad(run: Run, load: Load, engines: readonly Subject[]): Promis
   try {
     const subjects = [
       ...floorDepths.map((depth) => floorSubject(run, place(`floor-${depth}`), depth)),
+      ...floorDepths.map((depth) => copyFloorSubject(run, place(`copy-floor-${depth}`), depth)),
       ...fio,
       plainSubject(run, place('plain')),
       ...engines,

@@ -4,6 +4,8 @@
  *   floor write  DIR STREAMS BYTES DEPTH   O_DIRECT pwrite of 64 MiB blocks, DEPTH of them in flight per stream, and the
  *                                          fsyncs of a complete image: data, sums, meta and rename, both directories
  *   floor read   DIR STREAMS BYTES DEPTH   the same the other way, of what `floor write` left
+ *   floor copy-write DIR STREAMS BYTES DEPTH   "floor with copy": one thread copies 256 KiB buffers into three slots past the
+ *   floor copy-read  DIR STREAMS BYTES DEPTH   caches, or out of them, while DEPTH threads write or read the others; the same fsyncs
  *   floor plain-write DIR STREAMS BYTES    the "plain plug-in": 256 KiB buffers copied into one 64 MiB block, which is
  *   floor plain-read  DIR STREAMS BYTES    written when it is full, no overlap; the same fsyncs
  *   floor memcpy BYTES [MIB]               256 KiB copies from a 64 MiB pattern into 192 MiB, or MIB, as into slots
@@ -15,7 +17,6 @@
  * one's end, which are also told by the monotonic clock.
  */
 #define _GNU_SOURCE
-#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -30,6 +31,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "move.h"
+#include "overlap.h"
 #include "steps.h"
 #include "timing.h"
 
@@ -78,17 +81,6 @@ struct job {
   _Atomic uint64_t next;
 };
 
-static void move(int fd, unsigned char *memory, size_t bytes, uint64_t offset, int reading) {
-  while (bytes > 0) {
-    const ssize_t n = reading ? pread(fd, memory, bytes, (off_t)offset) : pwrite(fd, memory, bytes, (off_t)offset);
-    if (n < 0 && errno == EINTR) continue;
-    check(n <= 0, reading ? "read" : "write");
-    memory += n;
-    offset += (uint64_t)n;
-    bytes -= (size_t)n;
-  }
-}
-
 static void *lane(void *argument) {
   struct job *job = argument;
   static _Atomic int lanes;
@@ -135,11 +127,12 @@ static void run_plain(struct job *job, unsigned char *pattern) {
 
 static void stream(const char *mode, const char *dir, int number, uint64_t bytes, int depth, int go, int ready) {
   struct job job = {.bytes = bytes, .depth = depth, .reading = strstr(mode, "read") != NULL};
-  const int plain = strncmp(mode, "plain", 5) == 0;
+  const int plain = strncmp(mode, "plain", 5) == 0, copies = strncmp(mode, "copy", 4) == 0;
   snprintf(job.dir, sizeof job.dir, "%s/floor-%d", dir, number);
-  job.memory = pages((size_t)depth * BLOCK, !plain);
-  unsigned char *pattern = plain ? pages(BLOCK, 0) : NULL;
-  if (!job.reading) fill(plain ? pattern : job.memory, plain ? BLOCK : (size_t)depth * BLOCK, (uint64_t)number + 1);
+  const size_t blocks = copies ? OVERLAP_SLOTS : (size_t)depth;
+  job.memory = pages(blocks * BLOCK, !plain);
+  unsigned char *pattern = plain || copies ? pages(copies && job.reading ? BUFFER : BLOCK, 0) : NULL;
+  if (!job.reading) fill(pattern ? pattern : job.memory, pattern ? BLOCK : blocks * BLOCK, (uint64_t)number + 1);
   char byte = 0;
   check(write(ready, &byte, 1) != 1, "ready");
   check(read(go, &byte, 1) != 0, "go");
@@ -148,6 +141,9 @@ static void stream(const char *mode, const char *dir, int number, uint64_t bytes
     open_data(&job, O_WRONLY | O_CREAT | O_EXCL | O_DIRECT);
   } else open_data(&job, O_RDONLY | O_DIRECT);
   if (plain) run_plain(&job, pattern);
+  else if (copies)
+    overlap_run(&(struct overlap){.fd = job.fd, .reading = job.reading, .lanes = depth, .bytes = bytes,
+                                  .block_bytes = BLOCK, .buffer_bytes = BUFFER, .slots = job.memory, .host = pattern});
   else run_floor(&job);
   if (!job.reading) commit_image(job.dir, job.fd);
   _exit(0);
@@ -218,10 +214,11 @@ int main(int argc, char **argv) {
   else if (argc >= 5) {
     const int streams = atoi(argv[3]), depth = argc > 5 ? atoi(argv[5]) : 1;
     const uint64_t bytes = strtoull(argv[4], NULL, 10);
-    if (streams < 1 || streams > STREAMS_MAX || depth < 1 || depth > DEPTH_MAX || bytes == 0) return 2;
+    const int most = strncmp(mode, "copy", 4) == 0 ? OVERLAP_LANES_MAX : DEPTH_MAX;
+    if (streams < 1 || streams > STREAMS_MAX || depth < 1 || depth > most || bytes == 0) return 2;
     run_streams(mode, argv[2], streams, bytes, depth);
   } else {
-    fprintf(stderr, "usage: floor write|read DIR STREAMS BYTES DEPTH | plain-write|plain-read DIR STREAMS BYTES | "
+    fprintf(stderr, "usage: floor write|read|copy-write|copy-read DIR STREAMS BYTES DEPTH | plain-write|plain-read DIR STREAMS BYTES | "
                     "memcpy BYTES [MIB] | copy-out BYTES | image DIR COUNT\n");
     return 2;
   }

@@ -1,5 +1,5 @@
 /** Which rows stand in which plot, and what is read from them. */
-import { moreIsBetter, sizeText, values } from '../result/rows.ts';
+import { isBareFloor, moreIsBetter, sizeText, values } from '../result/rows.ts';
 import type { Row, Sample } from '../result/schema.ts';
 import { type Estimate, estimate, median } from '../result/stats.ts';
 import { plural } from './units.ts';
@@ -92,7 +92,11 @@ export function lines(rows: readonly Row[]): Line[] {
     ...own,
     ...envelope(
       'best floor',
-      rows.filter(({ role }) => role === 'floor'),
+      rows.filter((row) => isBareFloor(row)),
+    ),
+    ...envelope(
+      'best floor with copy',
+      rows.filter((row) => row.role === 'floor' && !isBareFloor(row)),
     ),
     ...envelope(
       'fastest peer',

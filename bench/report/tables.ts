@@ -1,5 +1,14 @@
 /** All rows in figures, beside their floors; the error of the method; operations alone; what the counters saw. */
-import { aaErrors, floorOf, moreIsBetter, rowName, sizeText, values } from '../result/rows.ts';
+import {
+  aaErrors,
+  copyFloorOf,
+  floorOf,
+  isBareFloor,
+  moreIsBetter,
+  rowName,
+  sizeText,
+  values,
+} from '../result/rows.ts';
 import type { Result, Row } from '../result/schema.ts';
 import { estimate, median, pairedRatios } from '../result/stats.ts';
 import { section } from './frame.ts';
@@ -10,9 +19,8 @@ import { durationText, fixed, percentText, short, type Unit, unitFor } from './u
 
 const cpuCell = (value: number | null): string => (value === null ? '–' : fixed(value, 3));
 
-function ratioCells(row: Row, rows: readonly Row[]): Part {
-  const floor = row.role === 'floor' ? null : floorOf(rows, row);
-  if (floor === null) return html`<td>–</td><td>–</td>`;
+function ratioCells(row: Row, floor: Row | null): Part {
+  if (floor === null || floor === row) return html`<td>–</td><td>–</td>`;
   const { median: middle, low, high, n } = estimate(pairedRatios(values(row), values(floor)));
   const interval = n > 1 ? `${fixed(low, 3)}–${fixed(high, 3)}` : '–';
   return html`<td class="strong">${fixed(middle, 3)}</td><td>${interval}</td>`;
@@ -22,12 +30,14 @@ function rowLine(row: Row, before: Row | undefined, unit: Unit, rows: readonly R
   const { median: middle, low, high, n } = estimateOf(row);
   const cpu = cpuPerGb(row);
   const first = before?.streams !== row.streams;
-  return html`<tr class="${row.role}${first && before !== undefined ? ' first' : ''}"><td>${row.streams}</td><td class="text">${row.subject}</td>${columns.size ? html`<td>${sizeText(row.bytesPerStream)}</td>` : null}<td class="strong">${unit.text(middle)}</td><td>${n > 1 ? `${unit.text(low)}–${unit.text(high)}` : '–'}</td><td>${n}</td>${ratioCells(row, rows)}${columns.cpu ? html`<td>${cpuCell(cpu.hostProgram)}</td><td>${cpuCell(cpu.engine)}</td><td>${cpuCell(cpu.rest)}</td>` : null}</tr>
+  return html`<tr class="${row.role}${first && before !== undefined ? ' first' : ''}"><td>${row.streams}</td><td class="text">${row.subject}</td>${columns.size ? html`<td>${sizeText(row.bytesPerStream)}</td>` : null}<td class="strong">${unit.text(middle)}</td><td>${n > 1 ? `${unit.text(low)}–${unit.text(high)}` : '–'}</td><td>${n}</td>${ratioCells(row, isBareFloor(row) ? null : floorOf(rows, row))}${columns.copy ? ratioCells(row, isBareFloor(row) ? null : copyFloorOf(rows, row)) : null}${columns.cpu ? html`<td>${cpuCell(cpu.hostProgram)}</td><td>${cpuCell(cpu.engine)}</td><td>${cpuCell(cpu.rest)}</td>` : null}</tr>
 `;
 }
 
 interface Columns {
   readonly size: boolean;
+  /** Beside floors with copy. */
+  readonly copy: boolean;
   readonly cpu: boolean;
 }
 
@@ -38,11 +48,12 @@ function groupTable({ title, unit: kind, rows }: Group): Safe {
   );
   const columns = {
     size: rows.some(({ bytesPerStream }) => bytesPerStream > 0),
+    copy: rows.some(({ copies }) => copies === true),
     cpu: kind === 'B/s' && rows.some((row) => Object.values(cpuPerGb(row)).some((value) => value !== null)),
   };
   const sorted = rows.toSorted((a, b) => a.streams - b.streams);
   return html`<h3>${title}<span>${unit.label}${moreIsBetter(kind) ? '' : ', less is better'}</span></h3>
-<div class="wide"><table><thead><tr><th>streams</th><th class="text">subject</th>${columns.size ? html`<th>each</th>` : null}<th>median</th><th>interval</th><th>n</th><th>× floor</th><th>interval</th>${columns.cpu ? html`<th>host program</th><th>engine</th><th>rest, s/GB</th>` : null}</tr></thead><tbody>
+<div class="wide"><table><thead><tr><th>streams</th><th class="text">subject</th>${columns.size ? html`<th>each</th>` : null}<th>median</th><th>interval</th><th>n</th><th>× floor</th><th>interval</th>${columns.copy ? html`<th>× floor with copy</th><th>interval</th>` : null}${columns.cpu ? html`<th>host program</th><th>engine</th><th>rest, s/GB</th>` : null}</tr></thead><tbody>
 ${sorted.map((row, i) => rowLine(row, sorted[i - 1], unit, rows, columns))}</tbody></table></div>
 `;
 }
@@ -67,7 +78,7 @@ export function rowTables(rows: readonly Row[]): Safe | null {
   return section(
     'rows',
     'All rows',
-    'Medians with their intervals; × floor is the median of the ratios to the best floor within one alternation. CPU in seconds per GB.',
+    'Medians with their intervals; × floor is the median of the ratios to the best floor within one alternation, × floor with copy to the best of those that copy each byte once. CPU in seconds per GB.',
     [found.map(groupTable), guards(rows)],
   );
 }

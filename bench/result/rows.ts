@@ -56,16 +56,32 @@ function better(a: Row, b: Row): number {
   return moreIsBetter(a.unit) ? y - x : x - y;
 }
 
-/**
- * The floor that it names, and no other one: what was not measured is no ratio. Of rows that name none the best one of the
- * same load; floors of another store guard or carry something else.
- */
-export function floorOf(rows: readonly Row[], row: Row): Row | null {
-  const floors = rows.filter(
+/** One with copy stands beside the bare ones. */
+export function isBareFloor({ role, copies }: Row): boolean {
+  return role === 'floor' && copies !== true;
+}
+
+/** Of another store they guard or carry something else. */
+function floorsOf(rows: readonly Row[], row: Row): Row[] {
+  return rows.filter(
     (other) => other.role === 'floor' && other.samples.length > 0 && other.store === row.store && sameLoad(other, row),
   );
+}
+
+/** The floor that it names, and no other one: what was not measured is no ratio. Of rows that name none the best bare one of the same load. */
+export function floorOf(rows: readonly Row[], row: Row): Row | null {
+  const floors = floorsOf(rows, row).filter(isBareFloor);
   if (row.floor !== undefined) return floors.find(({ subject }) => subject === row.floor) ?? null;
   return floors.toSorted(better)[0] ?? null;
+}
+
+/** The best floor with copy of the same load. */
+export function copyFloorOf(rows: readonly Row[], row: Row): Row | null {
+  return (
+    floorsOf(rows, row)
+      .filter((floor) => !isBareFloor(floor))
+      .toSorted(better)[0] ?? null
+  );
 }
 
 export interface AaError {

@@ -80,6 +80,8 @@ export const rowSchema = z.object({
   integrity: z.string().optional(),
   /** Subject of the floor that does the same; else the best of the same load is its floor. */
   floor: z.string().optional(),
+  /** Of a floor that also copies each byte once, as a plug-in has to: it is no other row's floor, but stands beside the engine's. */
+  copies: z.boolean().optional(),
   /** In the order in which they were taken; warm-up rounds are not among them. One sample an alternation. */
   samples: z.array(sampleSchema),
 });

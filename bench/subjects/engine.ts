@@ -123,9 +123,9 @@ export class MainPathSubject implements Subject {
 export function wanted(run: Run, subjects: readonly Subject[]): Subject[] {
   if (run.workloads.includes('restore')) return [...subjects];
   return subjects.map((subject) => {
-    const { name, role, mode, integrity, floor, store } = subject;
+    const { name, role, mode, integrity, floor, copies, store } = subject;
     const measures = subject.measures.filter(({ workload }) => workload !== 'restore');
     const clean = (load: Load): Promise<void> => subject.clean?.(load) ?? Promise.resolve();
-    return { name, role, mode, integrity, floor, store, measures, clean };
+    return { name, role, mode, integrity, floor, copies, store, measures, clean };
   });
 }

@@ -8,10 +8,12 @@ interface Bare {
   readonly role: Role;
   readonly modes: readonly [write: string, restore: string];
   readonly depth: readonly number[];
-  readonly integrity: string;
+  readonly copies?: true;
 }
 
-function bareSubject(run: Run, directory: string, { name, role, modes, depth, integrity }: Bare): Subject {
+const integrity = 'nothing; O_DIRECT; fsyncs of a complete image';
+
+function bareSubject(run: Run, directory: string, { name, role, modes, depth, copies }: Bare): Subject {
   const [write, restore] = modes;
   const measure = (workload: 'write' | 'restore', mode: string): Measure => ({
     workload,
@@ -26,6 +28,7 @@ function bareSubject(run: Run, directory: string, { name, role, modes, depth, in
     role,
     mode: null,
     integrity,
+    ...(copies === undefined ? {} : { copies }),
     measures: [measure('write', write), measure('restore', restore)],
     clean: async () => rmSync(directory, { recursive: true, force: true }),
   };
@@ -38,7 +41,20 @@ export function floorSubject(run: Run, directory: string, depth: number): Subjec
     role: 'floor',
     modes: ['write', 'read'],
     depth: [depth],
-    integrity: 'nothing; O_DIRECT; fsyncs of a complete image',
+  });
+}
+
+/**
+ * What a plug-in has to do at least: each byte is copied once, past the caches, while `depth` other blocks of three are on
+ * their way; the same fsyncs.
+ */
+export function copyFloorSubject(run: Run, directory: string, depth: number): Subject {
+  return bareSubject(run, directory, {
+    name: `floor with copy, ${depth} in flight`,
+    role: 'floor',
+    modes: ['copy-write', 'copy-read'],
+    depth: [depth],
+    copies: true,
   });
 }
 
@@ -49,6 +65,5 @@ export function plainSubject(run: Run, directory: string): Subject {
     role: 'plain',
     modes: ['plain-write', 'plain-read'],
     depth: [],
-    integrity: 'nothing; O_DIRECT; fsyncs of a complete image',
   });
 }
