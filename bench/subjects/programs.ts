@@ -1,10 +1,10 @@
 /** Programs that the bench runs beside the engine: its own bare ones (bench/native), and whatever is installed. */
 import { spawn } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Accounting } from '../conditions/accounting.ts';
 import type { Latency } from '../result/schema.ts';
 import type { Run, Taken } from '../run-context.ts';
+import { killTree } from './kill-tree.ts';
 
 const outputMax = 1 << 26;
 const wordsMax = 400;
@@ -12,48 +12,6 @@ const native = join(import.meta.dirname, '../native/build');
 
 export function nativePath(name: string): string {
   return join(native, name);
-}
-
-/** Processes by the one that started them, of those that run now. */
-function childrenOf(): Map<number, number[]> {
-  const found = new Map<number, number[]>();
-  for (const name of readdirSync('/proc')) {
-    if (!/^\d+$/.test(name)) continue;
-    try {
-      // Behind the name, which may have blanks and brackets: state, then the parent.
-      const parent = Number(
-        readFileSync(`/proc/${name}/stat`, 'latin1')
-          .replace(/^.*\) /s, '')
-          .split(' ')[1],
-      );
-      found.set(parent, [...(found.get(parent) ?? []), Number(name)]);
-    } catch {
-      // It has just ended.
-    }
-  }
-  return found;
-}
-
-function signalled(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal);
-  } catch {
-    // It has just ended.
-  }
-}
-
-/**
- * A program and all that it started: fio and shells do their work in children, which their own death leaves running, and
- * fio's jobs have sessions of their own, which a signal to its group does not reach.
- */
-function killTree(pid: number | undefined): void {
-  if (pid === undefined) return;
-  // It starts nothing more while its children are looked for.
-  signalled(-pid, 'SIGSTOP');
-  const children = childrenOf();
-  const below = children.get(pid) ?? [];
-  for (let i = 0; i < below.length; i++) below.push(...(children.get(below[i] as number) ?? []));
-  for (const one of [-pid, ...below]) signalled(one, 'SIGKILL');
 }
 
 /** Standard output. Killed with its children when the run is over; throws with the program's own last words. */
@@ -73,7 +31,7 @@ export function runProgram(
       env: { ...process.env, ...env },
       cwd,
     });
-    const kill = (): void => killTree(child.pid);
+    const kill = (): void => killTree(child);
     signal.addEventListener('abort', kill, { once: true });
     const out: Buffer[] = [];
     let bytes = 0;

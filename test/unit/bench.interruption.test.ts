@@ -113,3 +113,25 @@ test('a program that is ended takes its children with it, also those with a sess
     rmSync(directory, { recursive: true });
   }
 });
+
+test('so does one whose children start others at this moment', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'vast-ost-tree-'));
+  try {
+    // Once may go well by chance.
+    for (let round = 0; round < 8; round++) {
+      const controller = new AbortController();
+      const pipe = join(directory, `pipe-${round}`);
+      expect(spawnSync('mkfifo', [pipe]).status).toBe(0);
+      const starts = 'echo runs; i=0; while [ $i -lt 300 ]; do sleep 100 & i=$((i+1)); done; wait';
+      const ended = runProgram(controller.signal, 'sh', ['-c', `setsid sh -c '${starts}' >'${pipe}' & wait`]);
+      const reader = createReadStream(pipe);
+      await once(reader, 'data');
+      const closed = once(reader, 'end');
+      controller.abort(new Error('over'));
+      await expect(ended).rejects.toThrow('over');
+      await closed;
+    }
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
