@@ -1,5 +1,7 @@
 /** The conditions of a run: machine, kernel, target, network. Asked once, before anything is measured. */
 import { availableParallelism } from 'node:os';
+import { relative } from 'node:path';
+import { top } from '../../scripts/steps.ts';
 import type { Conditions } from '../result/schema.ts';
 import { Files, numberOf, plain } from './files.ts';
 import { mountOf } from './mounts.ts';
@@ -82,8 +84,13 @@ export function withoutCredentials(target: string): string {
   return target.replace(/^([a-z0-9+.-]+:\/\/)[^/?#]*@/i, '$1').replace(/[?#].*$/s, '');
 }
 
+/** What lies in the checkout is named from its top: who shows a result need not show where its maker keeps it. */
+function placeOf(target: string): string {
+  return target.startsWith(`${top}/`) ? relative(top, target) : withoutCredentials(target);
+}
+
 function targetOf(files: Files, target: string): Conditions['target'] {
-  const place = plain(withoutCredentials(target), 1000);
+  const place = plain(placeOf(target), 1000);
   if (target.includes('://')) return { place, fsType: 's3', mountPoint: '', options: '' };
   const mount = mountOf(files, target);
   if (mount === null) return { place, fsType: 'unknown', mountPoint: '', options: '' };

@@ -114,7 +114,7 @@ export const conditionsSchema = z.object({
   /** 'kvm', 'none' …; null: not known. */
   virtualization: z.string().nullable(),
   target: z.object({
-    /** Directory or s3:// address, without credentials. */
+    /** Directory, one in the checkout from its top; or s3:// address, without credentials. */
     place: z.string(),
     fsType: z.string(),
     mountPoint: z.string(),

@@ -13,6 +13,7 @@ import { mountOf } from '../../bench/conditions/mounts.ts';
 import { interfaceBytes, type Point, perSecond, processBytes, Sampler } from '../../bench/conditions/series.ts';
 import { toolVersions } from '../../bench/conditions/tools.ts';
 import { conditionsSchema } from '../../bench/result/schema.ts';
+import { top } from '../../scripts/steps.ts';
 import { type Tree, treeRoot, writeTree } from '../support/files-tree.ts';
 import { runs } from '../support/seed.ts';
 
@@ -117,6 +118,12 @@ test('where nothing can be read, conditions still come and nothing is claimed', 
   const found = conditions(settings, new Files(treeRoot({})));
   expect(conditionsSchema.parse(found)).toMatchObject({ cpu: 'unknown', virtualization: null, interfaces: [] });
   expect(found.target.fsType).toBe('unknown');
+});
+
+test('a place in the checkout is named from its top', () => {
+  const of = (target: string) => conditions({ ...settings, target }, new Files(treeRoot(machine))).target.place;
+  expect(of(join(top, 'build'))).toBe('build');
+  expect(of(`${top}-other/build`)).toBe(`${top}-other/build`);
 });
 
 test('addresses of buckets keep no credentials', () => {
