@@ -63,11 +63,8 @@ static void touch(unsigned char *memory, size_t bytes, size_t step) {
   for (size_t at = 0; at < bytes; at += step) ((volatile unsigned char *)memory)[at] = (unsigned char)(at / step);
 }
 
-/*
- * Of a memfd, huge where the kernel gives that, all pages there: as the engine makes what it reads into; or as the plug-in
- * finds what it writes into, where the begin of each slot was touched, and is of small pages, before it was made huge.
- */
-static unsigned char *arena_of(const struct flow *flow, bool written) {
+/* Of a memfd, huge where the kernel gives that, all pages there: as engine and plug-in make it. */
+static unsigned char *arena_of(const struct flow *flow) {
   const size_t bytes = flow->slots * flow->slot_bytes;
   const int fd = memfd_create("flows", MFD_CLOEXEC);
   check(fd < 0 || ftruncate(fd, (off_t)bytes) != 0, "memfd");
@@ -75,9 +72,7 @@ static unsigned char *arena_of(const struct flow *flow, bool written) {
   check(room == MAP_FAILED, "mmap");
   unsigned char *at = room + (HUGE_PAGE - (uintptr_t)room % HUGE_PAGE) % HUGE_PAGE;
   check(mmap(at, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED, "mmap of a memfd");
-  for (size_t slot = 0; written && slot < flow->slots; slot++) touch(at + slot * flow->slot_bytes, READY_FROM, 4096);
   for (size_t from = 0; from < bytes; from += HUGE_PAGE) {
-    if (written && from % flow->slot_bytes == 0) continue;
     touch(at + from, 1, 1);
     madvise(at + from, HUGE_PAGE, MADV_COLLAPSE); /* a kernel that cannot goes on with small pages, as the engine does */
   }
@@ -110,9 +105,7 @@ static void copy_block(struct flow *flow, uint64_t block, unsigned char *buffer)
     } else {
       const size_t place = place_of((block * flow->slot_bytes + at) / UNIT) + at % UNIT;
       const unsigned char *from = flow->pattern + (place + PIECE <= PATTERN + UNIT ? place : 0);
-      /* as native/plugin/image-write.c does */
-      if (at + PIECE > READY_FROM) stsp__copy_through(slot + at, from, PIECE);
-      else memcpy(slot + at, from, PIECE);
+      stsp__copy_through(slot + at, from, PIECE); /* as native/plugin/image-write.c behind an image's first MiB */
     }
   }
 }
@@ -184,7 +177,7 @@ static void run_crc(struct flow *flow) {
 static void stream(struct flow *flow, int number, int go, int ready, int told) {
   unsigned char *buffer = buffer_of();
   char byte = 0;
-  flow->arena = arena_of(flow, !flow->out);
+  flow->arena = arena_of(flow);
   check(write(ready, &byte, 1) != 1, "ready");
   check(read(go, &byte, 1) != 0, "go");
   const double cpu = cpu_now(CLOCK_PROCESS_CPUTIME_ID);
@@ -242,7 +235,7 @@ int main(int argc, char **argv) {
     run_streams(&flow, count);
     return 0;
   }
-  flow.arena = arena_of(&flow, pair && !flow.out);
+  flow.arena = arena_of(&flow);
   if (pair) run_pair(&flow);
   else run_crc(&flow);
   return 0;
