@@ -26,15 +26,9 @@
 #include <unistd.h>
 
 #include "../../native/addon/crc64.h"
+#include "../../native/kernel/names.h"
 #include "../../native/plugin/copy.h"
 #include "timing.h"
-
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23
-#endif
-#ifndef MADV_COLLAPSE
-#define MADV_COLLAPSE 25
-#endif
 
 #define PIECE (256u * 1024)
 #define UNIT (1024u * 1024)
@@ -89,7 +83,7 @@ static unsigned char *pattern_of(void) {
   return memory;
 }
 
-/* Where the i-th MiB begins in the pattern: anywhere, as the host program's data do. */
+/* Where the i-th MiB begins in the pattern, which has a MiB behind PATTERN: anywhere, as the host program's data do. */
 static size_t place_of(uint64_t i) {
   uint64_t x = (i + 1) * 0x9e3779b97f4a7c15u;
   x ^= x >> 29;
@@ -103,8 +97,7 @@ static void copy_block(struct flow *flow, uint64_t block, unsigned char *buffer)
       memcpy(buffer, slot + at, PIECE);
       __asm__ volatile("" : : "r"(buffer) : "memory"); /* somebody may look at it */
     } else {
-      const size_t place = place_of((block * flow->slot_bytes + at) / UNIT) + at % UNIT;
-      const unsigned char *from = flow->pattern + (place + PIECE <= PATTERN + UNIT ? place : 0);
+      const unsigned char *from = flow->pattern + place_of((block * flow->slot_bytes + at) / UNIT) + at % UNIT;
       stsp__copy_through(slot + at, from, PIECE); /* as native/plugin/image-write.c behind an image's first MiB */
     }
   }
