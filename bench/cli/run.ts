@@ -84,23 +84,26 @@ export async function runDiscard(options: RunOptions, given: readonly string[], 
   };
   // No byte is stored: the least that the check of free space takes.
   const own = { ...options, macro: false, micro: false, sizeBytes: 1 << 20 };
-  const { discardText } = await import('../discard/text.ts');
+  const { discardText, projectionText } = await import('../discard/text.ts');
   const { modelPoints } = await import('../discard/check.ts');
   // What was measured is a result also where no model can be made of it.
-  const finish = (result: Result): Result => {
-    if (result.cut !== null || result.rows.length === 0) return result;
+  const modelled = <T>(what: string, make: () => T, otherwise: T): T => {
     try {
-      return { ...result, model: modelPoints(result.rows) };
+      return make();
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
-      io.fail(`there is no model of this run: ${why}; run it again when the machine does nothing else`);
-      return result;
+      io.fail(`there is no model of ${what}: ${why}; run it again when the machine does nothing else`);
+      return otherwise;
     }
   };
+  const finish = (result: Result): Result =>
+    result.cut !== null || result.rows.length === 0
+      ? result
+      : modelled('this run', () => ({ ...result, model: modelPoints(result.rows) }), result);
   const more = ({ rows, model }: Result): string => {
     if (model.length === 0) return '';
     io.progress.step({ what: 'the model of larger machines' });
-    return discardText(rows);
+    return `${discardText(rows)}\n${modelled('larger machines', () => projectionText(rows), '')}`;
   };
   return carryOut(own, { parts: [part] }, given, io, { finish, more });
 }

@@ -127,6 +127,7 @@ export function projectionText(rows: readonly Row[]): string {
   return `${lines.join('\n')}\n`;
 }
 
+/** Of the machine that was measured. */
 export function discardText(rows: readonly Row[]): string {
-  return [ordersText(rows), termsText(rows), checkText(checkRows(rows)), projectionText(rows)].join('\n');
+  return [ordersText(rows), termsText(rows), checkText(checkRows(rows))].join('\n');
 }

@@ -71,13 +71,15 @@ export class Images {
         load.direction === 'write' ? this.#write(host) : this.#restore(host),
       );
     }
-    for (let left = load.othersCores ?? 0, i = 0; left > 0; left--, i++)
+    for (let left = Math.min(load.othersCores ?? 0, limits.cores), i = 0; left > 0; left--, i++)
       this.#other({ name: `other ${i}`, weight: otherWeight }, Math.min(1, left));
   }
 
-  /** Until all images have moved. */
+  /** Until all images have moved. Throws where they never do. */
   go(): void {
     this.cores.go(() => this.#left === 0);
+    const { streams } = this.#load;
+    if (this.#left > 0) throw new Error(`the model's images do not move: ${this.#left} of ${streams} are left`);
   }
 
   /** What else runs takes its part of a core, for a while and then not. */

@@ -173,6 +173,33 @@ test('on two cores that are busy a thread wakes where it ran last, although the 
   expect(wokenAt(1e-3)).toBeLessThan(1e-4);
 });
 
+test('work without an end is told, not waited for', () => {
+  // A second for each byte, in slices of milliseconds.
+  const two = { ...machine, cores: 2 };
+  expect(() => predict(two, { ...free, copy: flat(1) }, instant, { ...one, streams: 3 })).toThrow('no end');
+  // So far on that a slice more is no later.
+  const late = (): void => {
+    const cores = new Cores({ ...bare, traffic: still, cores: 1 });
+    const [long, woken] = ['long', 'woken'].map((name) => ({ name, weight: 1 }));
+    cores.run(long!, 'time', 1e20, () => undefined);
+    cores.after(1e19, () => cores.run(woken!, 'time', 1e19, () => undefined));
+    cores.go();
+  };
+  expect(late).toThrow('no end');
+});
+
+test('images that cannot move have no rate', () => {
+  for (const over of [{ digestLanes: 0 }, { slots: 0 }, { blocksPerStream: 0 }, { blocksPerStream: Number.NaN }])
+    expect(() => predict(machine, sha, instant, { ...load, ...over }), JSON.stringify(over)).toThrow('do not move');
+  expect(() => predict(machine, sha, instant, { ...load, slots: 0, othersCores: 0.5 })).toThrow('no end');
+});
+
+test('others take no more cores than there are', () => {
+  const two = { ...machine, cores: 2 };
+  const rate = (othersCores: number): number => predict(two, free, instant, { ...one, othersCores }).rate;
+  expect(rate(1e6)).toBe(rate(2));
+});
+
 test('the more cores, the fuller they may be while idle ones are looked for', () => {
   expect(idleSearchBelow(2)).toBeCloseTo(0.604, 3);
   expect(idleSearchBelow(64)).toBeCloseTo(0.848, 3);
