@@ -85,18 +85,27 @@ int64_t demandFile(int fd) {
   return S_ISDIR(st.stx_mode) ? -EISDIR : -ENXIO;
 }
 
+/** What O_NONBLOCK means to the reads and writes of a file is left to its file system (open(2)): none is to take it at its word. */
+int64_t letWait(int fd) {
+  const int flags = fcntl(fd, F_GETFL);
+  return flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) < 0 ? -errno : 0;
+}
+
 /**
  * Whoever may write to the directory may put anything in a file's place. A FIFO would hold the lane up until somebody opens its
  * other end, a device for as long as it likes: neither is waited for, and neither is read or written.
  */
 int64_t openRegular(int dir, const char* path, int flags, mode_t mode) {
-  const int64_t fd = restarted([&] { return openat(dir, path, flags | O_NONBLOCK, mode); });
+  int64_t fd = restarted([&] { return openat(dir, path, flags | O_NONBLOCK, mode); });
   // Somebody has leased it, which only files can be: it is waited for.
-  if (fd == -EAGAIN) return restarted([&] { return openat(dir, path, flags, mode); });
+  const bool leased = fd == -EAGAIN;
+  if (leased) fd = restarted([&] { return openat(dir, path, flags, mode); });
   if (fd < 0) return fd;
-  const int64_t result = demandFile(static_cast<int>(fd));
-  if (result == 0) return fd;  // reads and writes of files take no notice of O_NONBLOCK
-  close(static_cast<int>(fd));
+  const int file = static_cast<int>(fd);
+  int64_t result = demandFile(file);
+  if (result == 0 && !leased) result = letWait(file);
+  if (result == 0) return fd;
+  close(file);
   return result;
 }
 

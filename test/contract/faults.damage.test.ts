@@ -2,6 +2,7 @@
  * Meta, sums and data that were damaged, cut off, taken away or edited by hand: what is damaged fails with image and field
  * or offset, everything else is read, and every damaged image can be listed and deleted.
  */
+import { execFileSync } from 'node:child_process';
 import { appendFileSync, existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -55,6 +56,10 @@ async function lost(text: string): Promise<void> {
   await damaged(`open_image v r lsu ${name} 7 read`, text);
   await damaged(`open_image v r lsu ${name} 7 write`, text);
   await damaged(`copy v lsu ${name}copy 7 lsu ${name} 7`, text);
+  await listedAndDeleted();
+}
+
+async function listedAndDeleted(): Promise<void> {
   expect(await host.ok(`prop_byname v lsu ${name} 7`)).toMatchObject({ state_bits: 9, size: 0 });
   const { images } = (await host.ok('list_images v lsu pending')) as unknown as { images: { image: string }[] };
   expect(images.filter(({ image }) => image === name)).toHaveLength(1);
@@ -86,6 +91,16 @@ describe('a meta', () => {
     await make(1);
     damage();
     await lost('image.meta is');
+  });
+
+  test('that is no file: the open for reading says what stands there; the image is damaged, listed, deletable', async () => {
+    await make(1);
+    rmSync(file('image.meta'));
+    execFileSync('mkfifo', [file('image.meta')]);
+    const text = expect.stringContaining('image.meta is a FIFO, where a file belongs');
+    expect(await host.call(`open_image v r lsu ${name} 7 read`)).toMatchObject({ name: 'STS_ESYSTEM', text });
+    await damaged(`open_image v r lsu ${name} 7 write`, 'image.meta is damaged');
+    await listedAndDeleted();
   });
 
   test('of another image: the image is damaged', async () => {

@@ -1,9 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import {
+  constants,
   existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   statfsSync,
   statSync,
   symlinkSync,
@@ -14,9 +16,11 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { addon, fsField, fsFields, noDir, statField, statFields } from '../../native/addon/index.ts';
 import {
   counts,
+  directFlag,
   errno,
   must,
   O_CREAT,
+  O_DIRECT,
   O_DIRECTORY,
   O_EXCL,
   O_RDONLY,
@@ -26,6 +30,8 @@ import {
   seed,
   TestDir,
 } from '../support/addon-kit.ts';
+
+const { O_NONBLOCK } = constants;
 
 let dir: TestDir;
 let before: number[];
@@ -37,6 +43,15 @@ afterEach(() => {
   dir[Symbol.dispose]();
   expect(counts(), 'a file or list was left open').toEqual(before);
 });
+
+/** '' of a descriptor that is closed by now: that of the list itself. */
+function linkOf(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return '';
+  }
+}
 
 describe('what is no file', () => {
   it('is not opened in the place of one, and not waited for', () => {
@@ -52,6 +67,22 @@ describe('what is no file', () => {
     }
     expect(addon.openFile(noDir, '/dev/zero', O_RDONLY, 0)).toBe(-errno.ENXIO);
     expect(counts()[0]).toBe(before);
+  });
+
+  it('leaves no O_NONBLOCK on files, whose reads and writes are to wait', () => {
+    const flagsOf = (name: string): number => {
+      const descriptor = readdirSync('/proc/self/fd').find(
+        (fd) => linkOf(`/proc/self/fd/${fd}`) === join(dir.path, name),
+      );
+      const told = readFileSync(`/proc/self/fdinfo/${descriptor}`, 'latin1');
+      return Number.parseInt(/flags:\t(\d+)/.exec(told)?.[1] ?? '', 8);
+    };
+    writeFileSync(join(dir.path, 'a'), 'a');
+    for (const flags of [O_RDONLY, O_RDWR, O_RDWR | directFlag(dir)]) {
+      const file = must(addon.openFile(dir.id, 'a', flags, 0));
+      expect(flagsOf('a') & (O_NONBLOCK | O_RDWR | O_DIRECT)).toBe(flags);
+      addon.closeFile(file);
+    }
   });
 });
 

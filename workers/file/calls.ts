@@ -37,6 +37,11 @@ const otherTypes: ReadonlyMap<number, string> = new Map([
 /** What an open says of what is no file, where one is wanted; and only then. */
 const notAFile: ReadonlySet<number> = new Set([-errno.EISDIR, -errno.ELOOP, -errno.ENXIO]);
 
+/** Something that is no file stands where one was to be opened. */
+export function isNoFile(error: unknown): boolean {
+  return error instanceof StoreError && error.failure.step === 'open' && notAFile.has(error.failure.errno);
+}
+
 /** A file that was opened; else tells what stands in its place, where that is why. */
 export function mustOpen(result: number, dir: number, name: string, path: string): number {
   if (!notAFile.has(result) || addon.statLink(dir, name, statOut) < 0) return must(result, 'open', path);

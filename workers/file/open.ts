@@ -9,6 +9,7 @@ import {
   closeAll,
   fail,
   isErrno,
+  isNoFile,
   listNames,
   must,
   O_RDONLY,
@@ -40,6 +41,16 @@ export function readMeta(dir: number, name: string, path: string): string | null
 /** The same as bytes, until the next one is read; of what is too long the beginning. */
 export function readMetaBytes(dir: number, name: string, path: string): Buffer | null {
   return readWhole(dir, name, metaBytesMax, path, metaBytes);
+}
+
+/** The same as lists tell it: '' of what is no file, which is as damaged as a meta can be; such an image can be deleted. */
+function statMeta(dir: number, name: string, path: string): string | null {
+  try {
+    return readMeta(dir, name, path);
+  } catch (error) {
+    if (isNoFile(error)) return '';
+    throw error;
+  }
 }
 
 export function openImage(root: Root, arg: OpenArg): ReturnType<Store['openImage']> {
@@ -110,7 +121,7 @@ export function statImage(root: Root, arg: StatArg): ReturnType<Store['statImage
         stat.physicalBytes += statOut[statField.physicalBytes];
       }
     }
-    const meta = readMeta(lsu, `${image}/${metaName}`, `${path}/${metaName}`);
+    const meta = statMeta(lsu, `${image}/${metaName}`, `${path}/${metaName}`);
     return { ...stat, meta, claims: readClaims(lsu, `${image}/`, names, path) };
   });
 }

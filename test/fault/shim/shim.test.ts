@@ -115,7 +115,10 @@ describe('counting and logging', () => {
     await everything(process, rootId);
     await process.end();
     const lines = readFileSync(trace, 'utf8').split('\n');
-    const onRoot = lines.filter((line) => line.includes(root) && !/^\d+ +(close|readlink|execve|\+\+\+)/.test(line));
+    // fcntl sets what the descriptor itself is like: no storage hears of it.
+    const onRoot = lines.filter(
+      (line) => line.includes(root) && !/^\d+ +(close|fcntl|readlink|execve|\+\+\+)/.test(line),
+    );
     expect(onRoot).toHaveLength(everyName.length);
     expect(made.calls).toBe(everyName.length);
   });
