@@ -8,7 +8,8 @@ namespace vast_ost {
 
 /**
  * Bytes a second that the calling thread's core copies past the caches, as the plug-in does into a slot: the best of many short
- * tries, so that other work on the machine hardly counts. Takes one or two milliseconds. −ENOMEM.
+ * tries, so that other work on the machine hardly counts. Takes one or two milliseconds. −ENOMEM; −ENOTSUP where it cannot be told:
+ * no stores past the caches, or too coarse a clock.
  */
 int64_t copyRate();
 

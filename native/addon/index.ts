@@ -231,7 +231,7 @@ export interface Addon {
   threadNice(nice: number): number;
   /** sched_setaffinity of every thread of this process, and so of those that they start. */
   setAffinity(cpus: Int32Array): number;
-  /** B/s that one core copies past the caches, measured here and now in one or two milliseconds; −errno. */
+  /** B/s that one core copies past the caches, measured here and now in one or two milliseconds; −errno, −ENOTSUP but on x86. */
   copyRate(): number;
   /** SIGKILL to this process: the way out when a lane hangs in a system call. */
   killSelf(): never;

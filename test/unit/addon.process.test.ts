@@ -145,8 +145,10 @@ describe.each([true, false])('watching processes (pidfd: %s)', (pidfd) => {
 
 describe('processes and threads', () => {
   it('what a core copies is no less than a disk, and no more than its caches', () => {
-    expect(addon.copyRate()).toBeGreaterThan(2e8);
-    expect(addon.copyRate()).toBeLessThan(1e12);
+    const rate = addon.copyRate();
+    if (process.arch !== 'x64') return void expect(rate).toBe(-errno.ENOTSUP);
+    expect(rate).toBeGreaterThan(2e8);
+    expect(rate).toBeLessThan(1e12);
   });
 
   it('refuse pids that are none', () => {
