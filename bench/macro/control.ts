@@ -34,7 +34,8 @@ interface Times {
   readonly max_us: number;
 }
 
-function latencyOf(call: string, { repeated, p50_us, p90_us, p99_us, p999_us, max_us }: Times): Latency {
+function latencyOf(call: string, told: Omit<Times, 'total_us'>): Latency {
+  const { repeated, p50_us, p90_us, p99_us, p999_us, max_us } = told;
   return { call, n: repeated, p50Us: p50_us, p90Us: p90_us, p99Us: p99_us, p999Us: p999_us, maxUs: max_us };
 }
 
@@ -43,19 +44,38 @@ async function laneUs(engine: EngineProcess): Promise<number> {
   return (pools.find(({ name }) => name === 'meta')?.laneSeconds ?? Number.NaN) * 1e6;
 }
 
-/** Of the coordinator's thread: µs on a processor, and µs ready without one. */
-function coordinatorUs({ pid }: EngineProcess): { ran: number; waited: number } {
-  const [ran = 0, waited = 0] = readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'latin1').split(' ').map(Number);
-  return { ran: ran / 1000, waited: waited / 1000 };
+/** Of a process's first thread: µs on a processor, and µs ready without one. Null: this kernel does not tell. */
+export function threadUs(pid: number): { ran: number; waited: number } | null {
+  let text: string;
+  try {
+    text = readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'latin1');
+  } catch {
+    return null;
+  }
+  const [ran = 0, waited = 0] = text.split(' ').map(Number);
+  return ran === 0 ? null : { ran: ran / 1000, waited: waited / 1000 };
+}
+
+function coordinatorPerCall(
+  { pid }: EngineProcess,
+  before: ReturnType<typeof threadUs>,
+  calls: number,
+): Record<string, number> {
+  const after = threadUs(pid);
+  if (before === null || after === null) return {};
+  return {
+    'control.coordinatorUsPerCall': (after.ran - before.ran) / calls,
+    'control.coordinatorWaitUsPerCall': (after.waited - before.waited) / calls,
+  };
 }
 
 /** Both kinds of calls, one after the other. The value is the p50 of the engine's own share. */
 async function measure(engine: EngineProcess, host: HostScript, calls: number): Promise<Taken> {
   return accounted([engine.pid], async () => {
-    const thread = coordinatorUs(engine);
+    const thread = threadUs(engine.pid);
     const ownCalls = ownPerCall * calls;
     const own = (await host.ok(`repeat ${ownCalls} prop i`)) as unknown as Times;
-    const { ran, waited } = coordinatorUs(engine);
+    const coordinator = coordinatorPerCall(engine, thread, ownCalls);
     const before = await laneUs(engine);
     const byName = (await host.ok(`repeat ${calls} prop_byname v bench i0 1`)) as unknown as Times;
     const lane = ((await laneUs(engine)) - before) / calls;
@@ -65,11 +85,7 @@ async function measure(engine: EngineProcess, host: HostScript, calls: number): 
       bytes: 0,
       latency: [latencyOf('properties of an open image', own), latencyOf('properties by name', byName)],
       // Of all that was done in that time; while others write it is more than these calls'.
-      counters: {
-        'control.laneUsPerCall': lane,
-        'control.coordinatorUsPerCall': (ran - thread.ran) / ownCalls,
-        'control.coordinatorWaitUsPerCall': (waited - thread.waited) / ownCalls,
-      },
+      counters: { 'control.laneUsPerCall': lane, ...coordinator },
     };
   });
 }
@@ -77,7 +93,7 @@ async function measure(engine: EngineProcess, host: HostScript, calls: number): 
 interface Handovers {
   readonly process_us: number;
   readonly thread_us: number;
-  readonly process: Omit<Times, 'repeated' | 'total_us'>;
+  readonly process: Omit<Times, 'total_us'>;
 }
 
 async function handovers(run: Run, calls: number, more: readonly string[] = []): Promise<Handovers> {
@@ -164,11 +180,7 @@ function busySubject(run: Run, engine: EngineProcess, host: HostScript, calls: n
             // Streams that had ended would have left part of the calls alone.
             const { jobs } = await engine.status();
             const left = jobs.filter(({ mode }) => mode === 'write').length;
-            const between = latencyOf('two bare hand-overs meanwhile', {
-              ...bare.process,
-              repeated: calls,
-              total_us: 0,
-            });
+            const between = latencyOf('two bare hand-overs meanwhile', bare.process);
             const latency = [...(taken.latency ?? []), between];
             return { ...taken, latency, counters: { ...taken.counters, 'control.streamsAtEnd': left } };
           } finally {

@@ -1,6 +1,7 @@
 /*
  * handover COUNT: what it costs to hand something to another processor and to get it back, p50 in µs: a byte between two
- * processes by a socket, a word between two threads by a futex. {"process_us":…,"thread_us":…,"process":{"p50_us":…,…}}
+ * processes by a socket, a word between two threads by a futex.
+ * {"process_us":…,"thread_us":…,"process":{"repeated":COUNT,"p50_us":…,…}}
  * handover COUNT free: neither end is tied to a processor, as nobody's is who works beside others.
  */
 #define _GNU_SOURCE
@@ -101,7 +102,7 @@ static void process_handover(int count, double *took) {
 
 /* Sorts the `count` times. */
 static void tell(int count, double *took) {
-  printf("\"process\":{\"p50_us\":%.2f", median_us(took, count));
+  printf("\"process\":{\"repeated\":%d,\"p50_us\":%.2f", count, median_us(took, count));
   printf(",\"p90_us\":%.2f", took[(long)count * 90 / 100] * 1e6);
   printf(",\"p99_us\":%.2f", took[(long)count * 99 / 100] * 1e6);
   printf(",\"p999_us\":%.2f", took[(long)count * 999 / 1000] * 1e6);

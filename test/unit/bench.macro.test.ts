@@ -3,14 +3,14 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test, vi } from 'vitest';
-import { areUnderWay } from '../../bench/macro/control.ts';
+import { areUnderWay, threadUs } from '../../bench/macro/control.ts';
 import { fewer } from '../../bench/macro/fewer.ts';
 import { sharesTogether, sideOf, together } from '../../bench/macro/mixed.ts';
 import { thirds } from '../../bench/macro/small-images.ts';
 import type { Row } from '../../bench/result/schema.ts';
 import type { Run } from '../../bench/run-context.ts';
 import { bestOf, fioArguments, fioFigures, fioKinds, type Trial, triedText } from '../../bench/subjects/fio.ts';
-import { runProgram } from '../../bench/subjects/programs.ts';
+import { nativePath, runProgram } from '../../bench/subjects/programs.ts';
 import { contentOf, unitOf } from '../../bench/subjects/source.ts';
 import { testDirectory } from '../support/engine.ts';
 import { treeRoot } from '../support/files-tree.ts';
@@ -92,6 +92,20 @@ test('round trips are timed once each of sixteen streams has filled its slots: 1
   expect(areUnderWay(written.slice(1), 15)).toBe(false);
   // One that was seen before is done.
   expect(areUnderWay(written.slice(1), 16)).toBe(true);
+});
+
+test('where the kernel does not tell how long a thread had no processor, round trips do without it', () => {
+  expect(threadUs(0)).toBeNull();
+});
+
+test('two hand-overs tell of how many they are, tied to processors or not', () => {
+  for (const more of [[], ['free']]) {
+    const { stdout, status } = spawnSync(nativePath('handover'), ['50', ...more], { encoding: 'utf8' });
+    expect(status).toBe(0);
+    const { process: times } = JSON.parse(stdout);
+    expect(times.repeated).toBe(50);
+    expect(times.p50_us).toBeLessThanOrEqual(times.max_us);
+  }
 });
 
 test('backups and restores at once: from the first that began to the last that ended, and how long both ran', () => {
