@@ -20,7 +20,7 @@ const blocksLeast = 4;
 /** Long enough that lanes and compiler are warm for most of it. */
 const orders = { full: 6000, quick: 3000 };
 /** Of payload that is copied beside them. */
-const coldBytes: Record<Mode, number> = { 'io-only': 3e9, sums: 3e9, default: 1.2e9 };
+const coldBytes = 3e9;
 const coldBlocksMax = 400;
 /** Every slot has been used once by then, so that no page is made while the clock runs. */
 const warmShare = 1 / 6;
@@ -58,7 +58,7 @@ function submitter(engine: EngineProcess, run: Run): Subject {
 /** The same where payload goes through the caches and sets the pace, in both directions; what it measures is CPU a block. */
 function coldOrders({ writes, reads }: Engines, mode: Mode, run: Run): Subject {
   const of = (blockBytes: number): { blocks: number; warm: number } => {
-    const blocks = Math.min(coldBlocksMax, Math.ceil(coldBytes[mode] / blockBytes));
+    const blocks = Math.min(coldBlocksMax, Math.ceil(coldBytes / blockBytes));
     return { blocks: blocks + Math.ceil(blocks * warmShare), warm: Math.ceil(blocks * warmShare) };
   };
   const { signal } = run;
@@ -172,8 +172,8 @@ async function withEngines<T>(
 function subjectsOf(engines: Engines, mode: Mode, run: Run, load: Load): Subject[] {
   const { signal } = run;
   const plug = plugIn(engines, mode, run);
+  if (mode === 'default') return [plug];
   const cold = load.streams === 1 ? [coldOrders(engines, mode, run)] : [];
-  if (mode === 'default') return [...cold, plug];
   if (mode === 'sums') return [...cold, ...digestFloors(signal), plug];
   const main = load.blockBytes === mainBlock ? [tiny(engines.writes, run)] : [];
   return [submitter(engines.writes, run), ...cold, ...main, ...copyFloors(signal), plug];

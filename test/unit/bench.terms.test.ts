@@ -82,8 +82,9 @@ function rowsOf(plugInRate: number): Row[] {
         role: 'engine',
         samples: [{ value: 0.003 }],
       }),
+      row({ subject: subjectName.cold('io-only'), workload, mode: 'io-only', role: 'engine', samples: orders(150) }),
+      row({ subject: subjectName.cold('sums'), workload, mode: 'sums', role: 'engine', samples: orders(300) }),
       ...modes.flatMap((mode) => [
-        row({ subject: subjectName.cold(mode), workload, mode, role: 'engine', samples: orders(300) }),
         row({
           ...{ subject: subjectName.plugIn(mode), workload, mode, role: 'engine' },
           samples: at(plugInRate).map((sample) => ({ ...sample, bytes: 10 * blockBytes })),
@@ -119,6 +120,11 @@ test('terms are medians of their floors', () => {
   expect((digest?.alone ?? 0) * gb).toBeCloseTo(1 / 20);
   expect((digest?.besideCopies ?? 0) * gb).toBeCloseTo(0.1);
   expect([coordinatorS, laneS, processS, threadS, imagesS].map((s) => s * 1e6)).toEqual([300, 50, 20, 10, 3000]);
+});
+
+test('a block costs the coordinator the same with SHA-256 as with CRC-64 alone', () => {
+  const of = (mode: 'io-only' | 'sums' | 'default') => machineOf(rowsOf(gb)).terms({ ...sums, mode }).coordinatorS * 1e6;
+  expect([of('io-only'), of('sums'), of('default')]).toEqual([150, 300, 300]);
 });
 
 test('what was measured of a point changes no term, and its error alone', () => {
