@@ -123,7 +123,8 @@ test('terms are medians of their floors', () => {
 });
 
 test('a block costs the coordinator the same with SHA-256 as with CRC-64 alone', () => {
-  const of = (mode: 'io-only' | 'sums' | 'default') => machineOf(rowsOf(gb)).terms({ ...sums, mode }).coordinatorS * 1e6;
+  const of = (mode: 'io-only' | 'sums' | 'default') =>
+    machineOf(rowsOf(gb)).terms({ ...sums, mode }).coordinatorS * 1e6;
   expect([of('io-only'), of('sums'), of('default')]).toEqual([150, 300, 300]);
 });
 
