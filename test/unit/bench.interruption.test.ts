@@ -94,21 +94,23 @@ test('who is interrupted while it waits for its time says so in one line, and le
   }
 });
 
-test('a program that is ended takes its children with it, also those with a session of their own', async () => {
+/** As fio does it: `script` runs in a session of its own. The pipe is closed when the last of its processes has ended. */
+async function endedWithAllOfIt(pipe: string, script: string): Promise<void> {
   const controller = new AbortController();
+  expect(spawnSync('mkfifo', [pipe]).status).toBe(0);
+  const ended = runProgram(controller.signal, 'sh', ['-c', `setsid sh -c '${script}' >'${pipe}' & wait`]);
+  const reader = createReadStream(pipe);
+  await once(reader, 'data');
+  const closed = once(reader, 'end');
+  controller.abort(new Error('over'));
+  await expect(ended).rejects.toThrow('over');
+  await closed;
+}
+
+test('a program that is ended takes its children with it, also those with a session of their own', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'vast-ost-tree-'));
   try {
-    // As fio does it; the pipe is closed when the last of them has ended.
-    const pipe = join(directory, 'pipe');
-    expect(spawnSync('mkfifo', [pipe]).status).toBe(0);
-    const script = `setsid sh -c 'echo runs; exec sleep 600' >'${pipe}' & wait`;
-    const ended = runProgram(controller.signal, 'sh', ['-c', script]);
-    const reader = createReadStream(pipe);
-    await once(reader, 'data');
-    const closed = once(reader, 'end');
-    controller.abort(new Error('over'));
-    await expect(ended).rejects.toThrow('over');
-    await closed;
+    await endedWithAllOfIt(join(directory, 'pipe'), 'echo runs; exec sleep 600');
   } finally {
     rmSync(directory, { recursive: true });
   }
@@ -119,17 +121,8 @@ test('so does one whose children start others at this moment', async () => {
   try {
     // Once may go well by chance.
     for (let round = 0; round < 8; round++) {
-      const controller = new AbortController();
-      const pipe = join(directory, `pipe-${round}`);
-      expect(spawnSync('mkfifo', [pipe]).status).toBe(0);
       const starts = 'echo runs; i=0; while [ $i -lt 300 ]; do sleep 100 & i=$((i+1)); done; wait';
-      const ended = runProgram(controller.signal, 'sh', ['-c', `setsid sh -c '${starts}' >'${pipe}' & wait`]);
-      const reader = createReadStream(pipe);
-      await once(reader, 'data');
-      const closed = once(reader, 'end');
-      controller.abort(new Error('over'));
-      await expect(ended).rejects.toThrow('over');
-      await closed;
+      await endedWithAllOfIt(join(directory, `pipe-${round}`), starts);
     }
   } finally {
     rmSync(directory, { recursive: true });
