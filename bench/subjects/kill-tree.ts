@@ -2,8 +2,11 @@
 import type { ChildProcess } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** Each is some milliseconds; two are enough unless somebody starts processes at this moment. */
-const looksMax = 50;
+/** Two looks are enough unless somebody starts processes at this moment, or has no processor to stop on. */
+const looksMs = 5000;
+const betweenMs = 2;
+
+const nobodyWakes = new Int32Array(new SharedArrayBuffer(4));
 
 interface Seen {
   readonly pid: number;
@@ -59,11 +62,14 @@ export function killTree(child: ChildProcess): void {
   let found = look();
   // A signal takes its time: who still runs or sleeps may be in the middle of a fork.
   const mayFork = ({ pid, state }: Seen): boolean => !stopped.has(pid) || /[RS]/.test(state);
-  for (let looks = 1; looks < looksMax && found.some(mayFork); looks++) {
+  const end = performance.now() + looksMs;
+  while (found.some(mayFork) && performance.now() < end) {
     for (const one of found) {
       signalled(one.pid, 'SIGSTOP');
       stopped.add(one.pid);
     }
+    // Whoever is to stop may need this processor for it.
+    Atomics.wait(nobodyWakes, 0, 0, betweenMs);
     found = look();
   }
   for (const one of [-pid, ...found.map((seen) => seen.pid)]) signalled(one, 'SIGKILL');
