@@ -4,9 +4,6 @@
 
 #include <stddef.h>
 
-/* Bytes of an image; up to here they go by memcpy: faults cost less than what avoids them, and caches hold it all. */
-#define READY_FROM (1u << 20)
-
 /*
  * memcpy past the caches, where the processor can: what is written is read next by a device or another process, when much
  * more was written behind it. Its lines are not read before they are written, and the caches stay the host program's. All of it

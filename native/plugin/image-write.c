@@ -9,6 +9,9 @@
 #include "image.h"
 #include "log.h"
 
+/* Bytes of an image; up to here they go by memcpy: faults cost less than what avoids them, and caches hold it all. */
+#define READY_FROM (1u << 20)
+
 /* ---- failures: the first one stands ------------------------------------------------------------------------------ */
 
 static void remember(struct stsp__writer *writer, int status, const char *text, size_t length) {
