@@ -4,6 +4,7 @@ import type { TestEngine } from '../support/engine.ts';
 import { until } from '../support/engine-state.ts';
 import { gen } from '../support/host-program.ts';
 import { s3Script, startS3Engine } from './engine-kit.ts';
+import { leaveTwice } from './resume-kit.ts';
 import { caPath, S3Server } from './server/server.ts';
 
 const mib = 1 << 20;
@@ -144,36 +145,13 @@ describe('a flushed image is continued by another engine, twice', () => {
   let server!: S3Server;
   let engine!: TestEngine;
   /** What the second engine found, by LSU. */
-  const resumed = new Map<string, unknown>();
+  let resumed!: Map<string, number>;
 
   // The same three engines for all of them: the first is killed, the second stopped.
   beforeAll(async () => {
     server = held.use(await S3Server.start());
     engine = held.use(await startS3Engine({ server, endpoints: server.url }));
-    {
-      await using hosts = new AsyncDisposableStack();
-      for (const { lsu, first } of rows) {
-        const host = hosts.use(await s3Script(engine));
-        await host.ok(`create_lsu v ${lsu}`);
-        await host.ok(`create_image v i ${lsu} image 7`);
-        await host.ok(`write i 0 ${first} 5`);
-        await host.ok('flush i');
-        await host.ok(`write i ${first} ${9 * mib} 6`);
-      }
-      await engine.kill();
-    }
-    await engine.launch();
-    {
-      await using host = await s3Script(engine);
-      for (const { lsu, first, second } of rows) {
-        await host.ok(`open_image v i ${lsu} image 7 2`);
-        resumed.set(lsu, (await host.ok('prop i')).durable);
-        await host.ok(`write i ${first} ${second - first} 5`);
-        await host.ok('close i 0');
-      }
-      expect(await engine.stop()).toBe(0);
-    }
-    await engine.launch();
+    resumed = await leaveTwice(engine, rows);
   });
   afterAll(() => held.disposeAsync());
 

@@ -17,6 +17,7 @@ import {
   startServer,
   uploadsBelow,
 } from './fragments-kit.ts';
+import { leaveTwice } from './resume-kit.ts';
 import type { S3Server } from './server/server.ts';
 
 describe('an image is continued by another engine, twice, when it was flushed', () => {
@@ -30,34 +31,13 @@ describe('an image is continued by another engine, twice, when it was flushed', 
   let server!: S3Server;
   let engine!: TestEngine;
   /** What the second engine found, by LSU. */
-  const resumed = new Map<string, number>();
+  let resumed!: Map<string, number>;
 
   // The same three engines for all of them: the first is killed, the second stopped.
   beforeAll(async () => {
     server = held.use(await startServer());
     engine = held.use(await startEngine(server));
-    {
-      await using hosts = new AsyncDisposableStack();
-      for (const { lsu, first } of rows) {
-        const host = hosts.use(await s3Script(engine));
-        await begin(host, lsu, first);
-        await host.ok('flush i');
-        await host.ok(`write i ${first} ${9 * mib} 6`);
-      }
-      await engine.kill();
-    }
-    await engine.launch();
-    {
-      await using host = await s3Script(engine);
-      for (const { lsu, first, second } of rows) {
-        await host.ok(`open_image v i ${lsu} image 7 2`);
-        resumed.set(lsu, await durableOf(host));
-        await host.ok(`write i ${first} ${second - first} ${seed}`);
-        await host.ok('close i 0');
-      }
-      expect(await engine.stop()).toBe(0);
-    }
-    await engine.launch();
+    resumed = await leaveTwice(engine, rows);
   });
   afterAll(() => held.disposeAsync());
 
