@@ -1,6 +1,7 @@
 /** A discarding engine in a process of its own, and what the kernel says that its threads cost. */
-import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { readdirSync, readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { mainThreadTimes } from '../conditions/thread-times.ts';
 import { EngineProcess, type EngineSettings, slotsOf } from '../engine-process.ts';
 import type { Mode } from '../model/types.ts';
 
@@ -39,7 +40,7 @@ export function startDiscarding({
 
 /** Seconds that the main thread was on a processor, in the scheduler's nanoseconds. */
 export function coordinatorSeconds(pid: number): number {
-  return Number(readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'latin1').split(' ', 1)[0]) / 1e9;
+  return mainThreadTimes(pid).ranNs / 1e9;
 }
 
 /** What the system has given the arenas that an engine holds, used and kept ones: pages that nobody touched are none. */

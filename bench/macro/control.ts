@@ -6,8 +6,8 @@
  * While others write, most of a long call is a wait for a processor. How much of it stands beside it: the same streams delay
  * bare hand-overs too, and the kernel tells how long the coordinator's thread was ready and had none.
  */
-import { readFileSync } from 'node:fs';
 import { alternate } from '../alternation.ts';
+import { mainThreadTimes } from '../conditions/thread-times.ts';
 import { EngineProcess, slotsOf } from '../engine-process.ts';
 import { type HostScript, hostRun } from '../host-program.ts';
 import type { Latency, Row } from '../result/schema.ts';
@@ -46,14 +46,12 @@ async function laneUs(engine: EngineProcess): Promise<number> {
 
 /** Of a process's first thread: µs on a processor, and µs ready without one. Null: this kernel does not tell. */
 export function threadUs(pid: number): { ran: number; waited: number } | null {
-  let text: string;
   try {
-    text = readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'latin1');
+    const { ranNs, waitedNs } = mainThreadTimes(pid);
+    return ranNs === 0 ? null : { ran: ranNs / 1000, waited: waitedNs / 1000 };
   } catch {
     return null;
   }
-  const [ran = 0, waited = 0] = text.split(' ').map(Number);
-  return ran === 0 ? null : { ran: ran / 1000, waited: waited / 1000 };
 }
 
 function coordinatorPerCall(
